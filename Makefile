@@ -1,0 +1,74 @@
+# Everything that is done with this project by hand or by a build server. `make help` lists it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-builtin-rules
+
+# SAM's builder takes the first python3.13 on PATH and needs a real one, not a pyenv shim.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export SAM_CLI_TELEMETRY := 0
+# The translator behind the template's tests and `sam validate` wants a Region, whichever it is.
+export AWS_DEFAULT_REGION ?= eu-west-1
+
+SAM := .venv-sam/bin/sam
+PYTHON_FOLDERS := $(patsubst %/,%,$(sort $(dir $(wildcard src/ local/ tests/ bench/*.py))))
+TEST_FOLDERS := tests/unit tests/integration tests/template tests/runtime
+
+# What functions run on: arm64 or x86_64. Give the same to `sam deploy --parameter-overrides Architecture=…`.
+ARCHITECTURE ?= arm64
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: setup
+setup: ## Create or update the virtual environments; instant where nothing changed
+	@requirements/install.sh
+
+# --universal locks for Linux and macOS on every processor; the hashes of all their wheels are listed.
+LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.13 \
+	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+.PHONY: lock
+lock: setup ## Lock the requirements again (LOCK_OPTIONS=--upgrade takes newer versions)
+	for name in build uv sam emulator dev; do \
+		$(LOCK) $(LOCK_OPTIONS) "requirements/$$name.in" --output-file "requirements/$$name.txt"; \
+	done
+	$(LOCK) $(LOCK_OPTIONS) requirements/runtime.in --output-file src/requirements.txt
+
+.PHONY: format
+format: setup ## Format the code and mend what the linter can mend
+	ruff format .
+	ruff check --fix .
+
+.PHONY: lint
+lint: setup ## Check style, types and the template
+	ruff check .
+	ruff format --check .
+	mypy $(PYTHON_FOLDERS)
+	cfn-lint
+
+.PHONY: test
+test: lint ## Lint, then the unit, integration, template and runtime tests with branch coverage
+	pytest $(TEST_FOLDERS) --cov --cov-report=term
+
+.PHONY: e2e
+e2e: setup ## Test the deployed stack on a local AWS emulator
+	pytest tests/e2e
+
+.PHONY: demo
+demo: setup ## Show an alarm open and resolve an incident, on a local AWS and a local ServiceNow
+	python -m local.demo
+
+.PHONY: local
+local: setup ## Keep the stack of the demo running and print its addresses
+	python -m local.serve
+
+.PHONY: build
+build: setup ## Build the deployment package (ARCHITECTURE=x86_64 for the other processor)
+	$(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
+
+.PHONY: clean
+clean: ## Remove what builds and tests made, and keep the virtual environments
+	rm -rf .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find src local tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

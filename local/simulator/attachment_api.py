@@ -1,0 +1,69 @@
+"""The Attachment API: `/api/now/attachment`."""
+
+import hashlib
+
+from .context import Context, base_url
+from .display import render
+from .listing import find_page
+from .messages import Answer, ApiError, Request, json_answer
+from .records import Row
+from .table_api import view_of
+
+_TABLE = "sys_attachment"
+_REQUIRED = ("table_name", "table_sys_id", "file_name")
+
+
+def handle_attachment(context: Context, request: Request, version: str, rest: list[str]) -> Answer:
+    """Answer a request for attachments; `rest` is the path behind `attachment`."""
+    match request.method, rest:
+        case "GET", []:
+            view = view_of(context, request, version, _TABLE)
+            page = find_page(context, _TABLE, request)
+            content = [render(context.store, row, view) for row in page.rows]
+            return json_answer(200, {"result": content}, {"X-Total-Count": str(page.total)})
+        case "POST", ["file"]:
+            return _attach(context, request, version)
+        case "GET", [sys_id]:
+            row = _existing(context, sys_id)
+            content_of = render(context.store, row, view_of(context, request, version, _TABLE))
+            return json_answer(200, {"result": content_of})
+        case "GET", [sys_id, "file"]:
+            row = _existing(context, sys_id)
+            return Answer(200, context.store.files[sys_id], content_type=row["content_type"])
+        case "DELETE", [sys_id]:
+            row = _existing(context, sys_id)
+            context.require(_TABLE, "delete")
+            context.store.delete(row)
+            return Answer(204, wrote=True)
+        case _:
+            raise ApiError(400, "Requested URI does not represent any resource")
+
+
+def _attach(context: Context, request: Request, version: str) -> Answer:
+    missing = [name for name in _REQUIRED if not request.parameter(name)]
+    if missing:
+        raise ApiError(400, "Bad Request", f"Missing parameters: {', '.join(missing)}")
+    table, sys_id = request.parameter("table_name"), request.parameter("table_sys_id")
+    context.require_table(table)
+    context.require(_TABLE, "insert")
+    if context.store.find(table, sys_id) is None:
+        raise ApiError(404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
+    values = {name: request.parameter(name) for name in _REQUIRED}
+    values |= {
+        "content_type": request.headers.get("content-type") or "application/octet-stream",
+        "size_bytes": str(len(request.body)),
+        "hash": hashlib.sha256(request.body).hexdigest(),
+    }
+    row = context.store.insert(_TABLE, values, context.actor)
+    row["download_link"] = f"{base_url(request)}/api/now/attachment/{row['sys_id']}/file"
+    context.store.files[row["sys_id"]] = request.body
+    content = render(context.store, row, view_of(context, request, version, _TABLE))
+    location = f"{base_url(request)}/api/now/attachment/{row['sys_id']}"
+    return json_answer(201, {"result": content}, {"Location": location}, wrote=True)
+
+
+def _existing(context: Context, sys_id: str) -> Row:
+    row = context.store.find(_TABLE, sys_id)
+    if row is None:
+        raise ApiError(404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
+    return row

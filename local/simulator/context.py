@@ -1,0 +1,54 @@
+"""Who asks, and what that user may do."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .messages import ApiError, Request
+from .records import Store
+from .switches import Switches
+
+type Operation = Literal["read", "insert", "update", "delete"]
+_INVALID = "Operation Failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request's view of the instance: the records, the switches, the user's name and sys_id, the time."""
+
+    store: Store
+    switches: Switches
+    actor: str
+    actor_id: str
+    now: float
+
+    def require_table(self, table: str) -> None:
+        """Raise ApiError 400 for a table that does not exist."""
+        if table not in self.store.schema:
+            raise ApiError(400, f"Invalid table {table}")
+
+    def allowed(self, table: str, operation: Operation) -> bool:
+        """Tell whether the table's access rules let the user do something."""
+        return f"{table}.{operation}" not in self.switches.denied_operations
+
+    def require(self, table: str, operation: Operation) -> None:
+        """Raise ApiError 403 where the table's access rules refuse a write."""
+        if not self.allowed(table, operation):
+            detail = f"ACL Exception {operation.capitalize()} Failed due to security constraints"
+            raise ApiError(403, _INVALID, detail)
+
+    def blank_fields(self, table: str) -> frozenset[str]:
+        """Return the names of the fields that the user may not read."""
+        return _of_table(self.switches.unreadable_fields, table)
+
+    def denied_fields(self, table: str) -> frozenset[str]:
+        """Return the names of the fields that the user may not write."""
+        return _of_table(self.switches.denied_fields, table)
+
+
+def _of_table(entries: tuple[str, ...], table: str) -> frozenset[str]:
+    return frozenset(entry.partition(".")[2] for entry in entries if entry.partition(".")[0] == table)
+
+
+def base_url(request: Request) -> str:
+    """Return `https://host` as the caller named it."""
+    return f"https://{request.host}"

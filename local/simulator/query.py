@@ -1,0 +1,156 @@
+"""Encoded queries: text to conditions, conditions against rows.
+
+Facts: ServiceNow's pages on encoded query strings and on operators for filters; `^` has no documented escape.
+"""
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+_ORDER = re.compile(r"ORDERBY(DESC)?([a-z0-9_.]+)")
+
+type SortKey = tuple[int, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One term of a query."""
+
+    name: str
+    operator: str
+    operand: str
+
+
+@dataclass(slots=True)
+class Query:
+    """A parsed query: a row matches if in any group every set of alternatives has a condition that holds.
+
+    `order` holds field names with True for descending; `invalid` tells that a term was dropped.
+    """
+
+    groups: list[list[list[Condition]]] = field(default_factory=list)
+    order: list[tuple[str, bool]] = field(default_factory=list)
+    invalid: bool = False
+
+    def names(self) -> set[str]:
+        """Return every field that a condition reads."""
+        return {condition.name for group in self.groups for terms in group for condition in terms}
+
+
+def parse(text: str, knows: Callable[[str], bool]) -> Query:
+    """Parse an encoded query.
+
+    Terms that name a field which `knows` refuses, or that can't be read, are dropped.
+    """
+    query = Query()
+    for part in text.split("^NQ"):
+        group: list[list[Condition]] = []
+        after_dropped = False
+        for raw in part.split("^"):
+            order = _ORDER.fullmatch(raw)
+            if order:
+                query.order.append((order[2], bool(order[1])))
+                continue
+            alternative = raw.startswith("OR") and raw != "OR"
+            condition = _condition(raw.removeprefix("OR") if alternative else raw)
+            if raw in {"", "EQ"}:
+                continue
+            if condition is None or not knows(condition.name):
+                query.invalid = True
+                after_dropped = not alternative
+                continue
+            if alternative and group and not after_dropped:
+                group[-1].append(condition)
+            else:
+                group.append([condition])
+            after_dropped = False
+        query.groups.append(group)
+    return query
+
+
+def matches(query: Query, value_of: Callable[[str], str], evaluate: Callable[[str], str]) -> bool:
+    """Tell whether a row matches; `evaluate` computes operands that begin with `javascript:`."""
+    return any(
+        all(any(_holds(condition, value_of, evaluate) for condition in alternatives) for alternatives in group)
+        for group in query.groups
+    )
+
+
+def sort_key(value: str) -> SortKey:
+    """Return a key that sorts numbers by size and text by the alphabet, empty values first."""
+    if not value:
+        return (0, 0, "")
+    if value.removeprefix("-").isdecimal():
+        return (1, int(value), "")
+    return (2, 0, value.lower())
+
+
+def _condition(raw: str) -> Condition | None:
+    term = _TERM.fullmatch(raw)
+    return Condition(term[1], term[2], term[3]) if term else None
+
+
+def _holds(condition: Condition, value_of: Callable[[str], str], evaluate: Callable[[str], str]) -> bool:
+    value = value_of(condition.name)
+    operand = condition.operand
+    if "javascript:" in operand:
+        operand = "@".join(evaluate(part) if part.startswith("javascript:") else part for part in operand.split("@"))
+    if condition.operator in {"SAMEAS", "NSAMEAS"} or condition.operator.endswith("_FIELD"):
+        operand = value_of(operand)
+    return _OPERATORS[condition.operator](value.lower(), operand.lower())
+
+
+def _listed(operand: str) -> Sequence[str]:
+    return [item.strip() for item in operand.split(",")]
+
+
+def _ordered(compare: Callable[[SortKey, SortKey], bool]) -> Callable[[str, str], bool]:
+    return lambda value, operand: bool(value) and compare(sort_key(value), sort_key(operand))
+
+
+def _between(value: str, operand: str) -> bool:
+    low, _, high = operand.partition("@")
+    return bool(value) and sort_key(low) <= sort_key(value) <= sort_key(high)
+
+
+def _on(value: str, operand: str) -> bool:
+    _, low, high = [*operand.split("@"), "", "", ""][:3]
+    return low <= value <= high
+
+
+_OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    ">": _ordered(operator.gt),
+    ">=": _ordered(operator.ge),
+    "<": _ordered(operator.lt),
+    "<=": _ordered(operator.le),
+    "SAMEAS": operator.eq,
+    "NSAMEAS": operator.ne,
+    "GT_FIELD": _ordered(operator.gt),
+    "GT_OR_EQUALS_FIELD": _ordered(operator.ge),
+    "LT_FIELD": _ordered(operator.lt),
+    "LT_OR_EQUALS_FIELD": _ordered(operator.le),
+    "LIKE": operator.contains,
+    "CONTAINS": operator.contains,
+    "NOTLIKE": lambda value, operand: operand not in value,
+    "NOT LIKE": lambda value, operand: operand not in value,
+    "DOES NOT CONTAIN": lambda value, operand: operand not in value,
+    "STARTSWITH": str.startswith,
+    "ENDSWITH": str.endswith,
+    "INSTANCEOF": operator.eq,
+    "IN": lambda value, operand: value in _listed(operand),
+    "NOT IN": lambda value, operand: value not in _listed(operand),
+    "NOTIN": lambda value, operand: value not in _listed(operand),
+    "ISEMPTY": lambda value, _: not value,
+    "EMPTYSTRING": lambda value, _: not value,
+    "ISNOTEMPTY": lambda value, _: bool(value),
+    "ANYTHING": lambda *_: True,
+    "BETWEEN": _between,
+    "ON": _on,
+    "NOTON": lambda value, operand: not _on(value, operand),
+}
+# A longer operator is tried before its own beginning.
+_ALTERNATIVES = "|".join(re.escape(name) for name in sorted(_OPERATORS, key=len, reverse=True))
+_TERM = re.compile(rf"([a-z0-9_.]+)\s*({_ALTERNATIVES})(.*)", re.DOTALL)

@@ -1,0 +1,75 @@
+"""How the simulated instance is configured. Every switch can be changed while it runs."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+type TokenBehaviour = Literal["sliding", "fixed", "fresh"]
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """The configuration of the instance, its OAuth registry record, its access rules and its limits.
+
+    Token endpoint:
+        token_behaviour: what a request inside the lifetime gets. `sliding`: the same token with its life
+            renewed, `fixed`: the same token with the seconds that are left, `fresh`: a new token.
+        expires_in: lifetime of a token in seconds.
+        token_format: `opaque` (86 characters) or `jwt`.
+        token_scope: scopes of the registry record, separated by spaces.
+        property_enabled: the system property that allows the client-credentials grant.
+        user_configured, user_locked: the OAuth Application User of the registry record.
+        guest: the token belongs to guest (release Vancouver and older); every API call then answers 401.
+        wrong_secret_error: `server_error` as measured, or `invalid_client` as RFC 6749 has it.
+        hibernating: every URL answers the page of a hibernating developer instance.
+
+    Access (operations are written `incident.insert`, with read, insert, update and delete; fields
+    `incident.impact`):
+        api_denied: the REST API's own access rule refuses.
+        required_scope: an access scope that the API asks for; empty for none.
+        denied_operations, read_denied_status: a refused read shows an empty list (200) or answers 403.
+        denied_fields: discarded on write. unreadable_fields: blank when read, 403 in a query.
+        hidden_records: sys_ids that are left out after the page limit was applied, so that pages come short.
+        authenticate_scheme: what `WWW-Authenticate` names, `BASIC` or `BEARER`.
+
+    Records:
+        returns_no_rows: the property `glide.invalid_query.returns_no_rows`.
+        accept_client_sys_id: a sys_id in an insert is used. duplicate_sys_id: `refuse`, or give a `new` one.
+        display_utc_offset: seconds that display values of times are off UTC.
+
+    Limits:
+        rate_limit: API calls an hour, None for no rule. semaphore_full: 429 without rate-limit headers.
+        concurrent_calls: API calls under way at once before the semaphore refuses, None for no limit.
+        session_queue_full: a request that carries a session cookie is dropped with 202.
+        batch_limit: items of a batch that are serviced before its quota is used up, None for all.
+    """
+
+    token_behaviour: TokenBehaviour = "sliding"  # noqa: S105 -- no password
+    expires_in: int = 1799
+    token_format: Literal["opaque", "jwt"] = "opaque"  # noqa: S105 -- no password
+    token_scope: str = "useraccount"  # noqa: S105 -- no password
+    property_enabled: bool = True
+    user_configured: bool = True
+    user_locked: bool = False
+    guest: bool = False
+    wrong_secret_error: Literal["server_error", "invalid_client"] = "server_error"  # noqa: S105 -- no password
+    hibernating: bool = False
+
+    api_denied: bool = False
+    required_scope: str = ""
+    denied_operations: tuple[str, ...] = ()
+    read_denied_status: Literal[200, 403] = 200
+    denied_fields: tuple[str, ...] = ()
+    unreadable_fields: tuple[str, ...] = ()
+    hidden_records: tuple[str, ...] = ()
+    authenticate_scheme: Literal["BASIC", "BEARER"] = "BASIC"
+
+    returns_no_rows: bool = False
+    accept_client_sys_id: bool = True
+    duplicate_sys_id: Literal["refuse", "new"] = "refuse"
+    display_utc_offset: int = 0
+
+    rate_limit: int | None = None
+    semaphore_full: bool = False
+    concurrent_calls: int | None = None
+    session_queue_full: bool = False
+    batch_limit: int | None = None

@@ -1,0 +1,92 @@
+"""The token endpoint `/oauth_token.do` and `/oauth_revoke_token.do`."""
+
+import base64
+import binascii
+import hmac
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, unquote_plus
+
+from .messages import Answer, Request, json_answer
+from .switches import Switches
+from .tokens import TokenDesk
+
+TOKEN_PATH = "/oauth_token.do"  # noqa: S105 -- a path
+REVOKE_PATH = "/oauth_revoke_token.do"
+_FORM = "application/x-www-form-urlencoded"
+_NO_USER = "Received client_credentials grant_type request however integration user is not configured for OAuth:"
+_REFUSED = {"error_description": "access_denied", "error": "server_error"}
+
+
+@dataclass(slots=True)
+class OAuthRecord:
+    """The client's record in the application registry."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    sys_id: str
+
+
+def handle_token(record: OAuthRecord, desk: TokenDesk, request: Request, switches: Switches, now: float) -> Answer:
+    """Answer a token request; credentials count only in a form body or as HTTP Basic, never in the URL."""
+    if request.method != "POST":
+        return _token_error(405, "invalid_request", "the token endpoint takes POST")
+    refusal = _refusal(record, request, switches)
+    if refusal is not None:
+        return refusal
+    token, expires_in = desk.issue(now, switches)
+    granted = {"access_token": token, "scope": switches.token_scope, "token_type": "Bearer"}
+    return json_answer(200, {**granted, "expires_in": expires_in})
+
+
+def handle_revoke(desk: TokenDesk, request: Request) -> Answer:
+    """Revoke the token that the query or the form names; nobody has to authenticate for that."""
+    token = request.parameter("token") or _form(request).get("token", "")
+    return Answer(200) if desk.revoke(token) else _token_error(400, "invalid_request", "unknown token")
+
+
+def _refusal(record: OAuthRecord, request: Request, switches: Switches) -> Answer | None:
+    form = _form(request)
+    client_id, client_secret = _client(request, form)
+    known = client_id == record.client_id
+    right = hmac.compare_digest(client_secret.encode(), record.client_secret.encode())
+    if not client_id or (known and not right and switches.wrong_secret_error == "server_error"):  # noqa: S105 -- a mode
+        return json_answer(401, _REFUSED)
+    if not (known and right):
+        return _token_error(401, "invalid_client", "client authentication failed")
+    if form.get("grant_type") != "client_credentials":
+        return _token_error(400, "unsupported_grant_type", "grant type not supported")
+    if not switches.property_enabled or switches.user_locked:
+        return json_answer(401, _REFUSED)
+    return None if switches.user_configured else _token_error(400, "unauthorized_client", _NO_USER + record.sys_id)
+
+
+def _form(request: Request) -> dict[str, str]:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        return {}
+    pairs = parse_qs(request.body.decode("utf-8", "replace"), keep_blank_values=True)
+    return {name: values[-1] for name, values in pairs.items()}
+
+
+def _client(request: Request, form: dict[str, str]) -> tuple[str, str]:
+    if "client_id" in form:
+        return form["client_id"], form.get("client_secret", "")
+    return basic_credentials(request, quoted=True)
+
+
+def basic_credentials(request: Request, *, quoted: bool = False) -> tuple[str, str]:
+    """Return user and password of an `Authorization: Basic` header, empty if there is none.
+
+    RFC 6749 has a client's id and secret form-encoded inside (`quoted`).
+    """
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return (unquote_plus(user), unquote_plus(password)) if quoted else (user, password)
+
+
+def _token_error(status: int, error: str, description: str) -> Answer:
+    return json_answer(status, {"error": error, "error_description": description})

@@ -1,0 +1,83 @@
+"""Access tokens: who holds one, until when, and what a second request inside the lifetime gets."""
+
+import base64
+import json
+import secrets
+from dataclasses import dataclass, field
+
+from .switches import Switches
+
+_OPAQUE_BYTES = 64  # url-safe base64 without padding makes 86 characters of them
+
+
+@dataclass(slots=True)
+class IssuedToken:
+    """One access token; `expires_at` is in epoch seconds."""
+
+    value: str = field(repr=False)
+    expires_at: float
+    guest: bool
+
+
+class TokenDesk:
+    """Issues and checks access tokens of one client.
+
+    The behaviours are those that ServiceNow's documents leave open (KB0791140 and the page on OAuth API
+    response parameters): the same token with its life renewed, the same token ageing, or a new one on every
+    request.
+    """
+
+    def __init__(self) -> None:
+        """Start without any token."""
+        self._valid: dict[str, IssuedToken] = {}
+        self._current: IssuedToken | None = None
+
+    def issue(self, now: float, switches: Switches) -> tuple[str, int]:
+        """Return an access token and the `expires_in` that the answer states, in seconds."""
+        current = self._current
+        reusable = (
+            switches.token_behaviour != "fresh"  # noqa: S105 -- a mode
+            and current is not None
+            and current.value in self._valid
+            and current.expires_at > now
+            and current.guest == switches.guest
+        )
+        if current is None or not reusable:
+            value = _new_value(now, switches)
+            current = IssuedToken(value, now + switches.expires_in, switches.guest)
+            self._valid[value] = current
+            self._current = current
+        elif switches.token_behaviour == "sliding":  # noqa: S105 -- a mode
+            current.expires_at = now + switches.expires_in
+        return current.value, int(current.expires_at - now)
+
+    def accepts(self, value: str, now: float) -> bool:
+        """Tell whether a bearer token lets its holder into the API; a token of guest never does."""
+        token = self._valid.get(value)
+        return token is not None and token.expires_at > now and not token.guest
+
+    def revoke(self, value: str) -> bool:
+        """Revoke one token; tell whether it was known."""
+        return self._valid.pop(value, None) is not None
+
+    def revoke_all(self) -> None:
+        """Revoke every token, as an administrator does in the list of OAuth tokens."""
+        self._valid.clear()
+        self._current = None
+
+
+def _new_value(now: float, switches: Switches) -> str:
+    if switches.token_format == "jwt":  # noqa: S105 -- a format
+        return _jwt(now, switches)
+    return secrets.token_urlsafe(_OPAQUE_BYTES)
+
+
+def _jwt(now: float, switches: Switches) -> str:
+    header = {"kid": secrets.token_hex(16), "typ": "JWT", "alg": "RS256"}
+    claims = {"aud": "now", "iss": "now", "iat": int(now), "exp": int(now) + switches.expires_in}
+    parts = [json.dumps(part).encode() for part in (header, claims)]
+    return ".".join(_url_safe(part) for part in (*parts, secrets.token_bytes(256)))
+
+
+def _url_safe(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()

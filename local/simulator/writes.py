@@ -1,0 +1,89 @@
+"""Inserting and updating with the rules of the table. Every API that writes comes through here."""
+
+from collections.abc import Mapping
+
+from . import incident
+from .context import Context
+from .messages import ApiError
+from .records import Row, is_sys_id, stored_values
+from .times import written
+
+
+def insert_record(context: Context, table: str, body: Mapping[str, object], *, by_display: bool = False) -> Row:
+    """Insert what a caller sent and return the new row.
+
+    Raises ApiError 403 where an access rule, the data policy or the uniqueness of sys_id refuses.
+    """
+    context.require_table(table)
+    context.require(table, "insert")
+    store = context.store
+    values = _allowed_values(context, table, body, by_display=by_display)
+    sys_id = _chosen_sys_id(context, table, body)
+    values.pop("sys_id", None)
+    if "incident" in _ancestors(context, table):
+        _enforce_policy({}, values)
+        values = incident.derived({}, values, written(context.now), context.actor_id)
+    return store.insert(table, values, context.actor, sys_id)
+
+
+def update_record(context: Context, row: Row, body: Mapping[str, object], *, by_display: bool = False) -> None:
+    """Change a row by what a caller sent.
+
+    Raises ApiError 403 where an access rule or the data policy refuses.
+    """
+    table = row["sys_class_name"]
+    context.require(table, "update")
+    values = _allowed_values(context, table, body, by_display=by_display)
+    values.pop("sys_id", None)
+    if "incident" in _ancestors(context, table):
+        values = incident.derived(row, values, written(context.now), context.actor_id)
+        if values.get("state", row["state"]) != row["state"]:
+            _enforce_policy(row, values)
+    context.store.update(row, values, context.actor)
+
+
+def delete_record(context: Context, row: Row) -> None:
+    """Delete a row. Raises ApiError 403 where an access rule refuses."""
+    context.require(row["sys_class_name"], "delete")
+    context.store.delete(row)
+
+
+def update_as_person(context: Context, row: Row, values: Mapping[str, object]) -> None:
+    """Change a row as an administrator does in a form: the incident's rules apply, no policy refuses it."""
+    table = row["sys_class_name"]
+    stored = stored_values(context.store, table, values, by_display=True)
+    if "incident" in _ancestors(context, table):
+        stored = incident.derived(row, stored, written(context.now), context.actor_id)
+    context.store.update(row, stored, context.actor)
+
+
+def _allowed_values(context: Context, table: str, body: Mapping[str, object], *, by_display: bool) -> Row:
+    denied = context.denied_fields(table)
+    values = stored_values(context.store, table, body, by_display=by_display)
+    return {name: value for name, value in values.items() if name not in denied}
+
+
+def _chosen_sys_id(context: Context, table: str, body: Mapping[str, object]) -> str:
+    chosen = str(body.get("sys_id") or "")
+    if not context.switches.accept_client_sys_id or not is_sys_id(chosen):
+        return ""
+    if context.store.find(table, chosen) is None:
+        return chosen
+    if context.switches.duplicate_sys_id == "new":
+        return ""
+    detail = f"Error during insert of {table} - Unique Key violation detected by database (key 'PRIMARY')"
+    raise ApiError(403, "Operation Failed", detail)
+
+
+def _enforce_policy(before: Mapping[str, str], values: Mapping[str, str]) -> None:
+    missing = incident.missing_on_resolve(before, values)
+    if missing:
+        detail = f"Data Policy Exception: \n\tThe following fields are mandatory: {', '.join(missing)}"
+        raise ApiError(403, "Operation Failed", detail)
+
+
+def _ancestors(context: Context, table: str) -> list[str]:
+    names = [table]
+    while parent := context.store.schema.table(names[-1]).extends:
+        names.append(parent)
+    return names
