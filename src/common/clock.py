@@ -1,0 +1,58 @@
+"""Time as a dependency: wall clock, monotonic clock, sleeping, and the deadline of a piece of work."""
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the bridge asks of time. Tests pass a clock that they move by hand."""
+
+    def now(self) -> float:
+        """Return the wall clock: seconds since the epoch, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return a clock that never goes back: seconds since an arbitrary point."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait that many seconds."""
+        ...
+
+
+class SystemClock:
+    """The clock of the machine."""
+
+    def now(self) -> float:
+        """Return `time.time()`."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Return `time.monotonic()`."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Block the calling thread."""
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The moment at which a piece of work must have ended. `at` is on the monotonic clock, in seconds."""
+
+    clock: Clock
+    at: float
+
+    @classmethod
+    def after(cls, clock: Clock, seconds: float) -> "Deadline":
+        """Return the deadline that many seconds from now."""
+        return cls(clock, clock.monotonic() + seconds)
+
+    def remaining(self) -> float:
+        """Return the seconds that are left; zero or less once the deadline has passed."""
+        return self.at - self.clock.monotonic()
+
+    def within(self, seconds: float) -> "Deadline":
+        """Return this deadline, or the one that many seconds from now if that comes first."""
+        return Deadline(self.clock, min(self.at, self.clock.monotonic() + seconds))

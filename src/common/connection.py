@@ -1,0 +1,134 @@
+"""One TLS connection whose time is bounded as a whole: what `transport.py` keeps a few of.
+
+urllib3 sets a socket's timeout once before it sends and once before it reads. A plain socket would start that
+limit anew with each of the many reads of an answer, so a server that sends a byte now and then could hold a
+caller for ever. Here the limit covers everything until it is set again, without a thread that watches.
+"""
+
+import socket
+import ssl
+import time
+from http.client import HTTPException
+from typing import Any
+
+from urllib3.connection import HTTPSConnection
+from urllib3.exceptions import HTTPError
+
+from common.errors import ConfigurationError
+
+SHORTEST_TIMEOUT = 0.001
+
+BROKEN = (OSError, HTTPException, HTTPError, ValueError)
+"""Everything with which a connection can fail. A ValueError can quote a header: never pass it on."""
+
+
+class _BoundedSocket(socket.socket):
+    """A socket whose timeout bounds all that follows together."""
+
+    _ends: float | None = None
+
+    def settimeout(self, value: float | None, /) -> None:
+        """Let everything from here on end within `value` seconds; None removes the limit."""
+        self._ends = None if value is None else time.monotonic() + value
+        super().settimeout(value)
+
+    def gettimeout(self) -> float | None:
+        """Return the seconds that are left, so that a socket wrapped around this one inherits them."""
+        return None if self._ends is None else max(self._ends - time.monotonic(), SHORTEST_TIMEOUT)
+
+    def _shrink(self) -> None:
+        if self._ends is not None:
+            left = self._ends - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            super().settimeout(left)
+
+    def recv(self, *arguments: Any) -> bytes:  # noqa: ANN401 (passed on as it comes)
+        """Receive within what is left."""
+        self._shrink()
+        return super().recv(*arguments)
+
+    def recv_into(self, *arguments: Any) -> int:  # noqa: ANN401 (passed on as it comes)
+        """Receive within what is left."""
+        self._shrink()
+        return super().recv_into(*arguments)
+
+    def send(self, *arguments: Any) -> int:  # noqa: ANN401 (passed on as it comes)
+        """Send within what is left."""
+        self._shrink()
+        return super().send(*arguments)
+
+
+class _BoundedTLSSocket(_BoundedSocket, ssl.SSLSocket):
+    """The same over TLS. `SSLContext.sslsocket_class` is the documented way to have it made."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 (the base's signature)
+        """Shake hands within what is left; the base would start the limit anew afterwards."""
+        ends = self._ends
+        super().do_handshake(block)
+        self._ends = ends
+
+
+class Connection(HTTPSConnection):
+    """A connection that knows whether anything of its request has left, and since when it is idle.
+
+    `sent` is set to False before a request. `idle_since` holds wall clock and monotonic clock, in seconds.
+    """
+
+    auto_open = 0
+    sent = False
+    idle_since: tuple[float, float] = (0.0, 0.0)
+
+    def _new_conn(self) -> socket.socket:
+        """Try the host's addresses in turn, each with its share of the time that is left."""
+        ends = time.monotonic() + float(self.timeout or 0)
+        addresses = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
+        failure: OSError = socket.gaierror()
+        for position, (family, kind, protocol, _, address) in enumerate(addresses):
+            left = max(ends - time.monotonic(), SHORTEST_TIMEOUT)
+            try:
+                connection = _BoundedSocket(family, kind, protocol)
+            except OSError as error:
+                failure = error
+                continue
+            try:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connection.settimeout(left / (len(addresses) - position))
+                connection.connect(address)
+            except OSError as error:
+                failure = error
+                connection.close()
+            else:
+                connection.settimeout(max(ends - time.monotonic(), SHORTEST_TIMEOUT))
+                return connection
+        raise failure
+
+    def send(self, data: Any) -> None:  # noqa: ANN401 (the base's type)
+        """Send, and note that something was.
+
+        Where the first piece fails, the server lacks the end of the headers and has no request to act on.
+        """
+        super().send(data)
+        self.sent = True
+
+
+def tls_context(certificate_authorities: str) -> ssl.SSLContext:
+    """Return a context as `ssl.create_default_context` makes it, but deaf to SSLKEYLOGFILE.
+
+    `certificate_authorities` holds certificates (PEM) that are trusted beside those of the system.
+    Raises ConfigurationError where they can't be read.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
+    context.sslsocket_class = _BoundedTLSSocket
+    context.load_default_certs()
+    if certificate_authorities:
+        try:
+            context.load_verify_locations(cadata=certificate_authorities)
+        except (ssl.SSLError, ValueError) as error:
+            raise ConfigurationError(
+                "CERTIFICATE_AUTHORITIES holds no readable certificate.",
+                action="Set it to certificates in PEM form, each whole, one after the other.",
+            ) from error
+    return context

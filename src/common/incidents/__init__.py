@@ -1,0 +1,1 @@
+"""What happens to a problem: events become alerts, and alerts become exactly one record each."""

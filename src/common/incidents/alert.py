@@ -1,0 +1,125 @@
+"""An alert: what one event says about one problem."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+ONLY_MEMBER = "-"
+"""The member of a problem that is not a group."""
+
+
+class Status(StrEnum):
+    """Whether the problem is there or over, in Alertmanager's terms."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+class OnRepeat(StrEnum):
+    """What happens to the record when a problem that fires already fires again."""
+
+    IGNORE = "ignore"
+    NOTE = "note"
+
+
+class OnRecovery(StrEnum):
+    """What happens to the record when the problem is over."""
+
+    RESOLVE = "resolve"
+    NOTE = "note"
+    LEAVE = "leave"
+
+
+class OnReturn(StrEnum):
+    """What happens when a problem fires again although its record is resolved."""
+
+    REOPEN = "reopen"
+    REPLACE = "replace"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The life of a record, chosen by rule. `reopen_window` is in seconds after the recovery."""
+
+    on_repeat: OnRepeat = OnRepeat.IGNORE
+    on_recovery: OnRecovery = OnRecovery.RESOLVE
+    on_return: OnReturn = OnReturn.REOPEN
+    reopen_window: int = 7 * 86_400
+    close_code: str = ""
+    close_notes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One event's statement about one member of one problem.
+
+    `key` is the dedup key; it carries its origin, so that nobody resolves another's problem. `occurred_at` is the
+    event's own time in milliseconds since the epoch, UTC. `fields` are the fields of a new record, `note` is what
+    a person reads in the work notes when the record changes.
+    """
+
+    key: str
+    status: Status
+    occurred_at: int
+    fields: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+    table: str = "incident"
+    policy: Policy = field(default_factory=Policy)
+    member: str = ONLY_MEMBER
+
+    @property
+    def order(self) -> int:
+        """The order key: milliseconds, then one digit of rank, so that firing wins at equal times."""
+        return order_key(self.occurred_at, firing=self.status is Status.FIRING)
+
+
+def order_key(occurred_at: int, *, firing: bool) -> int:
+    """Return the sortable key of a statement made at `occurred_at`, in milliseconds since the epoch."""
+    return occurred_at * 10 + (1 if firing else 0)
+
+
+def is_firing(order: int) -> bool:
+    """Return whether the statement behind an order key was "firing"."""
+    return order % 10 == 1
+
+
+def dedup_key(*parts: str) -> str:
+    """Return one key for a problem from the parts that name it, whatever characters they hold."""
+    return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+
+
+def digest(*parts: str) -> str:
+    """Return 32 hexadecimal digits that stand for the parts; lone surrogates are allowed."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """The alerts of one problem that are handled together: for each member, only its newest counts."""
+
+    alerts: tuple[Alert, ...]
+
+    @classmethod
+    def of(cls, alerts: Iterable[Alert]) -> "Fold":
+        """Return the fold of at least one alert, all of the same key, oldest first."""
+        return cls(tuple(sorted(alerts, key=lambda alert: alert.order)))
+
+    @property
+    def key(self) -> str:
+        """The dedup key that all of them share."""
+        return self.alerts[0].key
+
+    @property
+    def newest(self) -> Alert:
+        """The alert whose table and policy count."""
+        return self.alerts[-1]
+
+    def orders(self) -> dict[str, int]:
+        """Return each member's newest order key."""
+        return {alert.member: alert.order for alert in self.alerts}
+
+    def speaker(self, *, firing: bool) -> Alert:
+        """Return the newest alert of that status, whose fields and note count; the newest of all if there is none."""
+        return next((alert for alert in reversed(self.alerts) if is_firing(alert.order) is firing), self.newest)

@@ -1,0 +1,238 @@
+"""The state machine behind "one incident per problem": pure, no clock, no I/O.
+
+Each function takes what is known and returns the next step. The rows of the table in docs/ledger.md are named where
+they are decided. The order of things that must not be changed: an intent is written before the call that it
+announces, and nothing is ever called under a lock that another worker may still hold.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, StrEnum
+
+from common.incidents.alert import Fold, OnRecovery, OnRepeat, OnReturn, Policy, is_firing
+from common.incidents.item import Item, Operation, Pending, RecordReference, correlation_id_of
+
+SERVICENOW_COMMITS_WITHIN = 65_000
+"""Milliseconds after its sending within which ServiceNow commits a write: its 60 s quota and some."""
+
+CLOCK_MARGIN = 5_000
+"""Milliseconds by which two readings of the ledger's clock may differ."""
+
+
+class Condition(Enum):
+    """What a person, or a write of ours, made of a record."""
+
+    OPEN = "open"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A record as ServiceNow shows it. `marker` is what the last write of ours left in it."""
+
+    reference: RecordReference
+    condition: Condition
+    correlation_id: str
+    marker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now and the end of this worker's time, in milliseconds since the epoch by the ledger's clock, and its name."""
+
+    now: int
+    hard_deadline: int
+    owner: str
+
+    @property
+    def lock_until(self) -> int:
+        """When a write that is sent at the very end of this worker's time can no longer be under way."""
+        return self.hard_deadline + SERVICENOW_COMMITS_WITHIN + CLOCK_MARGIN
+
+
+class Next(StrEnum):
+    """What follows a write to the ledger."""
+
+    FINISH = "finish"
+    PLAN = "plan"
+    CALL = "call"
+    GO_BACK = "go back"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Write `item` under the condition that its version is still `item.version`, then do what `then` says."""
+
+    item: Item
+    then: Next
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Nothing is to be done: the ledger already holds this or something newer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Another write may be under way; come back after `milliseconds`."""
+
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """Ask ServiceNow whether the pending write was committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """ServiceNow shows several records, or a foreign one, where one of ours should be: write nothing, tell a person."""
+
+
+Step = Write | Finish | Wait | LookUp | Conflict
+
+
+def plan(item: Item, fold: Fold, moment: Moment) -> Step:
+    """Return the first step for the alerts of `fold`, given the item as it was just read (rows 2 to 9)."""
+    newer = item.newer(fold.orders())
+    if not newer:
+        return Finish()
+    if item.pending is not None:
+        # Strictly later: at the very tick a live owner may still be shortening its lock.
+        if moment.now <= item.pending.lock_until:
+            return Wait(item.pending.lock_until - moment.now)
+        return LookUp()
+    if any(is_firing(order) for order in newer.values()):
+        return _plan_firing(item, newer, fold.newest.policy, moment)
+    return _plan_recovery(item, newer, fold.newest.policy, moment)
+
+
+def _plan_firing(item: Item, newer: Mapping[str, int], policy: Policy, moment: Moment) -> Step:
+    if item.record is None:
+        return _open(item, newer, moment)
+    if item.fires:
+        if policy.on_repeat is OnRepeat.IGNORE:
+            return Write(item.settled(newer, item.record), Next.FINISH)
+        return _claim(item, Operation.NOTE, newer, moment)
+    if _is_replaced_on_return(item, policy, max(newer.values())):
+        return _open(item.without_record(), newer, moment)
+    return _claim(item, Operation.REOPEN, newer, moment)
+
+
+def _plan_recovery(item: Item, newer: Mapping[str, int], policy: Policy, moment: Moment) -> Step:
+    after = item.settled(newer, item.record)
+    if item.record is None or not item.fires or after.fires or policy.on_recovery is OnRecovery.LEAVE:
+        return Write(after, Next.FINISH)
+    operation = Operation.RESOLVE if policy.on_recovery is OnRecovery.RESOLVE else Operation.RECOVERY_NOTE
+    return _claim(item, operation, newer, moment)
+
+
+def _is_replaced_on_return(item: Item, policy: Policy, newest: int) -> bool:
+    recovered = max(item.orders.values()) // 10
+    return policy.on_return is OnReturn.REPLACE or newest // 10 - recovered > policy.reopen_window * 1000
+
+
+def _claim(item: Item, operation: Operation, orders: Mapping[str, int], moment: Moment) -> Write:
+    pending = Pending(operation, dict(orders), moment.lock_until, moment.owner)
+    return Write(replace(item, pending=pending), Next.CALL)
+
+
+def _open(item: Item, orders: Mapping[str, int], moment: Moment) -> Write:
+    correlation_id = item.correlation_id or correlation_id_of(item.problem, orders)
+    return _claim(replace(item, correlation_id=correlation_id), Operation.OPEN, orders, moment)
+
+
+def answered(item: Item, seen: Seen, policy: Policy, moment: Moment) -> Step:
+    """Return what follows a proper answer to this worker's own write (rows 10 to 12).
+
+    The answer is read: where a person resolved or closed the record, the person wins.
+    """
+    pending = _pending(item)
+    if pending.operation in _BRINGS_FIRING and seen.condition is not Condition.OPEN:
+        may_reopen = (
+            seen.condition is Condition.RESOLVED
+            and policy.on_return is OnReturn.REOPEN
+            and pending.operation is not Operation.REOPEN_STATE
+        )
+        if may_reopen:
+            return _claim(item, Operation.REOPEN_STATE, pending.orders, moment)
+        return _open(item.without_record(), pending.orders, moment)
+    return Write(item.settled(pending.orders, seen.reference), Next.FINISH)
+
+
+_BRINGS_FIRING = frozenset({Operation.NOTE, Operation.REOPEN, Operation.REOPEN_STATE})
+
+
+def gone(item: Item, moment: Moment) -> Step:
+    """Return what follows when ServiceNow no longer has the record that this worker's write was for.
+
+    Somebody deleted it. A problem that fires gets a new record; one that is over needs none.
+    """
+    pending = _pending(item)
+    if pending.operation in _BRINGS_FIRING:
+        return _open(item.without_record(), pending.orders, moment)
+    return Write(item.without_record().settled(pending.orders, None), Next.FINISH)
+
+
+def not_done(item: Item, moment: Moment) -> Step:
+    """Return what follows a write that was provably not carried out or was refused (rows 13 and 14)."""
+    pending = _pending(item)
+    if pending.operation is Operation.REOPEN_STATE:
+        # Its note is already in the record, so only the state may be repeated: the intent is kept.
+        return Write(replace(item, pending=replace(pending, lock_until=moment.now)), Next.GO_BACK)
+    return Write(item.reverted(), Next.GO_BACK)
+
+
+def unknown(item: Item, moment: Moment) -> Step:
+    """Return what follows a write that may have been carried out, or still may be (row 15)."""
+    pending = _pending(item)
+    latest = moment.now + SERVICENOW_COMMITS_WITHIN + CLOCK_MARGIN
+    return Write(replace(item, pending=replace(pending, lock_until=min(pending.lock_until, latest))), Next.GO_BACK)
+
+
+def found(item: Item, records: Sequence[Seen], policy: Policy, moment: Moment) -> Step:
+    """Return what follows from what ServiceNow shows once the lock has ended (rows 4a to 4e)."""
+    if len(records) > 1 or any(not _is_ours(item, seen) for seen in records):
+        return Conflict()
+    return _found_one(item, records[0], policy, moment) if records else _found_none(item)
+
+
+def _found_none(item: Item) -> Step:
+    return Write(item.reverted() if _opens(item) else item.without_record(), Next.PLAN)
+
+
+def _found_one(item: Item, seen: Seen, policy: Policy, moment: Moment) -> Step:
+    pending = _pending(item)
+    applied = Write(item.settled(pending.orders, seen.reference), Next.PLAN)
+    brings_firing = pending.operation in _BRINGS_FIRING
+    if seen.condition is Condition.CLOSED:
+        # A recovery asks for no more than that. Everything else needs a new record.
+        return Write(item.without_record(), Next.PLAN) if brings_firing or _opens(item) else applied
+    was_carried_out = _opens(item) or seen.marker == pending.marker
+    reopens_state = pending.operation is Operation.REOPEN_STATE
+    if brings_firing and seen.condition is Condition.RESOLVED and (was_carried_out or reopens_state):
+        return _redo_reopening(item, policy, moment)
+    return applied if was_carried_out else Write(item.reverted(), Next.PLAN)
+
+
+def _opens(item: Item) -> bool:
+    return _pending(item).operation is Operation.OPEN
+
+
+def _redo_reopening(item: Item, policy: Policy, moment: Moment) -> Step:
+    if policy.on_return is OnReturn.REPLACE:
+        return Write(item.without_record(), Next.PLAN)
+    return _claim(item, Operation.REOPEN_STATE, _pending(item).orders, moment)
+
+
+def _is_ours(item: Item, seen: Seen) -> bool:
+    if _opens(item):
+        return seen.correlation_id == item.correlation_id
+    return seen.correlation_id.startswith(f"{item.problem}-")
+
+
+def _pending(item: Item) -> Pending:
+    if item.pending is None:
+        raise ValueError("A settled item has no write whose outcome could be judged.")
+    return item.pending

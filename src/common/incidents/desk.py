@@ -1,0 +1,226 @@
+"""Carries decisions out: read the ledger, decide, write the intent, call ServiceNow, write the outcome."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from random import SystemRandom
+from secrets import token_hex
+
+from common.clock import Deadline
+from common.errors import AmbiguousError, BridgeError, HeldError, PermanentError, TransientError
+from common.incidents import decide
+from common.incidents.alert import Alert, Fold
+from common.incidents.changes import record_fields, seen
+from common.incidents.decide import Conflict, Finish, LookUp, Moment, Next, Seen, Step, Wait, Write
+from common.incidents.item import Item, Operation, RecordReference, problem_of
+from common.incidents.ledger import Ledger
+from common.servicenow.query import equals
+from common.servicenow.records import Record, Records
+from common.telemetry import Telemetry
+
+CLAIM_NEEDS_SECONDS = 15.0
+"""What must be left of a function's time before it begins a write: the call, its settling, and a reserve."""
+
+OLDEST_EVENT = 30 * 86_400_000
+"""Milliseconds: the ledger forgets a problem 60 days after it was over, so that older events could open it anew."""
+
+FURTHEST_FUTURE = 300_000
+"""Milliseconds: an event from the future would make everything that follows look old."""
+
+_COME_BACK = "Nothing is to be done; the message comes back by itself."
+_MOST_STEPS = 12
+_METRICS = {
+    Operation.OPEN: "RecordsOpened",
+    Operation.NOTE: "RecordsNoted",
+    Operation.REOPEN: "RecordsReopened",
+    Operation.REOPEN_STATE: "RecordsReopened",
+    Operation.RESOLVE: "RecordsResolved",
+    Operation.RECOVERY_NOTE: "RecordsNoted",
+}
+_jitter = SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What was done for a fold: the operations carried out, none where the ledger already knew, and the record."""
+
+    operations: tuple[Operation, ...]
+    record: RecordReference | None
+
+
+class Desk:
+    """Applies the alerts of one problem, so that ServiceNow holds exactly one record for it."""
+
+    def __init__(  # noqa: PLR0913 (the parts that it is put together from)
+        self,
+        ledger: Ledger,
+        records: Records,
+        *,
+        deployment: str,
+        close_code: str,
+        telemetry: Telemetry,
+        new_owner: Callable[[], str] = lambda: token_hex(8),
+    ) -> None:
+        """Use `close_code` where a rule names none; `new_owner` returns a name for each claim."""
+        self.ledger = ledger
+        self.records = records
+        self.deployment = deployment
+        self.close_code = close_code
+        self.telemetry = telemetry
+        self.new_owner = new_owner
+
+    def apply(self, fold: Fold, deadline: Deadline) -> Applied:
+        """Bring ServiceNow and the ledger to what the alerts say.
+
+        Raises TransientError or AmbiguousError (come back later), HeldError (everybody waits for a person) or
+        PermanentError (this fold can never be applied). After any of them nothing is lost and nothing done twice.
+        """
+        problem = problem_of(self.deployment, fold.key)
+        item = self.ledger.read(problem, dedup_key=fold.key, table=fold.newest.table)
+        for alert in fold.alerts:
+            _check_age(alert, self.ledger.now())
+        return _Work(self, fold, deadline, self.new_owner()).run(item)
+
+
+def _check_age(alert: Alert, now: int) -> None:
+    if now - alert.occurred_at > OLDEST_EVENT:
+        raise PermanentError(
+            "The event is older than 30 days.",
+            action="Open the incident by hand if the problem is still there.",
+        )
+    if alert.occurred_at - now > FURTHEST_FUTURE:
+        raise PermanentError(
+            "The event's time lies more than 5 minutes in the future.",
+            action="Correct the clock of what sent it and send the event again.",
+        )
+
+
+@dataclass(slots=True)
+class _Work:
+    """One fold, from the item as it was read to the end."""
+
+    desk: Desk
+    fold: Fold
+    deadline: Deadline
+    owner: str
+    operations: list[Operation] = field(default_factory=list)
+    trouble: BridgeError | None = None
+
+    def run(self, item: Item) -> Applied:
+        step = decide.plan(item, self.fold, self.moment())
+        for _ in range(_MOST_STEPS):
+            match step:
+                case Finish():
+                    return Applied(tuple(self.operations), item.record)
+                case Wait(milliseconds):
+                    raise TransientError(
+                        "Another write for this problem may be under way.",
+                        action=_COME_BACK,
+                        retry_after=_soon_after(milliseconds),
+                    )
+                case Conflict():
+                    self.desk.telemetry.count("RecordConflicts")
+                    raise PermanentError(
+                        "ServiceNow shows several records, or a foreign one, for this problem.",
+                        action=f"Look for records whose correlation_id begins with {item.problem}, keep one, and "
+                        "replay the message from the dead-letter queue.",
+                    )
+                case LookUp():
+                    step = self.found(item, self.visible(item))
+                case Write():
+                    item, step = self.write(step)
+        raise TransientError("The problem did not come to rest.", action=_COME_BACK)
+
+    def moment(self) -> Moment:
+        now = self.desk.ledger.now()
+        return Moment(now, now + max(0, int(self.deadline.remaining() * 1000)), self.owner)
+
+    def write(self, step: Write) -> tuple[Item, Step]:
+        if step.then is Next.CALL and self.deadline.remaining() < CLAIM_NEEDS_SECONDS:
+            raise TransientError(
+                "Too little of the function's time is left to begin a write.",
+                action=_COME_BACK,
+                retry_after=0.0,
+            )
+        item = self.desk.ledger.write(step.item)
+        if item is None:
+            raise TransientError("Another worker was faster.", action=_COME_BACK, retry_after=_soon_after(0))
+        match step.then:
+            case Next.FINISH:
+                return item, Finish()
+            case Next.PLAN:
+                return item, decide.plan(item, self.fold, self.moment())
+            case Next.CALL:
+                return item, self.call(item)
+            case Next.GO_BACK:
+                raise self.why(item)
+
+    def call(self, item: Item) -> Step:
+        """Carry out the pending operation and return the step that its outcome leads to."""
+        opens = item.record is None
+        try:
+            record = self.send(item)
+        except AmbiguousError as error:
+            self.trouble = error
+            return decide.unknown(item, self.moment())
+        except (TransientError, HeldError, PermanentError) as error:
+            self.trouble = error
+            if error.status == HTTPStatus.NOT_FOUND and not opens:
+                return decide.gone(item, self.moment())
+            # An insert may answer 403 and yet have succeeded (KB2697679); the answer ended its transaction.
+            if error.status == HTTPStatus.FORBIDDEN and opens and (records := self.visible(item)):
+                return self.found(item, records)
+            return decide.not_done(item, self.moment())
+        self.note_success(item, record)
+        return decide.answered(item, seen(record), self.fold.newest.policy, self.moment())
+
+    def send(self, item: Item) -> Record:
+        fields = record_fields(item, self.fold, self.desk.close_code)
+        if item.record is None:
+            return self.desk.records.create(item.table, fields, self.deadline)
+        return self.desk.records.update(item.table, item.record.sys_id, fields, self.deadline)
+
+    def note_success(self, item: Item, record: Record) -> None:
+        if item.pending is None:
+            return
+        operation = item.pending.operation
+        self.operations.append(operation)
+        self.desk.telemetry.count(_METRICS[operation])
+        self.desk.telemetry.log.info(
+            "ServiceNow has carried out a write.",
+            operation=operation.value,
+            record=record.fields.get("number", record.sys_id),
+            dedup_key=item.dedup_key,
+            transaction_id=record.transaction_id,
+        )
+        if seen(record).marker != item.pending.marker:
+            self.desk.telemetry.count("MarkersDiscarded")
+            self.desk.telemetry.log.warning(
+                "ServiceNow discarded the correlation fields. Give the integration user write access to "
+                "correlation_id and correlation_display; without them a lost answer may lead to a second record.",
+                table=item.table,
+            )
+
+    def found(self, item: Item, records: list[Seen]) -> Step:
+        return decide.found(item, records, self.fold.newest.policy, self.moment())
+
+    def visible(self, item: Item) -> list[Seen]:
+        """Return what ServiceNow shows under the known sys_id, else under the correlation id of the attempt."""
+        if item.record is not None:
+            record = self.desk.records.read(item.table, item.record.sys_id, self.deadline)
+            return [] if record is None else [seen(record)]
+        query = equals("correlation_id", item.correlation_id or "")
+        return [seen(record) for record in self.desk.records.find(item.table, query, self.deadline)]
+
+    def why(self, item: Item) -> BridgeError:
+        """Return the error that sent the work back, with the time at which another try can get further."""
+        if self.trouble is None:
+            return TransientError("The write was not carried out.", action=_COME_BACK)
+        if isinstance(self.trouble, AmbiguousError) and item.pending is not None:
+            self.trouble.retry_after = _soon_after(item.pending.lock_until - self.desk.ledger.now())
+        return self.trouble
+
+
+def _soon_after(milliseconds: int) -> float:
+    """Return the seconds after which a lock of that length has surely ended, with jitter so that few collide."""
+    return max(0, milliseconds) / 1000 + _jitter.uniform(1, 10)

@@ -1,0 +1,196 @@
+"""The ledger in DynamoDB: one item a problem, changed by conditional writes only.
+
+The `Date` header of the answers is the one clock by which locks are judged: the clocks of the functions may be an
+hour apart.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from common.clock import Clock
+from common.errors import ConfigurationError, TransientError
+from common.incidents.item import Item, Operation, Pending, RecordReference
+
+KEPT_AFTER_RECOVERY = 60 * 86_400
+"""Seconds for which the item of a problem that is over is kept: twice the age at which events are refused."""
+
+_LOST_RACE = "ConditionalCheckFailedException"
+_MISCONFIGURED = frozenset(
+    {
+        "AccessDeniedException",
+        "ResourceNotFoundException",
+        "UnrecognizedClientException",
+        "ValidationException",
+        "KMSAccessDeniedException",
+        "KMSDisabledException",
+    }
+)
+_ACTION = "Nothing was lost; if this stays, look at the ledger table's throttling and at the AWS Health Dashboard."
+
+type Attributes = dict[str, Any]
+
+
+class DynamoDBClient(Protocol):
+    """The two calls of boto3's DynamoDB client that the ledger makes."""
+
+    def get_item(self, *, TableName: str, Key: Attributes, ConsistentRead: bool) -> Mapping[str, Any]:  # noqa: N803
+        """Read one item."""
+        ...
+
+    def put_item(  # noqa: PLR0913 (the arguments are DynamoDB's own)
+        self,
+        *,
+        TableName: str,  # noqa: N803
+        Item: Attributes,  # noqa: N803
+        ConditionExpression: str,  # noqa: N803
+        ExpressionAttributeNames: Mapping[str, str] = ...,  # noqa: N803
+        ExpressionAttributeValues: Attributes = ...,  # noqa: N803
+        ReturnValuesOnConditionCheckFailure: str,  # noqa: N803
+    ) -> Mapping[str, Any]:
+        """Write one item under a condition."""
+        ...
+
+
+class Ledger:
+    """Reads and writes items. Trouble of DynamoDB is a TransientError, missing rights are a ConfigurationError."""
+
+    def __init__(self, dynamodb: DynamoDBClient, table: str, *, clock: Clock) -> None:
+        """Use the table named `table`; `clock` serves between two answers of DynamoDB."""
+        self._dynamodb = dynamodb
+        self._table = table
+        self._clock = clock
+        self._server_minus_monotonic: float | None = None
+
+    def now(self) -> int:
+        """Return DynamoDB's time in milliseconds since the epoch, at a grain of one second, never ahead of it."""
+        if self._server_minus_monotonic is None:
+            return int(self._clock.now() * 1000)
+        return int((self._server_minus_monotonic + self._clock.monotonic()) * 1000)
+
+    def read(self, problem: str, *, dedup_key: str, table: str) -> Item:
+        """Return the item of a problem, or a new one of version 0 where the ledger has none."""
+        answer = self._call("get_item", TableName=self._table, Key={"pk": {"S": problem}}, ConsistentRead=True)
+        stored = answer.get("Item")
+        return _decode(stored) if stored else Item(problem=problem, dedup_key=dedup_key, table=table)
+
+    def write(self, item: Item) -> Item | None:
+        """Write `item` where its version is still the stored one; return it with its new version.
+
+        Returns None where another worker was first. A write that the AWS SDK repeated after a lost answer finds its
+        own effect in its way, and counts as done.
+        """
+        written = replace(item, version=item.version + 1)
+        attributes = _encode(written, expires_at=self.now() // 1000 + KEPT_AFTER_RECOVERY)
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        if item.version:
+            condition = {
+                "ConditionExpression": "#version = :seen",
+                "ExpressionAttributeNames": {"#version": "version"},
+                "ExpressionAttributeValues": {":seen": {"N": str(item.version)}},
+            }
+        try:
+            self._call(
+                "put_item",
+                TableName=self._table,
+                Item=attributes,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **condition,
+            )
+        except _LostRaceError as lost:
+            return written if lost.stored is not None and _decode(lost.stored) == written else None
+        return written
+
+    def _call(self, operation: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 (DynamoDB's own arguments)
+        try:
+            answer: Mapping[str, Any] = getattr(self._dynamodb, operation)(**arguments)
+        except ClientError as error:
+            self._set_clock(error.response)
+            code = error.response.get("Error", {}).get("Code", "")
+            if code == _LOST_RACE:
+                raise _LostRaceError(cast("dict[str, Any]", error.response).get("Item")) from None
+            if code in _MISCONFIGURED:
+                raise ConfigurationError(
+                    f"The ledger table refuses {operation} ({code}).",
+                    action="Check that LEDGER_TABLE exists and that the function's role may use it and its key.",
+                ) from None
+            raise TransientError(f"The ledger did not answer {operation} ({code}).", action=_ACTION) from None
+        except BotoCoreError as error:
+            name = type(error).__name__
+            raise TransientError(f"The ledger could not be reached ({name}).", action=_ACTION) from None
+        self._set_clock(answer)
+        return answer
+
+    def _set_clock(self, answer: Mapping[str, Any]) -> None:
+        date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+        if date is None:
+            return
+        try:
+            server = parsedate_to_datetime(date).timestamp()
+        except ValueError:
+            return
+        self._server_minus_monotonic = server - self._clock.monotonic()
+
+
+class _LostRaceError(Exception):
+    def __init__(self, stored: Attributes | None) -> None:
+        super().__init__()
+        self.stored = stored
+
+
+def _encode(item: Item, *, expires_at: int) -> Attributes:
+    attributes: Attributes = {
+        "pk": {"S": item.problem},
+        "version": {"N": str(item.version)},
+        "dedup_key": {"S": item.dedup_key},
+        "table": {"S": item.table},
+        "orders": _encode_orders(item.orders),
+    }
+    if item.record is not None:
+        attributes["sys_id"] = {"S": item.record.sys_id}
+        attributes["number"] = {"S": item.record.number}
+    if item.correlation_id is not None:
+        attributes["correlation_id"] = {"S": item.correlation_id}
+    if item.pending is not None:
+        attributes["operation"] = {"S": item.pending.operation.value}
+        attributes["pending_orders"] = _encode_orders(item.pending.orders)
+        attributes["lock_until"] = {"N": str(item.pending.lock_until)}
+        attributes["owner"] = {"S": item.pending.owner}
+    elif not item.fires:
+        attributes["expires_at"] = {"N": str(expires_at)}
+    return attributes
+
+
+def _encode_orders(orders: Mapping[str, int]) -> Attributes:
+    return {"M": {member: {"N": str(order)} for member, order in orders.items()}}
+
+
+def _decode(attributes: Attributes) -> Item:
+    record = None
+    if "sys_id" in attributes:
+        record = RecordReference(attributes["sys_id"]["S"], attributes["number"]["S"])
+    pending = None
+    if "operation" in attributes:
+        pending = Pending(
+            operation=Operation(attributes["operation"]["S"]),
+            orders=_decode_orders(attributes["pending_orders"]),
+            lock_until=int(attributes["lock_until"]["N"]),
+            owner=attributes["owner"]["S"],
+        )
+    return Item(
+        problem=attributes["pk"]["S"],
+        dedup_key=attributes["dedup_key"]["S"],
+        table=attributes["table"]["S"],
+        version=int(attributes["version"]["N"]),
+        orders=_decode_orders(attributes["orders"]),
+        record=record,
+        correlation_id=attributes.get("correlation_id", {}).get("S"),
+        pending=pending,
+    )
+
+
+def _decode_orders(attribute: Attributes) -> dict[str, int]:
+    return {member: int(order["N"]) for member, order in attribute["M"].items()}

@@ -1,0 +1,177 @@
+"""A batch of queue messages: which alerts they hold, and what becomes of each message."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from random import SystemRandom
+from typing import Any
+
+from common.clock import Deadline
+from common.errors import AmbiguousError, BridgeError, HeldError, PermanentError, TransientError
+from common.incidents.alert import Alert, Fold
+from common.incidents.desk import CLAIM_NEEDS_SECONDS, Desk
+from common.incidents.rules import Rules
+from common.queue import EventQueue, Message, pause_before_return
+from common.telemetry import Telemetry
+
+SUSPICIOUS_RECEIVES = 3
+"""A message received more often than this is handled alone, in case it kills the function."""
+
+_DEFECT_RECEIVES = 10
+_QUEUE_CALL_SECONDS = 5.0
+_random = SystemRandom()
+
+type _Group = list[tuple[Message, Alert]]
+
+
+class Intake:
+    """Turns a batch of messages into alerts, applies them, and settles each message on its own."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        desk: Desk,
+        queue: EventQueue,
+        *,
+        telemetry: Telemetry,
+        sample: Callable[[], float] = _random.random,
+    ) -> None:
+        """Put the parts together; `sample` returns the jitter of pauses, from 0 to 1."""
+        self._rules = rules
+        self._desk = desk
+        self._queue = queue
+        self._telemetry = telemetry
+        self._sample = sample
+        self._unknown_types: set[tuple[str, str]] = set()
+
+    def process(self, messages: Sequence[Message], deadline: Deadline) -> list[str]:
+        """Handle a batch and return the ids of the messages that stay in the queue."""
+        stay: list[str] = []
+        groups: dict[str, _Group] = {}
+        for message in messages:
+            try:
+                alert = self._alert(message)
+            except PermanentError as error:
+                self._refuse(message, error, stay)
+                continue
+            if alert is not None:
+                groups.setdefault(alert.key, []).append((message, alert))
+        for group in sorted(groups.values(), key=_most_receives):
+            suspicious = _most_receives(group) > SUSPICIOUS_RECEIVES
+            self._apply(group, deadline, stay)
+            if suspicious:
+                self._finish(group, stay)
+        return stay
+
+    def _alert(self, message: Message) -> Alert | None:
+        event = _event(message.body)
+        rule = self._rules.match(event)
+        if rule is None:
+            self._drop_unknown(event)
+            return None
+        alert = rule.alert(event)
+        if alert is None:
+            self._telemetry.count("EventsIgnored")
+        return alert
+
+    def _drop_unknown(self, event: Mapping[str, Any]) -> None:
+        self._telemetry.count("EventsUnknown")
+        kind = (str(event["source"])[:128], str(event["detail-type"])[:128])
+        if kind in self._unknown_types or len(self._unknown_types) >= 1000:  # noqa: PLR2004 (a bound on memory)
+            return
+        self._unknown_types.add(kind)
+        self._telemetry.log.warning(
+            "No rule knows this type of event; it is dropped. Add a rule, or take the type out of EventSources.",
+            source=kind[0],
+            detail_type=kind[1],
+        )
+
+    def _apply(self, group: _Group, deadline: Deadline, stay: list[str]) -> None:
+        error = self._attempt([alert for _, alert in group], deadline)
+        if isinstance(error, PermanentError) and len(group) > 1:
+            # One alert of a fold may be what is refused: each is judged on its own before any is given up.
+            for message, alert in sorted(group, key=lambda pair: pair[1].order):
+                self._settle(message, self._attempt([alert], deadline), deadline, stay)
+            return
+        for message, _ in group:
+            self._settle(message, error, deadline, stay)
+
+    def _attempt(self, alerts: Sequence[Alert], deadline: Deadline) -> BridgeError | None:
+        if deadline.remaining() < CLAIM_NEEDS_SECONDS:
+            return TransientError(
+                "Too little of the function's time is left.", action="Nothing is to be done.", retry_after=1.0
+            )
+        try:
+            self._desk.apply(Fold.of(alerts), deadline)
+        except BridgeError as error:
+            return error
+        except Exception as error:  # a defect of ours must not take the neighbours along
+            self._telemetry.count("Defects")
+            self._telemetry.log.exception("A defect of the bridge stopped a message.", dedup_key=alerts[0].key)
+            return _DefectError(type(error).__name__)
+        return None
+
+    def _settle(self, message: Message, error: BridgeError | None, deadline: Deadline, stay: list[str]) -> None:
+        if error is None:
+            self._telemetry.count("EventsApplied")
+            return
+        given_up = isinstance(error, _DefectError) and message.receives >= _DEFECT_RECEIVES
+        if isinstance(error, PermanentError) or given_up:
+            self._refuse(message, error, stay)
+            return
+        held = isinstance(error, HeldError)
+        self._telemetry.count("Held" if held else "EventsPostponed")
+        report = self._telemetry.log.error if held else self._telemetry.log.info
+        report(
+            error.message,
+            action=error.action,
+            message_id=message.message_id,
+            receives=message.receives,
+        )
+        stay.append(message.message_id)
+        if deadline.remaining() > _QUEUE_CALL_SECONDS:
+            self._queue.later(message, pause_before_return(message.receives, error, held=held, sample=self._sample()))
+
+    def _refuse(self, message: Message, error: BridgeError, stay: list[str]) -> None:
+        self._telemetry.count("EventsRefused")
+        self._telemetry.log.error(error.message, action=error.action, message_id=message.message_id)
+        if not self._queue.dead_letter(message, error):
+            stay.append(message.message_id)
+
+    def _finish(self, group: _Group, stay: list[str]) -> None:
+        for message, _ in group:
+            if message.message_id not in stay:
+                self._queue.finish(message)
+
+
+class _DefectError(AmbiguousError):
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The bridge failed on this message ({name}).", action="Report the logged exception as a defect."
+        )
+
+
+def _most_receives(group: _Group) -> int:
+    return max(message.receives for message, _ in group)
+
+
+def _event(body: str) -> Mapping[str, Any]:
+    """Return the EventBridge event in a message. Raises PermanentError that names what is wrong with it."""
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError):
+        raise _no_event("it is not JSON") from None
+    if not isinstance(event, dict):
+        raise _no_event("it is not a JSON object")
+    for name in ("source", "detail-type", "time", "account", "region"):
+        if not isinstance(event.get(name), str):
+            raise _no_event(f"its field {name} is missing or no string")
+    if not isinstance(event.get("detail"), dict):
+        raise _no_event("its field detail is missing or no object")
+    return event
+
+
+def _no_event(why: str) -> PermanentError:
+    return PermanentError(
+        f"The message is no EventBridge event: {why}.",
+        action="Put events on the bus instead of on the queue.",
+    )

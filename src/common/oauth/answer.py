@@ -1,0 +1,142 @@
+"""What an answer of the token endpoint means. Pure. ServiceNow's own words are read, never repeated.
+
+The bodies that ServiceNow sends, and what is known to cause them: docs/servicenow-facts.toml.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from common.errors import BridgeError, ConfigurationError, CredentialsError, TransientError
+from common.oauth.token import LONGEST_LIFE, AccessToken, is_bearer_value
+from common.retry import retry_after
+from common.transport import Response
+
+ASSUMED_LIFE: Final = 300.0
+"""Seconds that a token is taken to live where the endpoint says nothing about it that makes sense."""
+
+SHORTEST_LIFE: Final = 5.0
+"""Seconds that any token is taken to live, so that one about to end is not asked for on every call."""
+
+_OK = 200
+_REDIRECTS = range(300, 400)
+_SERVER_FAILURES = range(500, 600)
+_PASSING_STATUSES = frozenset({408, 425, 429})
+_NO_GRANT_STATUSES = frozenset({403, 404, 405, 406, 410, 415})
+
+_GRANT_PROPERTY = "glide.oauth.inbound.client.credential.grant_type.enabled"
+_WAIT = "Nothing, unless it goes on: then look at the state of the ServiceNow instance."
+_CHECK_ALL = (
+    f"Check in ServiceNow that the system property {_GRANT_PROPERTY} is true; that client id and secret are "
+    "those of the OAuth registry record; and that its OAuth Application User is active, not locked out and not "
+    "marked 'Password needs reset'."
+)
+_CHECK_SCOPE = "Check OAUTH_SCOPE against the scopes of the OAuth registry record, or leave it empty."
+
+# The code under `error` → what it means here, and what to do about it.
+_REFUSALS: Mapping[str, tuple[str, str]] = {
+    "server_error": ("refuses the client credentials, or the grant is switched off", _CHECK_ALL),
+    "access_denied": ("refuses the client credentials, or the grant is switched off", _CHECK_ALL),
+    "invalid_client": (
+        "does not accept the client id with this client secret",
+        "Copy both again from the OAuth registry record into the secret.",
+    ),
+    "invalid_grant": ("refuses the user that the grant stands for", _CHECK_ALL),
+    "unauthorized_client": (
+        "has no OAuth Application User for this client id",
+        "Set OAuth Application User on the record under System OAuth > Application Registry.",
+    ),
+    "unsupported_grant_type": (
+        "does not offer the client-credentials grant",
+        f"Create the system property {_GRANT_PROPERTY}, true. Vancouver and older do not have the grant.",
+    ),
+    "invalid_scope": ("does not grant the scope that was asked for", _CHECK_SCOPE),
+}
+
+
+class PassingError(TransientError):
+    """Trouble that may be over in a second or two: worth another try within the same call."""
+
+
+def token_of(response: Response, *, asked: float) -> AccessToken:
+    """Return the token that `response` grants. `asked` is when the request left, in seconds since the epoch.
+
+    Raises CredentialsError where ServiceNow refuses the client, ConfigurationError where something else that
+    a person has set can't be right, PassingError or plain TransientError for everything that can pass.
+    """
+    status = response.status
+    if status == _OK:
+        return _granted(response, asked)
+    if status in _PASSING_STATUSES or status in _SERVER_FAILURES:
+        raise PassingError(
+            f"The token endpoint answered with status {status}.",
+            action=_WAIT,
+            retry_after=retry_after(response.headers, asked),
+        )
+    if status in _REDIRECTS:
+        raise ConfigurationError(
+            f"The token endpoint answered with a redirect (status {status}), which is never followed.",
+            action="Set SERVICENOW_INSTANCE_HOST and OAUTH_TOKEN_PATH to where the endpoint really is.",
+        )
+    if status in _NO_GRANT_STATUSES:
+        raise ConfigurationError(
+            f"There is no token endpoint to be used here (status {status}).",
+            action="Check SERVICENOW_INSTANCE_HOST and OAUTH_TOKEN_PATH, and that no IP address rule of the "
+            "instance keeps the function out.",
+        )
+    raise _refusal(status, _json_object(response) or {})
+
+
+def _granted(response: Response, asked: float) -> AccessToken:
+    content = _json_object(response)
+    if content is None:
+        raise TransientError(
+            "The token endpoint answered with something that is no JSON object, such as a page.",
+            action="Check whether the instance hibernates or is in maintenance; open it in a browser.",
+        )
+    if "error" in content:
+        raise _refusal(response.status, content)
+    value = content.get("access_token")
+    if not is_bearer_value(value):
+        raise TransientError("The token endpoint answered without a usable access token.", action=_WAIT)
+    kind = content.get("token_type")
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        raise ConfigurationError(
+            "The token endpoint answered with a token that is not of the type Bearer.",
+            action="Check SERVICENOW_INSTANCE_HOST and OAUTH_TOKEN_PATH: this is not how ServiceNow answers.",
+        )
+    return AccessToken(str(value), asked, asked + lifetime(content.get("expires_in")), asked)
+
+
+def lifetime(expires_in: object) -> float:
+    """Return the seconds that a token is taken to live, between `SHORTEST_LIFE` and `LONGEST_LIFE`.
+
+    `expires_in` is what the endpoint sent; `ASSUMED_LIFE` where it is no number, negative or not finite.
+    """
+    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float | str):
+        return ASSUMED_LIFE
+    try:
+        seconds = float(expires_in)
+    except (ValueError, OverflowError):
+        return ASSUMED_LIFE
+    if not math.isfinite(seconds) or seconds < 0:
+        return ASSUMED_LIFE
+    return min(max(seconds, SHORTEST_LIFE), LONGEST_LIFE)
+
+
+def _refusal(status: int, content: Mapping[str, Any]) -> BridgeError:
+    code = content.get("error")
+    meaning, action = _REFUSALS.get(code if isinstance(code, str) else "", ("refuses the token request", _CHECK_ALL))
+    kind = ConfigurationError if code == "invalid_scope" else CredentialsError
+    return kind(f"ServiceNow {meaning} (status {status}).", action=action)
+
+
+def _json_object(response: Response) -> dict[str, Any] | None:
+    if "json" not in response.headers.get("Content-Type", "").lower():
+        return None
+    try:
+        content = json.loads(response.body.decode())
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None

@@ -1,0 +1,144 @@
+"""The client credentials, out of Secrets Manager. No error here ever holds anything but the names of keys."""
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from common.errors import BridgeError, CredentialsError, TransientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_secretsmanager.type_defs import GetSecretValueResponseTypeDef
+
+# Named explicitly: while a rotation is under way, AWSPENDING holds a value that ServiceNow may not know yet.
+_STAGE = "AWSCURRENT"
+_KEYS = ("client_id", "client_secret")
+_FILL_IN = (
+    'Put {{"client_id": …, "client_secret": …}} from ServiceNow\'s OAuth registry record into the secret '
+    "{secret_id}: aws secretsmanager put-secret-value --secret-id {secret_id} --secret-string file://…"
+)
+_LATER = frozenset(
+    {
+        "InternalServiceError",
+        "InternalServiceErrorException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """What ServiceNow's OAuth registry record holds, and the version of the secret that it was read from."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    version: str
+
+
+class CredentialsReader:
+    """Reads the client credentials: a JSON object with the keys `client_id` and `client_secret`."""
+
+    def __init__(self, secrets_manager: "SecretsManagerClient", secret_id: str) -> None:
+        """Read the secret `secret_id` (name or ARN) through a boto3 client."""
+        self._secrets_manager = secrets_manager
+        self._secret_id = secret_id
+
+    def read(self) -> ClientCredentials:
+        """Return the current credentials.
+
+        Raises CredentialsError where the secret can't be read or lacks something, and TransientError where
+        Secrets Manager is throttling or away.
+        """
+        answer: GetSecretValueResponseTypeDef | None = None
+        failure: BridgeError | None = None
+        try:
+            answer = self._secrets_manager.get_secret_value(SecretId=self._secret_id, VersionStage=_STAGE)
+        except ClientError as error:
+            failure = self._refusal(error)
+        except NoCredentialsError:
+            failure = self._wrong("can't be read: the function has no AWS credentials", "Give it a role.")
+        except BotoCoreError as error:
+            failure = self._later(type(error).__name__)
+        if answer is None:
+            raise failure or self._later("no answer")
+        return self._parse(answer)
+
+    def _parse(self, answer: "GetSecretValueResponseTypeDef") -> ClientCredentials:
+        text = answer.get("SecretString")
+        if text is None:
+            raise self._wrong("is binary, not text", self._fill_in())
+        if not text.strip():
+            raise self._empty()
+        content = _json_object(text)
+        if content is None:
+            raise self._wrong("is not a JSON object", self._fill_in())
+        values = {key: self._value(content, key) for key in _KEYS}
+        if not all(values.values()):
+            raise self._empty()
+        return ClientCredentials(values["client_id"], values["client_secret"], answer["VersionId"])
+
+    def _value(self, content: dict[str, Any], key: str) -> str:
+        if key not in content:
+            raise self._wrong(f"lacks the key {key}", self._fill_in())
+        value = content[key]
+        if not isinstance(value, str) or not _is_sound(value):
+            raise self._wrong(f"holds something under the key {key} that is not plain text", self._fill_in())
+        return value.strip()
+
+    def _refusal(self, error: ClientError) -> BridgeError:
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code == "ResourceNotFoundException":
+            return self._empty()
+        if code in _LATER or status >= 500:  # noqa: PLR2004 (HTTP: the server's own failure)
+            return self._later(code)
+        if "AccessDenied" in code:
+            return self._wrong(
+                "can't be read: access is denied",
+                "Allow the function's role secretsmanager:GetSecretValue on it and kms:Decrypt with its key.",
+            )
+        if code.startswith("Decryption") or "KMS" in code:
+            return self._wrong(
+                "can't be decrypted",
+                "Check that its KMS key is enabled and that the function's role may use it.",
+            )
+        return self._wrong(f"can't be read ({code})", "Check that it exists and is not marked for deletion.")
+
+    def _empty(self) -> CredentialsError:
+        return self._wrong("is not filled in yet", self._fill_in())
+
+    def _fill_in(self) -> str:
+        return _FILL_IN.format(secret_id=self._secret_id)
+
+    def _wrong(self, what: str, action: str) -> CredentialsError:
+        return CredentialsError(f"The secret {self._secret_id} {what}.", action=action)
+
+    def _later(self, kind: str) -> TransientError:
+        return TransientError(
+            f"Secrets Manager did not give out the secret {self._secret_id} ({kind}).",
+            action="Nothing, unless it goes on: then check the quota of Secrets Manager and the way to it.",
+        )
+
+
+def _json_object(text: str) -> dict[str, Any] | None:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _is_sound(value: str) -> bool:
+    """Tell whether `value` can be sent: half of a surrogate pair is legal JSON, but no text."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

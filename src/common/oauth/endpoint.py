@@ -1,0 +1,98 @@
+"""The token request of the client-credentials grant (RFC 6749, section 4.4)."""
+
+from collections.abc import Mapping
+from typing import Final, Protocol
+from urllib.parse import urlencode
+
+from common.clock import Clock, Deadline
+from common.errors import AmbiguousError, TransientError
+from common.oauth.answer import PassingError, token_of
+from common.oauth.credentials import ClientCredentials
+from common.oauth.token import AccessToken
+from common.retry import LONGEST_PAUSE, full_jitter
+from common.telemetry import Telemetry
+from common.transport import Response
+
+ANSWER_LIMIT: Final = 64 * 1024
+"""Bytes. A token answer has a few hundred."""
+
+TRY_SECONDS: Final = 5.0
+"""The longest that one try may take."""
+
+_TRIES = 3
+_FIRST_PAUSE = 0.25
+_FEWEST_SECONDS_FOR_A_TRY = 0.5
+_HEADERS = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+
+
+class Sender(Protocol):
+    """What carries the request to the instance: `common.transport.Transport`."""
+
+    def send(  # noqa: PLR0913 (a request has that many parts)
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        deadline: Deadline,
+        size_limit: int,
+    ) -> Response:
+        """Send one request and return its answer."""
+        ...
+
+
+class TokenEndpoint:
+    """Asks ServiceNow for an access token."""
+
+    def __init__(self, transport: Sender, *, clock: Clock, telemetry: Telemetry, path: str, scope: str = "") -> None:
+        """Ask at `path` of the host that `transport` reaches; an empty `scope` is left out of the request."""
+        self._transport = transport
+        self._clock = clock
+        self._telemetry = telemetry
+        self._path = path
+        self._scope = scope
+
+    def request(self, credentials: ClientCredentials, deadline: Deadline) -> AccessToken:
+        """Return the token that the endpoint answers with, which may be one that it gave out before.
+
+        What may pass in a moment is tried again, within the deadline. Raises CredentialsError where
+        ServiceNow refuses the client, ConfigurationError where something else that a person has set can't be
+        right, and TransientError for everything that can pass; its `retry_after` is what the server asked for.
+        """
+        body = self._form(credentials)
+        attempt = 0
+        while True:
+            try:
+                return self._try(body, deadline.within(TRY_SECONDS))
+            except PassingError as error:
+                attempt += 1
+                pause = error.retry_after
+                if pause is None:
+                    pause = full_jitter(attempt, base=_FIRST_PAUSE, cap=LONGEST_PAUSE)
+                too_late = deadline.remaining() < pause + _FEWEST_SECONDS_FOR_A_TRY
+                if attempt == _TRIES or pause > LONGEST_PAUSE or too_late:
+                    raise
+            self._clock.sleep(pause)
+
+    def _form(self, credentials: ClientCredentials) -> bytes:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": credentials.client_id,
+            "client_secret": credentials.client_secret,
+        }
+        if self._scope:
+            form["scope"] = self._scope
+        return urlencode(form).encode()
+
+    def _try(self, body: bytes, deadline: Deadline) -> AccessToken:
+        self._telemetry.count("TokenRequests")
+        asked = self._clock.now()
+        try:
+            response = self._transport.send(
+                "POST", self._path, headers=_HEADERS, body=body, deadline=deadline, size_limit=ANSWER_LIMIT
+            )
+        except (AmbiguousError, TransientError) as error:
+            # Asking twice for a token does no harm, so an unanswered request is repeated like one not sent.
+            raise PassingError(error.message, action=error.action) from error
+        return token_of(response, asked=asked)

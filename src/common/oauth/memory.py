@@ -1,0 +1,99 @@
+"""What one process remembers: its token, and what went wrong when it last asked for one."""
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+from common.errors import BridgeError, HeldError, TransientError
+from common.oauth.parts import Dice
+from common.oauth.token import EARLIEST_REFRESH, LATEST_REFRESH, AccessToken
+
+REFUSAL_SECONDS: Final = 30.0
+"""Seconds for which a refusal is remembered instead of provoked again."""
+
+LONGEST_SILENCE: Final = 300.0
+"""The longest, in seconds, that a server's wish to be left alone keeps every caller of this process away."""
+
+
+class TokenMemory:
+    """The token in hand. `held` is replaced as a whole, so it is read without a lock."""
+
+    def __init__(self, now: Callable[[], float], dice: Dice) -> None:
+        """Hold nothing. `now` returns seconds since the epoch, UTC."""
+        self._now = now
+        self._dice = dice
+        self.held: tuple[float, AccessToken | None] = (-math.inf, None)
+        self.last: AccessToken | None = None
+
+    def usable(self) -> AccessToken | None:
+        """Return the token in hand unless there is none or it is expired."""
+        _, token = self.held
+        return token if token is not None and self._now() < token.usable_until else None
+
+    def take(self, token: AccessToken) -> AccessToken:
+        """Hold `token` and return it.
+
+        The share of its life after which it turns stale is drawn here, so that environments differ, also those
+        that were restored from one snapshot.
+        """
+        self.postpone(token, token.least_interval)
+        fresh_until = token.fresh_until(self._dice.uniform(EARLIEST_REFRESH, LATEST_REFRESH))
+        if fresh_until > self.held[0]:
+            self.held = (fresh_until, token)
+        self.see(token)
+        return token
+
+    def postpone(self, token: AccessToken, seconds: float) -> None:
+        """Hold `token` and let it count as fresh for half to all of `seconds`, unless it expires earlier."""
+        until = self._now() + seconds * self._dice.uniform(0.5, 1.0)
+        self.held = (min(until, token.usable_until), token)
+
+    def see(self, token: AccessToken) -> None:
+        """Note a token, usable or not, to compare the endpoint's next answer with."""
+        if self.last is None or token.is_newer_than(self.last):
+            self.last = token
+
+    def drop(self) -> None:
+        """Hold nothing any more."""
+        self.held = (-math.inf, None)
+
+
+class FailureMemory:
+    """What went wrong, for those who waited for the same request and for those who come soon after."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        """Remember nothing. `now` returns seconds since the epoch, UTC."""
+        self._now = now
+        self._latest: BridgeError | None = None
+        self._kept: tuple[float, float, BridgeError] | None = None
+        self.count = 0
+
+    def record(self, error: BridgeError) -> None:
+        """Note a failure for those who are waiting at this moment."""
+        self._latest = error
+        self.count += 1
+
+    def keep(self, error: BridgeError) -> None:
+        """Remember what the endpoint said: a refusal for a while, or for as long as it wants to be left alone."""
+        seconds = REFUSAL_SECONDS if isinstance(error, HeldError) else 0.0
+        if isinstance(error, TransientError) and error.retry_after is not None:
+            seconds = min(error.retry_after, LONGEST_SILENCE)
+        self._kept = (self._now(), seconds, error)
+
+    def check(self, since: int | None = None) -> None:
+        """Raise what was remembered, or what others met after `count` was `since`."""
+        if since is not None and since != self.count and self._latest is not None:
+            raise _again(self._latest)
+        if self._kept is not None:
+            began, seconds, error = self._kept
+            # A wall clock that was set back must not prolong it.
+            elapsed = self._now() - began
+            if 0 <= elapsed < seconds:
+                raise _again(error, retry_after=seconds - elapsed)
+
+
+def _again(error: BridgeError, retry_after: float | None = None) -> BridgeError:
+    """Return a copy, because an exception that several threads raise collects all their tracebacks."""
+    if isinstance(error, TransientError):
+        return TransientError(error.message, action=error.action, retry_after=retry_after or error.retry_after)
+    return type(error)(error.message, action=error.action)

@@ -1,0 +1,300 @@
+"""Where every token comes from: memory, then the store that all environments share, then the token endpoint.
+
+A token is fresh, stale or expired (`token.py`). Fresh: it is returned as it is, without a lock. Stale: one
+thread looks for a newer one while all others go on with the old one, and so does everybody if none is to be
+had. Expired: one thread gets a new one, all others wait for it.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from random import SystemRandom
+from typing import Final, TypeIs
+
+from common.clock import Clock, Deadline
+from common.errors import BridgeError, CredentialsError, HeldError, TransientError
+from common.oauth.credentials import ClientCredentials
+from common.oauth.memory import REFUSAL_SECONDS, FailureMemory, TokenMemory
+from common.oauth.parts import Credentials, Dice, Endpoint, Store
+from common.oauth.token import AccessToken, Miss
+from common.telemetry import Telemetry
+
+STALE_SECONDS: Final = 3.0
+"""The longest that a caller with a usable token is kept to look for a newer one."""
+
+STORE_PATIENCE: Final = 10.0
+"""The longest, in seconds, that a caller without a token waits for a store that throttles."""
+
+END_SPREAD: Final = 5.0
+"""Seconds over which environments spread their requests after the end of a token that was not renewable."""
+
+REFRESHER_SHARE: Final = 1 / 3
+"""From this share of the life on, the scheduled refresher asks for a newer token."""
+
+_FIRST_PAUSE = 0.25
+_LONGEST_PAUSE = 2.0
+_MOST_DOUBLINGS = 2
+# ServiceNow counts a token's life in whole seconds.
+_GRAIN = 1.0
+
+
+class TokenSource:
+    """The access token of one client. Safe to share between threads; one for each process."""
+
+    def __init__(  # noqa: PLR0913 (the parts that it is composed of)
+        self,
+        *,
+        credentials: Credentials,
+        store: Store,
+        endpoint: Endpoint,
+        clock: Clock,
+        telemetry: Telemetry,
+        dice: Dice | None = None,
+    ) -> None:
+        """Compose the parts. Nothing is read or asked for yet."""
+        self._credentials = credentials
+        self._store = store
+        self._endpoint = endpoint
+        self._clock = clock
+        self._now = clock.now
+        self._telemetry = telemetry
+        self._dice = dice or SystemRandom()
+        self._memory = TokenMemory(clock.now, self._dice)
+        self._failures = FailureMemory(clock.now)
+        self._early_failures = 0
+        self._lock = threading.Lock()
+        self._client: ClientCredentials | None = None
+        self._rejected: tuple[float, AccessToken] | None = None
+        self._replacement: AccessToken | None = None
+        self._from_memory = 0
+
+    def token(self, deadline: Deadline) -> AccessToken:
+        """Return a token that is good now.
+
+        Raises CredentialsError or ConfigurationError where a person has to mend something, TransientError
+        where no token is to be had in time.
+        """
+        fresh_until, token = self._memory.held
+        if token is not None:
+            now = self._now()
+            if now < fresh_until:
+                self._from_memory += 1
+                return token
+            if now < token.usable_until:
+                return self._newer_or_same(token, deadline)
+        with self._turn(deadline) as failures_before:
+            return self._memory.usable() or self._obtain(failures_before, deadline)
+
+    def rejected(self, token: AccessToken, deadline: Deadline) -> AccessToken:
+        """Return a token to use instead of `token`, which the API answered with 401.
+
+        However many threads report it, one request is made. Raises as `token` does, and CredentialsError
+        where the rejected token had only just been issued in place of another rejected one.
+        """
+        with self._turn(deadline) as failures_before:
+            current = self._memory.usable()
+            is_replaced = current is not token and current is self._replacement
+            if current is not None and (is_replaced or current.value != token.value):
+                return current
+            now = self._now()
+            if token is self._replacement and 0 <= now - token.asked < REFUSAL_SECONDS:
+                raise _unusable_token()
+            self._memory.drop()
+            self._rejected = (now, token)
+            replacement = self._obtain(failures_before, deadline)
+            if replacement.asked >= now:
+                self._replacement = replacement
+            return replacement
+
+    def refresh(self, deadline: Deadline) -> AccessToken:
+        """Renew the shared token from one third of its life on, and return the newest one. For the schedule.
+
+        Raises as `token` does, even while the token in hand would still do: somebody should know.
+        """
+        with self._turn(deadline) as failures_before, self._recorded(failures_before):
+            client = self._known_client()
+            stored = self._look(client, deadline)
+            token = self._memory.usable()
+            if self._is_good(stored) and (token is None or stored.is_newer_than(token)):
+                token = self._memory.take(stored)
+            elif token is not None and stored is not token:
+                self._store.save(token, client.client_id)
+            if token is not None and not self._is_due(token, REFRESHER_SHARE):
+                return token
+            return self._ask(client, deadline)
+
+    def report(self) -> None:
+        """Hand what was counted on the hot path to telemetry. Call it once an invocation, before the flush."""
+        taken, self._from_memory = self._from_memory, 0
+        if taken:
+            self._telemetry.count("TokenFromMemory", taken)
+        token = self._memory.usable()
+        if token is not None:
+            self._telemetry.gauge("TokenAge", max(self._now() - token.issued, 0.0))
+
+    # Expired, rejected or not there: the caller has to wait.
+
+    @contextmanager
+    def _turn(self, deadline: Deadline) -> Iterator[int]:
+        """Wait for the lock; yield the number of failures before, to tell those that happened meanwhile."""
+        failures_before = self._failures.count
+        if not self._lock.acquire(timeout=max(deadline.remaining(), 0.0)):
+            raise TransientError(
+                "Another thread was still waiting for an access token when the time was over.",
+                action="Nothing, unless it goes on: then look at the state of the ServiceNow instance.",
+            )
+        try:
+            yield failures_before
+        finally:
+            self._lock.release()
+
+    @contextmanager
+    def _recorded(self, failures_before: int) -> Iterator[None]:
+        self._failures.check(failures_before)
+        try:
+            yield
+        except BridgeError as error:
+            self._failures.record(error)
+            raise
+
+    def _obtain(self, failures_before: int, deadline: Deadline) -> AccessToken:
+        with self._recorded(failures_before):
+            client = self._known_client()
+            stored = self._look(client, deadline)
+            if not self._is_good(stored) and self._waited_for_the_end(deadline):
+                stored = self._look(client, deadline)
+            if self._is_good(stored):
+                self._telemetry.count("TokenFromStore")
+                return self._memory.take(stored)
+            return self._ask(client, deadline)
+
+    def _look(self, client: ClientCredentials, deadline: Deadline) -> AccessToken | Miss:
+        """Look into the store, again and again while it throttles: others are probably busy healing it."""
+        give_up = self._clock.monotonic() + min(STORE_PATIENCE, deadline.remaining() / 2)
+        longest = _FIRST_PAUSE
+        while True:
+            stored = self._store.load(client.client_id)
+            if isinstance(stored, AccessToken):
+                self._memory.see(stored)
+            pause = self._dice.uniform(0.0, longest)
+            if stored is not Miss.BUSY or self._clock.monotonic() + pause > give_up:
+                return stored
+            self._clock.sleep(pause)
+            longest = min(_LONGEST_PAUSE, 2 * longest)
+
+    def _waited_for_the_end(self, deadline: Deadline) -> bool:
+        """Where all environments lose one token at the same moment, let a few of them ask first."""
+        lost = self._memory.last
+        if lost is None or lost.renewable:
+            return False
+        now = self._now()
+        end = lost.expires + _GRAIN
+        if not lost.expires - _GRAIN <= now < end + END_SPREAD:
+            return False
+        pause = self._dice.uniform(max(now, end), end + END_SPREAD) - now
+        if deadline.remaining() < pause + STALE_SECONDS:
+            return False
+        self._clock.sleep(pause)
+        return True
+
+    # Stale: the caller has a token and is not to be kept for long.
+
+    def _newer_or_same(self, token: AccessToken, deadline: Deadline) -> AccessToken:
+        if self._lock.acquire(blocking=False):
+            try:
+                fresh_until, current = self._memory.held
+                if current is token and self._now() >= fresh_until:
+                    self._look_for_newer(token, deadline.within(STALE_SECONDS))
+                return self._memory.usable() or token
+            finally:
+                self._lock.release()
+        self._from_memory += 1
+        return token
+
+    def _look_for_newer(self, token: AccessToken, deadline: Deadline) -> None:
+        try:
+            client = self._known_client()
+            stored = self._store.load(client.client_id)
+            if self._is_good(stored) and stored.is_newer_than(token):
+                self._telemetry.count("TokenFromStore")
+                self._memory.take(stored)
+            elif stored is Miss.BUSY or not self._is_due(token, 0.0):
+                self._memory.postpone(token, token.least_interval)
+            else:
+                self._failures.check()
+                self._ask(client, deadline)
+        except BridgeError as error:
+            self._go_on_with(token, error)
+
+    def _go_on_with(self, token: AccessToken, error: BridgeError) -> None:
+        """Keep `token`, ask later, and let the others know that asking was of no use just now."""
+        self._telemetry.count("TokenRenewalFailures")
+        self._telemetry.log.warning(
+            "The access token could not be renewed and is used on", extra={"reason": error.message}
+        )
+        back_off = token.least_interval * 2.0 ** min(self._early_failures, _MOST_DOUBLINGS)
+        self._early_failures += 1
+        kept = replace(token, asked=self._now())
+        self._memory.postpone(kept, back_off)
+        if self._client is not None:
+            self._store.save(kept, self._client.client_id)
+
+    # What both have in common.
+
+    def _known_client(self) -> ClientCredentials:
+        return self._client or self._know(self._credentials.read())
+
+    def _know(self, client: ClientCredentials) -> ClientCredentials:
+        self._telemetry.protect(client.client_secret)
+        self._client = client
+        return client
+
+    def _is_good(self, stored: AccessToken | Miss) -> TypeIs[AccessToken]:
+        """Tell whether the stored token can be used here and now."""
+        if not isinstance(stored, AccessToken) or self._now() >= stored.usable_until:
+            return False
+        if self._rejected is None:
+            return True
+        when, rejected = self._rejected
+        return stored.issued > when or (stored.value != rejected.value and stored.issued >= rejected.issued)
+
+    def _is_due(self, token: AccessToken, share: float) -> bool:
+        """Tell whether the endpoint may be asked for a newer one after `share` of the life."""
+        now = self._now()
+        old_enough = now >= token.issued + share * token.life
+        return token.renewable and old_enough and now - token.asked >= token.least_interval
+
+    def _ask(self, client: ClientCredentials, deadline: Deadline) -> AccessToken:
+        try:
+            token = self._request(client, deadline)
+        except BridgeError as error:
+            self._failures.keep(error)
+            if isinstance(error, HeldError):
+                self._telemetry.count("TokenRefusals")
+            raise
+        self._early_failures = 0
+        token = token.after(self._memory.last)
+        self._telemetry.protect(token.value)
+        self._memory.take(token)
+        self._store.save(token, self._known_client().client_id)
+        return token
+
+    def _request(self, client: ClientCredentials, deadline: Deadline) -> AccessToken:
+        """Ask the endpoint; where it refuses, once more with the secret's newer version, if there is one."""
+        try:
+            return self._endpoint.request(client, deadline)
+        except CredentialsError:
+            renewed = self._credentials.read()
+            if renewed.version == client.version:
+                raise
+        self._telemetry.log.info("The client secret was changed and has been read again")
+        return self._endpoint.request(self._know(renewed), deadline)
+
+
+def _unusable_token() -> CredentialsError:
+    return CredentialsError(
+        "ServiceNow refuses an access token that it had only just issued.",
+        action="Check that the OAuth Application User is active and may use the REST API, that no API access "
+        "policy keeps OAuth out, and that the instance is newer than Vancouver, which issues tokens of guest.",
+    )

@@ -1,0 +1,41 @@
+"""When to try again: what a server asked for, and full jitter where it asked for nothing."""
+
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from random import SystemRandom
+
+LONGEST_RETRY_AFTER = 3600.0
+"""Seconds beyond which no `Retry-After` is believed: ServiceNow's rate rules are hourly."""
+
+LONGEST_PAUSE = 2.0
+"""Seconds for which a function sleeps before it tries again itself; longer waits are the queue's."""
+
+_SECONDS = re.compile(r"[0-9]{1,9}")
+_random = SystemRandom()
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Return the seconds that `Retry-After` asks for: 0 to 3600, or None where it is absent or makes no sense.
+
+    `now` is in seconds since the epoch; the header may hold seconds or an HTTP date (RFC 9110, section 10.2.3).
+    """
+    value = headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    if value.isascii() and value.isdigit():
+        return min(float(value), LONGEST_RETRY_AFTER) if _SECONDS.fullmatch(value) else LONGEST_RETRY_AFTER
+    try:
+        seconds = parsedate_to_datetime(value).timestamp() - now
+    except (ValueError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+
+def full_jitter(attempt: int, *, base: float, cap: float, sample: float | None = None) -> float:
+    """Return a pause in seconds before try number `attempt` + 1: uniform from 0 to `base * 2**attempt`, capped.
+
+    `sample` is a number from 0 to 1 that replaces the dice where a test wants to know the outcome.
+    """
+    share = _random.random() if sample is None else sample
+    return share * min(cap, base * 2.0 ** min(attempt, 32))

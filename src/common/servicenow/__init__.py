@@ -1,0 +1,1 @@
+"""The REST client of ServiceNow. Nothing in here knows of AWS."""

@@ -1,0 +1,253 @@
+"""One call to ServiceNow with a token, and what its answer means.
+
+Answers are as ServiceNow documents and as captured (docs/servicenow-facts.toml). Its own words are never repeated in
+an error: they may hold anything.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from common.clock import Clock, Deadline
+from common.errors import (
+    AmbiguousError,
+    BridgeError,
+    ConfigurationError,
+    CredentialsError,
+    PermanentError,
+    TransientError,
+)
+from common.oauth.token import AccessToken
+from common.retry import LONGEST_PAUSE, full_jitter, retry_after
+from common.telemetry import Telemetry
+from common.transport import NotSentError, Response, UnansweredError
+
+CALL_SECONDS = 10.0
+"""The longest that one request may take."""
+
+RESERVE_SECONDS = 2.0
+"""What a call leaves of its deadline, so that its outcome can still be written down."""
+
+_ANSWER_LIMIT = 1024 * 1024
+_TRIES = 3
+_CLIENT_CLOSED_REQUEST = 499
+_READS = frozenset({"GET", "HEAD"})
+_HELD_REFUSALS = (
+    "Insufficient rights to query records",
+    "User Not Authorized",
+    "Field(s) present in the query",
+    "Insert Failed",
+)
+_LATER = "Nothing is to be done unless it stays; then look at the state of the ServiceNow instance."
+
+
+class RejectedError(PermanentError):
+    """ServiceNow answered with a refusal of this one request; `status` is its HTTP status."""
+
+
+class AccessDeniedError(ConfigurationError):
+    """The integration user may not use the API or the table at all."""
+
+
+class Tokens(Protocol):
+    """Where the access token comes from."""
+
+    def token(self, deadline: Deadline) -> AccessToken:
+        """Return a token that is good now."""
+        ...
+
+    def rejected(self, token: AccessToken, deadline: Deadline) -> AccessToken:
+        """Return a token to use instead of one that ServiceNow refused."""
+        ...
+
+
+class Sender(Protocol):
+    """What carries a request to the instance."""
+
+    def send(  # noqa: PLR0913 (a request has that many parts)
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        deadline: Deadline,
+        size_limit: int,
+    ) -> Response:
+        """Send one request and return its answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A success: the JSON value under `result` (None for an empty 204), the status and the headers."""
+
+    status: int
+    result: Any
+    headers: Mapping[str, str]
+
+
+class ServiceNowClient:
+    """Calls ServiceNow's REST APIs. Repeats only what is safe to repeat, within the deadline."""
+
+    def __init__(self, transport: Sender, tokens: Tokens, *, clock: Clock, telemetry: Telemetry) -> None:
+        """Send through `transport` with tokens from `tokens`."""
+        self._transport = transport
+        self._tokens = tokens
+        self._clock = clock
+        self._telemetry = telemetry
+
+    def call(self, method: str, target: str, *, deadline: Deadline, fields: Mapping[str, Any] | None = None) -> Answer:
+        """Make one call; `fields` is the JSON object to send.
+
+        A read is repeated after any transient trouble, a write only where it was provably not carried out. A 401 is
+        answered by one new token and one repetition. Raises TransientError (not done), AmbiguousError (a write that
+        may have been carried out), RejectedError (this request is wrong), CredentialsError or ConfigurationError
+        (every request is).
+        """
+        body = None if fields is None else json.dumps(fields).encode()
+        end = Deadline(deadline.clock, deadline.at - RESERVE_SECONDS)
+        token = self._tokens.token(end)
+        replayed = False
+        attempt = 0
+        while True:
+            try:
+                response = self._send(method, target, body, token, end)
+                if response.status == HTTPStatus.UNAUTHORIZED:
+                    if replayed:
+                        raise _unusable_token()
+                    replayed = True
+                    self._telemetry.count("TokensRejected")
+                    token = self._tokens.rejected(token, end)
+                    continue
+                return self._judge(method, response)
+            except TransientError as error:
+                pause = error.retry_after
+                if pause is None:
+                    pause = full_jitter(attempt, base=0.2, cap=LONGEST_PAUSE)
+                attempt += 1
+                if attempt >= _TRIES or pause > LONGEST_PAUSE or pause > end.remaining():
+                    raise
+                self._clock.sleep(pause)
+
+    def _send(self, method: str, target: str, body: bytes | None, token: AccessToken, deadline: Deadline) -> Response:
+        headers = {"Accept": "application/json", "Authorization": f"Bearer {token.value}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        self._telemetry.count("ServiceNowCalls")
+        try:
+            return self._transport.send(
+                method,
+                target,
+                headers=headers,
+                body=body,
+                deadline=deadline.within(CALL_SECONDS),
+                size_limit=_ANSWER_LIMIT,
+            )
+        except NotSentError:
+            self._telemetry.count("ServiceNowUnreachable")
+            raise
+        except UnansweredError:
+            self._telemetry.count("ServiceNowUnanswered")
+            if method in _READS:
+                raise TransientError("ServiceNow did not answer a read in time.", action=_LATER) from None
+            raise
+
+    def _judge(self, method: str, response: Response) -> Answer:
+        status = response.status
+        document = _json_object(response)
+        if status == HTTPStatus.NO_CONTENT:
+            return Answer(status, None, response.headers)
+        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            if document is not None and _is_success(document) and status != HTTPStatus.ACCEPTED:
+                return Answer(status, document["result"], response.headers)
+            raise _unclear(method, f"ServiceNow answered {status} without a proper result.")
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            self._telemetry.count("ServiceNowRateLimited")
+            raise TransientError(
+                "ServiceNow limits the rate of calls (429).",
+                action="If this stays, raise the integration user's rate limit rule in ServiceNow.",
+                retry_after=retry_after(response.headers, self._clock.now()),
+            )
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == _CLIENT_CLOSED_REQUEST:
+            self._telemetry.count("ServiceNowFailures")
+            wait = retry_after(response.headers, self._clock.now())
+            raise _unclear(method, f"ServiceNow answered {status}.", wait)
+        if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+            raise ConfigurationError(
+                f"The instance answers with a redirect ({status}), which is never followed.",
+                action="Set the parameter InstanceHost to the instance's own host name and deploy again.",
+            )
+        raise _refusal(status, document)
+
+
+def _json_object(response: Response) -> dict[str, Any] | None:
+    if "json" not in response.headers.get("Content-Type", ""):
+        return None
+    try:
+        document = json.loads(response.body)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _is_success(document: Mapping[str, Any]) -> bool:
+    return "result" in document and not document.get("error") and document.get("status") != "failure"
+
+
+def _unclear(method: str, message: str, wait: float | None = None) -> BridgeError:
+    if method in _READS:
+        return TransientError(message, action=_LATER, retry_after=wait)
+    return AmbiguousError(
+        message, action="The bridge looks whether the write was carried out. " + _LATER, retry_after=wait
+    )
+
+
+def _unusable_token() -> CredentialsError:
+    return CredentialsError(
+        "ServiceNow refuses a token that it has just issued (401).",
+        action="Check that the OAuth Application User of the registry record is active and not locked, that an API "
+        "access policy does not demand another kind of authentication, and that the instance is newer than "
+        "Vancouver: older ones issue tokens of the guest user.",
+    )
+
+
+def _refusal(status: int, document: Mapping[str, Any] | None) -> BridgeError:
+    error = (document or {}).get("error")
+    words = f"{error.get('message')} {error.get('detail')}" if isinstance(error, dict) else ""
+    if status == HTTPStatus.FORBIDDEN and any(held in words for held in _HELD_REFUSALS):
+        return AccessDeniedError(
+            "ServiceNow does not let the integration user use this API or table (403).",
+            action="Give it the roles sn_incident_read and sn_incident_write, snc_platform_rest_api_access where "
+            "REST ACLs are active, and the OAuth scope that the API asks for.",
+            status=status,
+        )
+    if status == HTTPStatus.FORBIDDEN and "Data Policy" in words:
+        return RejectedError(
+            "A data policy of ServiceNow misses a mandatory field (403).",
+            action="Set CloseCode to a resolution code that exists in the instance, or add the field to the rule.",
+            status=status,
+        )
+    known = {
+        400: (
+            "ServiceNow cannot read the request or does not know the table (400).",
+            "Correct the rule's table.",
+        ),
+        403: (
+            "ServiceNow refuses this record (403).",
+            "Check the access controls of the table for this record.",
+        ),
+        404: (
+            "ServiceNow has no such record, or hides it (404).",
+            "Check the record and its access controls.",
+        ),
+        409: ("ServiceNow reports a conflict (409).", "Look at the record in ServiceNow."),
+        413: ("The request is too large for ServiceNow (413).", "Shorten the fields that the rule writes."),
+        414: ("The URL is too long for ServiceNow (414).", "Shorten the query."),
+    }
+    message, action = known.get(
+        status, (f"ServiceNow refuses the request ({status}).", "Report this as a defect of the bridge.")
+    )
+    return RejectedError(message, action=action, status=status)

@@ -1,0 +1,105 @@
+"""Create, read, update and find records of a table (Table API, version 2)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from common.clock import Deadline
+from common.errors import AmbiguousError, PermanentError, TransientError
+from common.servicenow.client import Answer, ServiceNowClient
+
+_TABLE = re.compile(r"[a-z][a-z0-9_]{0,79}")
+_SYS_ID = re.compile(r"[0-9a-f]{32}")
+_SHAPE = "Nothing is to be done unless it stays; then look for a scripted change of the Table API's answers."
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row. `fields` holds the fields that were asked for as strings; times are UTC, references are sys_ids."""
+
+    sys_id: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    transaction_id: str = ""
+
+
+class Records:
+    """The rows of tables. Which fields come back is fixed once, so that answers stay small."""
+
+    def __init__(self, client: ServiceNowClient, fields: Sequence[str]) -> None:
+        """Call through `client`; every answer holds `fields`, which must include sys_id."""
+        self._client = client
+        self._shown = {"sysparm_exclude_reference_link": "true", "sysparm_fields": ",".join(fields)}
+
+    def create(self, table: str, fields: Mapping[str, str], deadline: Deadline) -> Record:
+        """Insert a row and return it. Never repeated once it may have been carried out.
+
+        Raises what `ServiceNowClient.call` raises; a 403 may follow an insert that succeeded (KB2697679).
+        """
+        target = f"/api/now/v2/table/{_name(table)}?{urlencode(self._shown)}"
+        return _written(self._client.call("POST", target, fields=fields, deadline=deadline))
+
+    def read(self, table: str, sys_id: str, deadline: Deadline) -> Record | None:
+        """Return one row, or None where there is none (or where access controls hide it)."""
+        try:
+            answer = self._client.call("GET", self._one(table, sys_id), deadline=deadline)
+        except PermanentError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        record = _record(answer.result, answer)
+        if record is None:
+            raise TransientError("ServiceNow answered a read with something that is no record.", action=_SHAPE)
+        return record
+
+    def update(self, table: str, sys_id: str, fields: Mapping[str, str], deadline: Deadline) -> Record:
+        """Change fields of a row and return it. Journal fields append, so this is not repeated blindly either."""
+        return _written(self._client.call("PATCH", self._one(table, sys_id), fields=fields, deadline=deadline))
+
+    def find(self, table: str, query: str, deadline: Deadline, *, limit: int = 2) -> list[Record]:
+        """Return up to `limit` rows that match an encoded query made by `common.servicenow.query`.
+
+        ServiceNow drops a term that it does not understand, so compare the rows' own fields before you trust them.
+        """
+        shown = {**self._shown, "sysparm_query": query, "sysparm_limit": str(limit)}
+        answer = self._client.call("GET", f"/api/now/v2/table/{_name(table)}?{urlencode(shown)}", deadline=deadline)
+        rows = answer.result if isinstance(answer.result, list) else [None]
+        records = [_record(row, answer) for row in rows]
+        found = [record for record in records if record is not None]
+        if len(found) != len(records):
+            raise TransientError("ServiceNow answered a query with something that is no list.", action=_SHAPE)
+        return found
+
+    def _one(self, table: str, sys_id: str) -> str:
+        if not _SYS_ID.fullmatch(sys_id):
+            raise PermanentError(
+                f"{sys_id[:40]!r} is no sys_id.", action="Use 32 lower-case hexadecimal digits.", status=400
+            )
+        return f"/api/now/v2/table/{_name(table)}/{sys_id}?{urlencode(self._shown)}"
+
+
+def _name(table: str) -> str:
+    if not _TABLE.fullmatch(table):
+        raise PermanentError(
+            f"{table[:80]!r} is no table name.", action="Use lower-case letters, digits and _.", status=400
+        )
+    return quote(table)
+
+
+def _record(row: Any, answer: Answer) -> Record | None:  # noqa: ANN401 (any JSON value)
+    if not isinstance(row, dict) or not isinstance(row.get("sys_id"), str) or not _SYS_ID.fullmatch(row["sys_id"]):
+        return None
+    fields = {name: value for name, value in row.items() if isinstance(value, str)}
+    return Record(row["sys_id"], fields, answer.headers.get("X-Transaction-ID", ""))
+
+
+def _written(answer: Answer) -> Record:
+    record = _record(answer.result, answer)
+    if record is None:
+        raise AmbiguousError(
+            "ServiceNow answered a write with something that is no record.",
+            action="The bridge looks whether the write was carried out. " + _SHAPE,
+        )
+    return record

@@ -1,0 +1,99 @@
+"""The environment of a function, read once into one frozen, validated value."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from common.errors import ConfigurationError
+
+_HOST = re.compile(r"(?=.{1,255}$)[a-z0-9]([a-z0-9-]{0,62})(\.[a-z0-9]([a-z0-9-]{0,62}))*(:[0-9]{1,5})?")
+_TOKEN_PATH = re.compile(r"/[A-Za-z0-9._~/-]{1,200}")
+_PARAMETER_NAME = re.compile(r"/[A-Za-z0-9._/-]{1,1000}")
+_QUEUE_URL = re.compile(r"https?://[^\s]+")
+_PROXY_URL = re.compile(r"https?://[^\s/@]+")
+_ANY_TEXT = re.compile(r"[^\x00-\x1f]+")
+_CERTIFICATES = re.compile(r"\s*-----BEGIN CERTIFICATE-----.+-----END CERTIFICATE-----\s*", re.DOTALL)
+_SWITCH = re.compile(r"true|false")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that a deployment can choose. None of it is secret."""
+
+    instance_host: str
+    secret_id: str
+    token_parameter: str
+    token_key_id: str
+    ledger_table: str
+    queue_url: str
+    dead_letter_queue_url: str
+    deployment: str
+    oauth_scope: str = ""
+    oauth_token_path: str = "/oauth_token.do"  # noqa: S105 (a path, not a password)
+    close_code: str = "Solution provided"
+    certificate_authorities: str = ""
+    proxy_url: str = ""
+    shadow_mode: bool = False
+
+
+class _Reader:
+    """Collects every mistake of an environment, so that one deployment mends them all."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = environment
+        self.mistakes: list[str] = []
+
+    def text(self, name: str, pattern: re.Pattern[str], advice: str, default: str | None = None) -> str:
+        value = self.environment.get(name, "").strip()
+        if not value and default is not None:
+            return default
+        if not value:
+            self.mistakes.append(f"{name} is missing: {advice}.")
+        elif not pattern.fullmatch(value):
+            self.mistakes.append(f"{name} is malformed ({value[:60]!r}): {advice}.")
+        return value
+
+    def switch(self, name: str) -> bool:
+        return self.text(name, _SWITCH, "set it to true or false", "false") == "true"
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings that `environment` (`os.environ` in a function) holds.
+
+    Raises ConfigurationError that names every variable which is missing or malformed, and what to set it to.
+    """
+    reader = _Reader(environment)
+    text: Callable[..., str] = reader.text
+    settings = Settings(
+        instance_host=text(
+            "SERVICENOW_INSTANCE_HOST",
+            _HOST,
+            "set it to the host name alone, lower case, such as example.service-now.com",
+        ),
+        secret_id=text("SERVICENOW_SECRET_ID", _ANY_TEXT, "set it to the ARN of the secret"),
+        token_parameter=text("TOKEN_PARAMETER", _PARAMETER_NAME, "set it to an SSM parameter name that starts with /"),
+        token_key_id=text("TOKEN_KEY_ID", _ANY_TEXT, "set it to the ARN of the KMS key"),
+        ledger_table=text("LEDGER_TABLE", _ANY_TEXT, "set it to the name of the DynamoDB table"),
+        queue_url=text("QUEUE_URL", _QUEUE_URL, "set it to the URL of the event queue"),
+        dead_letter_queue_url=text("DEAD_LETTER_QUEUE_URL", _QUEUE_URL, "set it to the URL of the dead-letter queue"),
+        deployment=text("DEPLOYMENT", _ANY_TEXT, "set it to a name that no other stack uses, such as its name"),
+        oauth_scope=text("OAUTH_SCOPE", _ANY_TEXT, "set it to scopes separated by blanks, or leave it out", ""),
+        oauth_token_path=text(
+            "OAUTH_TOKEN_PATH", _TOKEN_PATH, "set it to a path such as /oauth_token.do", "/oauth_token.do"
+        ),
+        close_code=text("CLOSE_CODE", _ANY_TEXT, "set it to a resolution code", "Solution provided"),
+        certificate_authorities=text(
+            "CERTIFICATE_AUTHORITIES",
+            _CERTIFICATES,
+            "set it to certificates in PEM form, or leave it out",
+            "",
+        ).replace("\\n", "\n"),
+        proxy_url=text("PROXY_URL", _PROXY_URL, "set it to http://host:port, or leave it out", ""),
+        shadow_mode=reader.switch("SHADOW_MODE"),
+    )
+    if reader.mistakes:
+        raise ConfigurationError(
+            "The function's environment is not usable: " + " ".join(reader.mistakes),
+            action="Set the named variables through the parameters of the stack and deploy again.",
+        )
+    return settings

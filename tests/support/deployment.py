@@ -1,0 +1,135 @@
+"""The resources and the environment of a deployed stack, made with moto, and what Lambda would hand to a function."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+import boto3
+from moto import mock_aws
+
+REGION = "eu-west-1"
+ACCOUNT = "123456789012"
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Clients and names of one stack's resources. `environment` is what its functions find in theirs."""
+
+    environment: Mapping[str, str]
+    secret_id: str
+    queue_url: str
+    dead_letter_queue_url: str
+    clients: Mapping[str, Any] = field(repr=False)
+
+    def put_credentials(self, client_id: str, client_secret: str) -> None:
+        """Do what a person does after the deployment, or to rotate the secret."""
+        value = json.dumps({"client_id": client_id, "client_secret": client_secret})
+        self.clients["secretsmanager"].put_secret_value(SecretId=self.secret_id, SecretString=value)
+
+    def dead_letters(self) -> list[dict[str, str]]:
+        """Return the messages of the dead-letter queue: body, Reason and Action."""
+        answer = self.clients["sqs"].receive_message(
+            QueueUrl=self.dead_letter_queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        )
+        return [
+            {"body": message["Body"]}
+            | {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+            for message in answer.get("Messages", [])
+        ]
+
+    def ledger_items(self) -> list[dict[str, Any]]:
+        """Return every item of the ledger as DynamoDB stores it."""
+        items: list[dict[str, Any]] = self.clients["dynamodb"].scan(TableName=self.environment["LEDGER_TABLE"])["Items"]
+        return items
+
+
+@contextmanager
+def deployment(host: str, ca_pem: str, **settings: str) -> Iterator[Deployment]:
+    """Provide the resources of a stack in moto; `settings` are added to the environment."""
+    with mock_aws():
+        clients = {
+            name: boto3.client(name, region_name=REGION) for name in ("sqs", "secretsmanager", "ssm", "dynamodb", "kms")
+        }
+        secret = clients["secretsmanager"].create_secret(
+            Name="credentials", SecretString='{"client_id": "", "client_secret": ""}'
+        )
+        key = clients["kms"].create_key()["KeyMetadata"]["Arn"]
+        clients["dynamodb"].create_table(
+            TableName="ledger",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        queue_url = clients["sqs"].create_queue(QueueName="events")["QueueUrl"]
+        dead_letter_queue_url = clients["sqs"].create_queue(QueueName="dead-letters")["QueueUrl"]
+        environment = {
+            "SERVICENOW_INSTANCE_HOST": host,
+            "SERVICENOW_SECRET_ID": secret["ARN"],
+            "TOKEN_PARAMETER": "/servicenow-bridge/test/access-token",
+            "TOKEN_KEY_ID": key,
+            "LEDGER_TABLE": "ledger",
+            "QUEUE_URL": queue_url,
+            "DEAD_LETTER_QUEUE_URL": dead_letter_queue_url,
+            "DEPLOYMENT": "test",
+            "CERTIFICATE_AUTHORITIES": ca_pem,
+            **settings,
+        }
+        yield Deployment(environment, secret["ARN"], queue_url, dead_letter_queue_url, clients)
+
+
+@dataclass
+class Context:
+    """The part of Lambda's context that the functions read."""
+
+    remaining: int = 60_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return milliseconds."""
+        return self.remaining
+
+
+def alarm(name: str, value: str, *, at: datetime | None = None, **detail: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return the event of a CloudWatch alarm whose state became `value`, now unless `at` says otherwise."""
+    moment = (at or datetime.now(UTC)).astimezone(UTC)
+    return {
+        "version": "0",
+        "id": f"00000000-0000-4000-8000-{next(_numbers):012}",
+        "detail-type": "CloudWatch Alarm State Change",
+        "source": "aws.cloudwatch",
+        "account": ACCOUNT,
+        "time": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": REGION,
+        "resources": [f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"],
+        "detail": {
+            "alarmName": name,
+            "configuration": {"description": "Too many errors", "metrics": []},
+            "previousState": {"value": "OK" if value == "ALARM" else "ALARM"},
+            "state": {
+                "value": value,
+                "reason": f"Threshold crossed: {value}",
+                "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000",
+            },
+            **detail,
+        },
+    }
+
+
+def sqs_event(bodies: Sequence[Mapping[str, Any] | str], *, receives: int = 1) -> dict[str, Any]:
+    """Return what Lambda's poller hands over for messages with these bodies."""
+    return {
+        "Records": [
+            {
+                "messageId": f"message-{next(_numbers)}",
+                "receiptHandle": f"receipt-{index}",
+                "body": body if isinstance(body, str) else json.dumps(body),
+                "attributes": {"ApproximateReceiveCount": str(receives)},
+                "eventSource": "aws:sqs",
+            }
+            for index, body in enumerate(bodies)
+        ]
+    }

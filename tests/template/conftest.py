@@ -1,0 +1,41 @@
+"""The template as it is written, and as CloudFormation gets it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+
+
+class _NoManagedPolicies:
+    """Stands for the list of AWS managed policies, which this template has no use for."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+def _parse() -> dict[str, Any]:
+    template: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
+    return template
+
+
+@pytest.fixture(scope="session")
+def template() -> dict[str, Any]:
+    """Return template.yaml, with its short forms such as !Ref written out."""
+    return _parse()
+
+
+@pytest.fixture(scope="session")
+def resources() -> dict[str, Any]:
+    """Return the resources that SAM makes of template.yaml, parameters left open."""
+    template = _parse()
+    # `sam package` would put an address of this form here.
+    template["Globals"]["Function"]["CodeUri"] = "s3://bucket/package"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        expanded: dict[str, Any] = transform(template, {}, _NoManagedPolicies())
+    found: dict[str, Any] = expanded["Resources"]
+    return found

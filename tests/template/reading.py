@@ -1,0 +1,40 @@
+"""Ways to ask an expanded template for what the tests are about."""
+
+from collections.abc import Iterator
+from typing import Any
+
+type Resources = dict[str, Any]
+type Statement = dict[str, Any]
+
+
+def of_type(resources: Resources, kind: str) -> dict[str, Any]:
+    """Return the properties of every resource of the type `kind`, by logical name."""
+    return {name: found["Properties"] for name, found in resources.items() if found["Type"] == kind}
+
+
+def as_list(value: Any) -> list[Any]:  # noqa: ANN401 (a policy element is whatever JSON holds)
+    """Return what a policy gives as one value or as a list of values, as a list."""
+    return value if isinstance(value, list) else [value]
+
+
+def role_statements(resources: Resources) -> Iterator[tuple[str, Statement]]:
+    """Yield every statement of every role, with the role's logical name."""
+    for name, role in of_type(resources, "AWS::IAM::Role").items():
+        for policy in role["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield name, statement
+
+
+def queue_statements(resources: Resources, queue: str) -> list[Statement]:
+    """Return the statements of the policies that are attached to `queue`, a logical name."""
+    return [
+        statement
+        for policy in of_type(resources, "AWS::SQS::QueuePolicy").values()
+        if {"Ref": queue} in policy["Queues"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def attribute(name: str, of: str = "Arn") -> dict[str, list[str]]:
+    """Return how the expanded template points to an attribute of the resource `name`."""
+    return {"Fn::GetAtt": [name, of]}

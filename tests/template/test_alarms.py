@@ -1,0 +1,84 @@
+"""What a person is told, and when."""
+
+from typing import Any
+
+import pytest
+
+from common.telemetry import NAMESPACE
+from tests.template.reading import Resources, attribute, of_type
+
+TOLD = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
+
+# namespace, metric, statistic, the one dimension, threshold
+WATCHED: dict[str, tuple[str, str, str, dict[str, Any], int]] = {
+    "CredentialsOrSettingsAlarm": (
+        NAMESPACE,
+        "Held",
+        "Sum",
+        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
+        1,
+    ),
+    "DeadLetterQueueAlarm": (
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesVisible",
+        "Maximum",
+        {"Name": "QueueName", "Value": attribute("DeadLetterQueue", "QueueName")},
+        1,
+    ),
+    "UndeliveredQueueAlarm": (
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesVisible",
+        "Maximum",
+        {"Name": "QueueName", "Value": attribute("UndeliveredQueue", "QueueName")},
+        1,
+    ),
+    "OldestMessageAlarm": (
+        "AWS/SQS",
+        "ApproximateAgeOfOldestMessage",
+        "Maximum",
+        {"Name": "QueueName", "Value": attribute("EventQueue", "QueueName")},
+        900,
+    ),
+    "FunctionErrorsAlarm": (
+        "AWS/Lambda",
+        "Errors",
+        "Sum",
+        {"Name": "FunctionName", "Value": {"Ref": "EventsFunction"}},
+        1,
+    ),
+}
+
+
+def test_these_alarms_exist(resources: Resources) -> None:
+    """One for each way in which events can stop on their way."""
+    assert set(of_type(resources, "AWS::CloudWatch::Alarm")) == set(WATCHED)
+
+
+@pytest.mark.parametrize("name", WATCHED)
+def test_an_alarm_watches_the_metric_of_this_stack(resources: Resources, name: str) -> None:
+    """The dimension is this stack's own queue, function or service name."""
+    alarm = of_type(resources, "AWS::CloudWatch::Alarm")[name]
+    (dimension,) = alarm["Dimensions"]
+
+    watched = (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"], dimension, alarm["Threshold"])
+
+    assert watched == WATCHED[name]
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+
+
+@pytest.mark.parametrize("name", WATCHED)
+def test_an_alarm_is_quiet_without_data_and_tells_the_topic_both_ways(resources: Resources, name: str) -> None:
+    """An idle stack is healthy, and whoever was woken hears that it is over."""
+    alarm = of_type(resources, "AWS::CloudWatch::Alarm")[name]
+
+    assert alarm["TreatMissingData"] == "notBreaching"
+    assert alarm["AlarmActions"] == TOLD
+    assert alarm["OKActions"] == TOLD
+    assert len(alarm["AlarmDescription"]) > 80
+
+
+def test_the_metrics_carry_the_service_name_that_the_alarm_looks_for(resources: Resources) -> None:
+    """Powertools takes the dimension from the environment of the function."""
+    variables = of_type(resources, "AWS::Lambda::Function")["EventsFunction"]["Environment"]["Variables"]
+
+    assert variables["POWERTOOLS_SERVICE_NAME"] == WATCHED["CredentialsOrSettingsAlarm"][3]["Value"]

@@ -1,0 +1,201 @@
+"""What the functions, and whoever else, may do."""
+
+import functools
+from typing import Any
+
+import botocore.session
+import pytest
+
+from tests.template.reading import Resources, Statement, as_list, attribute, of_type, role_statements
+
+ONLY_WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+
+TOKEN_PARAMETER = {
+    "Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}"
+    ":parameter/servicenow-bridge/${AWS::StackName}/access-token"
+}
+
+
+def via(service: str) -> dict[str, str]:
+    """Return the value of kms:ViaService for `service` in the stack's Region."""
+    return {"Fn::Sub": service + ".${AWS::Region}.${AWS::URLSuffix}"}
+
+
+EVENTS_FUNCTION = [
+    (
+        {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"},
+        attribute("EventQueue"),
+        None,
+    ),
+    ({"sqs:SendMessage"}, attribute("DeadLetterQueue"), None),
+    ({"kms:Decrypt", "kms:GenerateDataKey"}, attribute("Key"), {"kms:ViaService": via("sqs")}),
+    ({"dynamodb:GetItem", "dynamodb:PutItem"}, attribute("Ledger"), None),
+    (
+        {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},
+        attribute("Key"),
+        {"kms:ViaService": via("dynamodb")},
+    ),
+    ({"secretsmanager:GetSecretValue"}, attribute("ClientCredentials", "Id"), None),
+    (
+        {"kms:Decrypt"},
+        attribute("Key"),
+        {
+            "kms:ViaService": via("secretsmanager"),
+            "kms:EncryptionContext:SecretARN": attribute("ClientCredentials", "Id"),
+        },
+    ),
+    ({"ssm:GetParameter", "ssm:PutParameter"}, TOKEN_PARAMETER, None),
+    (
+        {"kms:Decrypt", "kms:Encrypt"},
+        attribute("Key"),
+        {"kms:ViaService": via("ssm"), "kms:EncryptionContext:PARAMETER_ARN": TOKEN_PARAMETER},
+    ),
+    ({"logs:CreateLogStream", "logs:PutLogEvents"}, attribute("EventsFunctionLogs"), None),
+    (ONLY_WITHOUT_RESOURCES, "*", None),
+]
+
+
+@functools.cache
+def operations(service: str) -> set[str]:
+    """Return the names of the calls that AWS documents for `service`."""
+    return set(botocore.session.get_session().get_service_model(service).operation_names)
+
+
+def allowed(statements: list[Statement]) -> list[tuple[set[str], Any, Any]]:
+    """Return actions, resource and equality conditions of every statement that allows something."""
+    return [
+        (
+            set(as_list(statement["Action"])),
+            statement["Resource"],
+            statement.get("Condition", {}).get("StringEquals"),
+        )
+        for statement in statements
+        if statement["Effect"] == "Allow"
+    ]
+
+
+def test_every_function_has_a_role_of_its_own_that_is_written_here(resources: Resources) -> None:
+    """A role that SAM makes, or two functions sharing one, would allow more than is needed."""
+    functions = of_type(resources, "AWS::Lambda::Function")
+    roles = [function["Role"]["Fn::GetAtt"][0] for function in functions.values()]
+
+    assert sorted(roles) == sorted(f"{name}Role" for name in functions)
+    assert set(roles) == set(of_type(resources, "AWS::IAM::Role"))
+
+
+def test_only_lambda_assumes_the_roles(resources: Resources) -> None:
+    """No person and no other service gets in through a function's role."""
+    for role in of_type(resources, "AWS::IAM::Role").values():
+        assert role["AssumeRolePolicyDocument"]["Statement"] == [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ]
+
+
+def test_no_role_carries_a_managed_policy(resources: Resources) -> None:
+    """Managed policies hold wildcards, and AWS widens them without asking."""
+    for role in of_type(resources, "AWS::IAM::Role").values():
+        assert "ManagedPolicyArns" not in role
+
+
+def test_the_events_function_is_allowed_exactly_this(resources: Resources) -> None:
+    """Whatever is added to the role has to be added to the table above, where a reviewer sees it."""
+    statements = [statement for name, statement in role_statements(resources) if name == "EventsFunctionRole"]
+
+    found = allowed(statements)
+
+    assert [entry for entry in found if entry not in EVENTS_FUNCTION] == []
+    assert [entry for entry in EVENTS_FUNCTION if entry not in found] == []
+
+
+def test_no_statement_allows_a_wildcard_action(resources: Resources) -> None:
+    """Each allowed action is written out."""
+    for _, statement in role_statements(resources):
+        if statement["Effect"] == "Allow":
+            assert "NotAction" not in statement
+            assert not [action for action in as_list(statement["Action"]) if "*" in action]
+
+
+def test_only_x_ray_is_allowed_on_every_resource(resources: Resources) -> None:
+    """X-Ray knows no resources; everything else names exactly what belongs to this stack."""
+    for _, statement in role_statements(resources):
+        if statement["Effect"] == "Allow" and "*" in str(statement["Resource"]):
+            assert statement["Resource"] == "*"
+            assert set(as_list(statement["Action"])) <= ONLY_WITHOUT_RESOURCES
+
+
+def test_every_action_is_one_that_aws_knows(resources: Resources) -> None:
+    """Neither CloudFormation nor a linter notices a misspelt action; it just never allows anything."""
+    for _, statement in role_statements(resources):
+        for action in as_list(statement["Action"]):
+            service, name = action.split(":")
+            assert name in operations(service), action
+
+
+def test_the_key_is_used_only_through_the_services_that_hold_the_data(resources: Resources) -> None:
+    """A function can't decrypt by itself what it got hold of somewhere else."""
+    uses = [
+        statement
+        for _, statement in role_statements(resources)
+        if any(action.startswith("kms:") for action in as_list(statement["Action"]))
+    ]
+
+    assert uses
+    for statement in uses:
+        assert statement["Resource"] == attribute("Key")
+        assert "kms:ViaService" in statement["Condition"]["StringEquals"]
+
+
+def test_no_function_can_read_former_tokens(resources: Resources) -> None:
+    """The history of the parameter stays closed, whatever else is attached to the role one day."""
+    denied = {
+        name: (statement["Action"], statement["Resource"])
+        for name, statement in role_statements(resources)
+        if statement["Effect"] == "Deny"
+    }
+
+    assert set(denied) == set(of_type(resources, "AWS::IAM::Role"))
+    assert set(denied.values()) == {("ssm:GetParameterHistory", "*")}
+
+
+@pytest.fixture(scope="session")
+def key_statements(resources: Resources) -> dict[str, Statement]:
+    """Return the statements of the key's policy by the principal that they are about."""
+    policy = of_type(resources, "AWS::KMS::Key")["Key"]["KeyPolicy"]
+    return {str(next(iter(found["Principal"].values()))): found for found in policy["Statement"]}
+
+
+def test_eventbridge_may_use_the_key_for_rules_of_this_account(key_statements: dict[str, Statement]) -> None:
+    """Without this, delivery to the encrypted queue fails and nobody hears of it."""
+    statement = key_statements["events.amazonaws.com"]
+
+    assert statement["Effect"] == "Allow"
+    assert set(statement["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
+    assert statement["Condition"] == {
+        "ArnLike": {
+            "aws:SourceArn": {
+                "Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*",
+            }
+        }
+    }
+
+
+def test_cloudwatch_logs_may_use_the_key_for_the_log_groups_of_this_stack(
+    resources: Resources, key_statements: dict[str, Statement]
+) -> None:
+    """The condition covers every log group that the template names, and none of another stack."""
+    (statement,) = [found for principal, found in key_statements.items() if "logs." in principal]
+    condition = statement["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]["Fn::Sub"]
+    groups = of_type(resources, "AWS::Logs::LogGroup").values()
+
+    prefix = condition.split(":log-group:")[1].removesuffix("*")
+
+    assert prefix == "/aws/lambda/${AWS::StackName}/"
+    assert all(group["LogGroupName"]["Fn::Sub"].startswith(prefix) for group in groups)
+
+
+def test_nobody_but_these_is_named_in_the_key_policy(key_statements: dict[str, Statement]) -> None:
+    """The account itself decides by its own policies; two services are let in, each under a condition."""
+    without_condition = [name for name, statement in key_statements.items() if "Condition" not in statement]
+
+    assert len(key_statements) == 3
+    assert without_condition == [str({"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"})]
