@@ -38,6 +38,7 @@ class Bridge:
 
     clock: Clock
     telemetry: Telemetry
+    transport: Transport
     tokens: TokenSource
     intake: Intake
 
@@ -71,7 +72,7 @@ def build_bridge(environment: Mapping[str, str]) -> Bridge:
         telemetry=telemetry,
     )
     intake = Intake(load_rules(RULES), desk, queue, telemetry=telemetry)
-    return Bridge(clock, telemetry, tokens, intake)
+    return Bridge(clock, telemetry, transport, tokens, intake)
 
 
 def _tokens(settings: Settings, transport: Transport, clock: Clock, telemetry: Telemetry) -> TokenSource:

@@ -5,6 +5,7 @@ thread looks for a newer one while all others go on with the old one, and so doe
 had. Expired: one thread gets a new one, all others wait for it.
 """
 
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ STORE_PATIENCE: Final = 10.0
 
 END_SPREAD: Final = 5.0
 """Seconds over which environments spread their requests after the end of a token that was not renewable."""
+
+CROWD_SECONDS: Final = 300.0
+"""Seconds after such an end during which a store that throttles means that others are being served."""
 
 REFRESHER_SHARE: Final = 1 / 3
 """From this share of the life on, the scheduled refresher asks for a newer token."""
@@ -161,12 +165,15 @@ class TokenSource:
     def _obtain(self, failures_before: int, deadline: Deadline) -> AccessToken:
         with self._recorded(failures_before):
             client = self._known_client()
+            waited = self._let_a_few_go_first(deadline)
             stored = self._look(client, deadline)
-            if not self._is_good(stored) and self._waited_for_the_end(deadline):
+            if not self._is_good(stored) and not waited and self._let_a_few_go_first(deadline):
                 stored = self._look(client, deadline)
             if self._is_good(stored):
                 self._telemetry.count("TokenFromStore")
                 return self._memory.take(stored)
+            if stored is Miss.BUSY and self._seconds_since_the_end() < CROWD_SECONDS:
+                raise _crowded()
             return self._ask(client, deadline)
 
     def _look(self, client: ClientCredentials, deadline: Deadline) -> AccessToken | Miss:
@@ -183,17 +190,23 @@ class TokenSource:
             self._clock.sleep(pause)
             longest = min(_LONGEST_PAUSE, 2 * longest)
 
-    def _waited_for_the_end(self, deadline: Deadline) -> bool:
-        """Where all environments lose one token at the same moment, let a few of them ask first."""
+    def _seconds_since_the_end(self) -> float:
+        """Return how long ago all environments lost one token together; infinity where that is not known."""
         lost = self._memory.last
-        if lost is None or lost.renewable:
-            return False
-        now = self._now()
-        end = lost.expires + _GRAIN
-        if not lost.expires - _GRAIN <= now < end + END_SPREAD:
-            return False
-        pause = self._dice.uniform(max(now, end), end + END_SPREAD) - now
-        if deadline.remaining() < pause + STALE_SECONDS:
+        if lost is None or lost.renewable or self._now() < lost.expires - _GRAIN:
+            return math.inf
+        return self._now() - lost.expires
+
+    def _let_a_few_go_first(self, deadline: Deadline) -> bool:
+        """Where all environments lose one token together, sleep until a few may have got a new one.
+
+        Most draw a late moment, so that however many there are, hardly two ask before the first one's token is
+        in the store: the timers that receivers of a multicast use to suppress each other's complaints.
+        """
+        elapsed = self._seconds_since_the_end()
+        drawn = _GRAIN + END_SPREAD * self._dice.uniform(0.0, 1.0) ** (1 / 3)
+        pause = drawn - elapsed
+        if pause <= 0 or deadline.remaining() < pause + STALE_SECONDS:
             return False
         self._clock.sleep(pause)
         return True
@@ -290,6 +303,13 @@ class TokenSource:
                 raise
         self._telemetry.log.info("The client secret was changed and has been read again")
         return self._endpoint.request(self._know(renewed), deadline)
+
+
+def _crowded() -> TransientError:
+    return TransientError(
+        "More environments want the new access token than SSM Parameter Store serves at a time.",
+        action="Nothing; if it happens often, switch on higher throughput for Parameter Store.",
+    )
 
 
 def _unusable_token() -> CredentialsError:

@@ -1,0 +1,105 @@
+"""`make demo`: an alarm opens one incident, a repeat changes nothing, the recovery resolves it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from local.alarms import DEFAULT_NAME, alarm_event, put_event
+from local.processes import LocalStackError
+from local.stack import LocalStack, run_stack
+from local.terminal import Terminal, exit_status
+
+_STATES = {"1": "New", "2": "In Progress", "3": "On Hold", "6": "Resolved", "7": "Closed", "8": "Canceled"}
+_NEW, _RESOLVED = "1", "6"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one event led to. `seconds` run from putting the event on the bus to an empty queue."""
+
+    title: str
+    number: str
+    state: str
+    token_requests: int
+    calls: int
+    seconds: float
+
+
+def main() -> None:
+    """Run the demonstration; the exit status is 0 only if every step showed what it should."""
+    terminal = Terminal()
+    with exit_status(terminal):
+        terminal.say("An AWS alarm opens and resolves a ServiceNow incident, all on this machine.", "bold")
+        with run_stack(terminal) as stack:
+            with terminal.step("Put the client credentials into Secrets Manager"):
+                stack.store_credentials()
+            observations = play(stack, terminal)
+        _print_result(terminal, observations)
+
+
+def play(stack: LocalStack, terminal: Terminal) -> list[Observation]:
+    """Put ALARM, the same event again, and OK.
+
+    Raises LocalStackError unless one incident opens, stays and resolves.
+    """
+    alarm = alarm_event("ALARM", name=DEFAULT_NAME)
+    opened = _observe(stack, terminal, "ALARM", lambda: put_event(stack.root, alarm))
+    _expect(opened.state == _NEW, f"The incident {opened.number} is {_STATES[opened.state]} instead of New.")
+    kept = _observe(stack, terminal, "The same ALARM again", lambda: put_event(stack.root, alarm))
+    _expect(kept.state == _NEW, f"The repeat made {kept.number} {_STATES[kept.state]}.")
+    recovery = alarm_event("OK", name=DEFAULT_NAME)
+    resolved = _observe(stack, terminal, "OK", lambda: put_event(stack.root, recovery))
+    _expect(resolved.state == _RESOLVED, f"{resolved.number} is {_STATES[resolved.state]} instead of Resolved.")
+    _expect(opened.number == kept.number == resolved.number, "The three events led to different incidents.")
+    return [opened, kept, resolved]
+
+
+def _observe(stack: LocalStack, terminal: Terminal, title: str, put: Callable[[], object]) -> Observation:
+    simulator = stack.simulator
+    token_requests, calls, started = simulator.token_requests, simulator.api_calls, time.monotonic()
+    with terminal.step(title) as details:
+        put()
+        stack.wait_until_handled()
+        seconds = time.monotonic() - started
+        letters = stack.dead_letters()
+        _expect(not letters, f"The event was refused: {letters[0].reason if letters else ''}")
+        incidents = simulator.records("incident")
+        _expect(len(incidents) == 1, f"There are {len(incidents)} incidents instead of one.")
+        incident = incidents[0]
+        details.append(f"{incident['number']} is {_STATES[incident['state']]}")
+    return Observation(
+        title,
+        incident["number"],
+        incident["state"],
+        simulator.token_requests - token_requests,
+        simulator.api_calls - calls,
+        seconds,
+    )
+
+
+def _expect(condition: bool, failure: str) -> None:  # noqa: FBT001 -- an assertion reads best this way
+    if not condition:
+        raise LocalStackError(failure)
+
+
+def _print_result(terminal: Terminal, observations: list[Observation]) -> None:
+    table = Table("Event", "Incident", "State", title_style="bold")
+    for heading in ("Token requests", "ServiceNow calls", "Seconds"):
+        table.add_column(heading, justify="right")
+    for each in observations:
+        counts = (str(each.token_requests), str(each.calls), f"{each.seconds:.1f}")
+        table.add_row(each.title, each.number, _STATES[each.state], *counts)
+    terminal.console.print(table)
+    calls = sum(each.calls for each in observations)
+    tokens = sum(each.token_requests for each in observations)
+    terminal.say(
+        f"One incident: opened, kept, resolved. Token requests: {tokens}, ServiceNow calls: {calls}. "
+        f"{terminal.elapsed:.1f} s.",
+        "bold green",
+    )
+
+
+if __name__ == "__main__":
+    main()

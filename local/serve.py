@@ -1,0 +1,75 @@
+"""`make local`: the stack of the demo, left running until Ctrl-C."""
+
+import secrets
+import shlex
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from local.emulator import ACCOUNT
+from local.stack import LocalStack, run_stack
+from local.terminal import Terminal, exit_status
+
+_PROJECT = Path(__file__).resolve().parent.parent
+_USER = "admin"
+_INCIDENTS = "/api/now/table/incident?sysparm_display_value=true&sysparm_fields=number,state,short_description"
+
+
+def main() -> None:
+    """Run until Ctrl-C or SIGTERM, which are the proper ends and leave exit status 0."""
+    terminal = Terminal()
+    with exit_status(terminal):
+        password = secrets.token_urlsafe(12)
+        with run_stack(terminal, user=_USER, password=password, control=True) as stack:
+            with terminal.step("Put the client credentials into Secrets Manager"):
+                stack.store_credentials()
+            for line in _instructions(stack, password):
+                terminal.say(line)
+            _wait_for_the_end()
+
+
+def _instructions(stack: LocalStack, password: str) -> list[str]:
+    endpoint = stack.emulator.endpoint
+    servicenow = f"https://{stack.simulator.host}"
+    curl = f"curl --silent --cacert {shlex.quote(str(stack.servicenow_authority_file))}"
+    authority = shlex.quote(str(endpoint.authority_file))
+    unused = "AWS_SECRET_ACCESS_KEY=unused"
+    project, python = shlex.quote(str(_PROJECT)), shlex.quote(sys.executable)
+    options = f"--endpoint {endpoint.url} --authority {authority} --region {endpoint.region} --account {ACCOUNT}"
+    return [
+        "",
+        f"AWS         {endpoint.url}  (Region {endpoint.region}, account {ACCOUNT})",
+        f"ServiceNow  {servicenow}  (user {_USER}, password {password})",
+        "",
+        "Let an alarm fire; with OK instead of ALARM it recovers, --name takes another alarm:",
+        f"  (cd {project} && {python} -m local.alarms ALARM {options})",
+        "",
+        "See the incidents:",
+        f"  {curl} --user {_USER}:{password} '{servicenow}{_INCIDENTS}'",
+        "",
+        "Take ServiceNow down, and up again:",
+        f"""  {curl} --json '{{"status": 503, "times": null}}' {servicenow}/_simulator/faults""",
+        f"  {curl} --request DELETE {servicenow}/_simulator/faults",
+        "",
+        "Read the function's log, with the AWS command line:",
+        f"  export AWS_ENDPOINT_URL={endpoint.url} AWS_CA_BUNDLE={authority}",
+        f"  export AWS_DEFAULT_REGION={endpoint.region} AWS_ACCESS_KEY_ID={ACCOUNT} {unused}",
+        f"  aws logs tail {stack.outputs['EventsLogGroupName']}",
+        "",
+        "Ctrl-C stops it.",
+    ]
+
+
+def _wait_for_the_end() -> None:
+    """Wait for Ctrl-C or SIGTERM without raising."""
+    ended = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    previous = [signal.signal(number, lambda *_: ended.set()) for number in numbers]
+    ended.wait()
+    for number, handler in zip(numbers, previous, strict=True):
+        signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""The whole application on this machine: local AWS, simulated ServiceNow, template.yaml deployed."""
+
+import json
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import sam
+from local.alarms import alarm_event, put_event
+from local.clients import Clients
+from local.emulator import Emulator
+from local.processes import LocalStackError, tail
+from local.readable_logs import readable
+from local.simulator import Simulator
+from local.terminal import Terminal, uninterrupted
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
+
+STACK_NAME = "servicenow-bridge"
+CLIENT_ID = "bridge"
+
+_BUILD_TIMEOUT = 300.0
+_POLL_INTERVAL = 0.05
+_DIFFICULT_CHARACTERS = '+~[#,%&="\\é'
+_COUNTS: tuple["QueueAttributeNameType", ...] = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+
+
+def new_client_secret() -> str:
+    """Return a random client secret with every character that a careless encoding would lose."""
+    characters = [*secrets.token_urlsafe(24), *_DIFFICULT_CHARACTERS]
+    secrets.SystemRandom().shuffle(characters)
+    return "".join(characters)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that was refused, and why."""
+
+    body: str
+    reason: str
+
+
+class LocalStack:
+    """A running deployment. `outputs` are those of template.yaml, `root` may do everything in its account."""
+
+    def __init__(
+        self,
+        directory: Path,
+        emulator: Emulator,
+        simulator: Simulator,
+        *,
+        client_secret: str,
+        outputs: dict[str, str],
+    ) -> None:
+        """Take over what `run_stack` started; files may be written to `directory`."""
+        self.emulator = emulator
+        self.simulator = simulator
+        self.servicenow_authority_file = directory / "servicenow-authority.pem"
+        self.servicenow_authority_file.write_text(simulator.ca_pem, encoding="ascii")
+        self.outputs = outputs
+        self.root: Clients = emulator.root
+        self._client_secret = client_secret
+
+    def store_credentials(self, client_secret: str | None = None) -> None:
+        """Put the client credentials into Secrets Manager, with another client secret if one is given."""
+        value = {"client_id": CLIENT_ID, "client_secret": client_secret or self._client_secret}
+        self.root.secrets.put_secret_value(SecretId=self.outputs["SecretArn"], SecretString=json.dumps(value))
+
+    def put_alarm(self, state: str, *, name: str) -> dict[str, Any]:
+        """Put the event of a metric alarm that goes into `state` now, and return it."""
+        event = alarm_event(state, name=name)
+        put_event(self.root, event)
+        return event
+
+    def unfinished_messages(self) -> int:
+        """Return how many messages are in the event queue: waiting, being handled, or held back."""
+        attributes = self.root.queues.get_queue_attributes(QueueUrl=self.outputs["QueueUrl"], AttributeNames=_COUNTS)[
+            "Attributes"
+        ]
+        return sum(int(attributes[name]) for name in _COUNTS)
+
+    def wait_until_handled(self, timeout: float = 30.0) -> None:
+        """Wait until the event queue is empty. Raises LocalStackError after `timeout` seconds."""
+        self.wait_until(lambda: self.unfinished_messages() == 0, "The events were not handled", timeout)
+
+    def wait_until(self, condition: Callable[[], bool], failure: str, timeout: float = 30.0) -> None:
+        """Wait for a condition. Raises LocalStackError that begins with `failure` after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > deadline:
+                raise LocalStackError(f"{failure} within {timeout:.0f} s.")
+            time.sleep(_POLL_INTERVAL)
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """Take all messages out of the dead-letter queue."""
+        queues, url = self.root.queues, self.outputs["DeadLetterQueueUrl"]
+        letters: list[DeadLetter] = []
+        while True:
+            answer = queues.receive_message(
+                QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=0
+            )
+            for message in answer.get("Messages", []):
+                attributes = message.get("MessageAttributes")
+                reason = attributes["Reason"]["StringValue"] if attributes else ""
+                letters.append(DeadLetter(message["Body"], reason))
+                queues.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            if not answer.get("Messages"):
+                return letters
+
+    def function_log(self, lines: int = 25) -> str:
+        """Return the last lines of the function's log, and of the emulator's: why it did not start stands there."""
+        try:
+            events = self.root.logs.filter_log_events(logGroupName=self.outputs["EventsLogGroupName"])["events"]
+        except (BotoCoreError, ClientError):
+            events = []
+        written = readable(event["message"] for event in events)
+        return tail(f"{written}\n{self.emulator.log_tail()}", lines)
+
+
+@contextmanager
+def run_stack(terminal: Terminal | None = None, **simulator_options: Any) -> Iterator[LocalStack]:  # noqa: ANN401
+    """Start everything and deploy; behind `with` nothing of it is left, neither processes nor files.
+
+    The client credentials are not stored yet. Steps are shown on `terminal`, if there is one; keyword
+    arguments go to the simulator. Raises LocalStackError; if something fails inside the block, it holds the end
+    of the function's log.
+    """
+    running = ExitStack()
+
+    def step(title: str) -> AbstractContextManager[object]:
+        return terminal.step(title) if terminal else nullcontext()
+
+    try:
+        stack = _start(running, step, simulator_options)
+        with _explained_by_log(stack):
+            yield stack
+    finally:
+        with uninterrupted(), step("Stop everything and remove its files"):
+            running.close()
+
+
+def _start(
+    running: ExitStack,
+    step: Callable[[str], AbstractContextManager[object]],
+    simulator_options: dict[str, Any],
+) -> LocalStack:
+    directory = Path(running.enter_context(tempfile.TemporaryDirectory(prefix=f"{STACK_NAME}-")))
+    client_secret = new_client_secret()
+    with sam.exclusive_build_directory(), sam.start_build(directory) as build:
+        # The build takes the longest, so the servers start beside it.
+        with step("Start the AWS emulator and the ServiceNow simulator"):
+            options = {"client_id": CLIENT_ID, "client_secret": client_secret, **simulator_options}
+            simulator = running.enter_context(Simulator(**options))
+            emulator = running.enter_context(Emulator(directory))
+            emulator.root.create_bucket(sam.BUCKET)
+        with step("Build the deployment package (sam build)"):
+            build.finish(_BUILD_TIMEOUT)
+        with step("Deploy template.yaml (sam deploy)"):
+            outputs = _deploy(directory, emulator, simulator)
+    return LocalStack(directory, emulator, simulator, client_secret=client_secret, outputs=outputs)
+
+
+def _deploy(directory: Path, emulator: Emulator, simulator: Simulator) -> dict[str, str]:
+    parameters = {
+        "Architecture": sam.this_architecture(),
+        "InstanceHost": simulator.host,
+        "CertificateAuthorities": simulator.ca_pem.strip().replace("\n", "\\n"),
+    }
+    sam.deploy(directory, emulator.endpoint, emulator.root_identity, stack_name=STACK_NAME, parameters=parameters)
+    stack = emulator.root.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+@contextmanager
+def _explained_by_log(stack: LocalStack) -> Iterator[None]:
+    try:
+        yield
+    except LocalStackError as error:
+        raise LocalStackError(error.reason, error.detail or stack.function_log()) from error
+    except (BotoCoreError, ClientError) as error:
+        raise LocalStackError(f"A call to the local AWS failed: {error}", stack.function_log()) from error

@@ -1,0 +1,48 @@
+"""Users and roles of the local AWS, for tests of what is allowed."""
+
+import json
+from typing import Any
+
+from local.clients import Clients, Identity
+from local.stack import LocalStack
+
+type Statement = dict[str, Any]
+
+
+def new_user(stack: LocalStack, name: str, *statements: Statement) -> Identity:
+    """Create an IAM user who may do what the statements say and nothing else."""
+    iam = stack.root.iam
+    iam.create_user(UserName=name)
+    if statements:
+        iam.put_user_policy(UserName=name, PolicyName="only", PolicyDocument=_policy(*statements))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return Identity(key["AccessKeyId"], key["SecretAccessKey"])
+
+
+def clients_of_role(stack: LocalStack, role_arn: str) -> Clients:
+    """Return clients that act with a deployed role.
+
+    A user is added to those whom the role trusts, for as long as it takes to assume it: who may assume a role is a
+    different thing from what the role may do, and that is left as it was deployed.
+    """
+    role_name = role_arn.rpartition("/")[2]
+    user_name = f"assumes-{role_name}"[:64]
+    user = new_user(stack, user_name, {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role_arn})
+    iam = stack.root.iam
+    trust: Any = iam.get_role(RoleName=role_name)["Role"]["AssumeRolePolicyDocument"]
+    user_arn = iam.get_user(UserName=user_name)["User"]["Arn"]
+    addition = {"Effect": "Allow", "Principal": {"AWS": user_arn}, "Action": "sts:AssumeRole"}
+    widened = {**trust, "Statement": [*trust["Statement"], addition]}
+    iam.update_assume_role_policy(RoleName=role_name, PolicyDocument=json.dumps(widened))
+    try:
+        sts = stack.emulator.clients(user).sts
+        credentials = sts.assume_role(RoleArn=role_arn, RoleSessionName="permissions")["Credentials"]
+    finally:
+        iam.update_assume_role_policy(RoleName=role_name, PolicyDocument=json.dumps(trust))
+    return stack.emulator.clients(
+        Identity(credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
+    )
+
+
+def _policy(*statements: Statement) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})

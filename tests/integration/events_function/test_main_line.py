@@ -1,0 +1,102 @@
+"""The events function from the queue to ServiceNow and back, with moto for AWS and the simulator over TLS."""
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from local.simulator import Fault, Simulator
+from tests.support.deployment import Context, Deployment, alarm, deployment, sqs_event
+
+SECRET = "s3cr3t+~[#,value"
+START = datetime.now(UTC) - timedelta(minutes=10)
+
+type Function = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def servicenow() -> Iterator[Simulator]:
+    """Provide an instance that knows the client."""
+    with Simulator(client_secret=SECRET, seed=1) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def stack(servicenow: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+    """Provide a stack whose secret is filled in."""
+    with deployment(servicenow.host, servicenow.ca_pem) as stack:
+        stack.put_credentials("bridge", SECRET)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        for name, value in stack.environment.items():
+            monkeypatch.setenv(name, value)
+        yield stack
+
+
+@pytest.fixture
+def function(stack: Deployment) -> Iterator[Function]:
+    """Provide the handler of a new environment."""
+    sys.modules.pop("handlers.events", None)
+    module = importlib.import_module("handlers.events")
+
+    def call(*bodies: Any, **options: Any) -> dict[str, Any]:
+        return module.handler(sqs_event(bodies, **options), Context())  # type: ignore[no-any-return]
+
+    yield call
+    module.bridge.transport.close()
+    sys.modules.pop("handlers.events", None)
+
+
+def test_an_alarm_opens_one_incident_keeps_it_and_resolves_it(function: Function, servicenow: Simulator) -> None:
+    """ALARM, the same again, a newer ALARM and OK cost one token request and two calls, and leave one incident."""
+    first = alarm("errors", "ALARM", at=START)
+    function(first)
+    function(first)
+    function(alarm("errors", "ALARM", at=START + timedelta(minutes=1)))
+    function(alarm("errors", "OK", at=START + timedelta(minutes=2)))
+    incidents = servicenow.records("incident")
+    assert [(incident["state"], incident["number"]) for incident in incidents] == [("6", incidents[0]["number"])]
+    assert incidents[0]["short_description"] == "CloudWatch alarm errors in eu-west-1"
+    assert servicenow.token_requests == 1
+    assert servicenow.api_calls == 2
+
+
+def test_a_message_that_is_no_event_goes_to_the_dead_letters_alone(
+    function: Function, servicenow: Simulator, stack: Deployment
+) -> None:
+    """Its neighbours in the batch are unharmed, and its reason travels with it."""
+    answer = function("{not json", alarm("errors", "ALARM"))
+    assert answer == {"batchItemFailures": []}
+    assert len(servicenow.records("incident")) == 1
+    [dead] = stack.dead_letters()
+    assert dead["body"] == "{not json"
+    assert "not JSON" in dead["Reason"]
+
+
+def test_a_secret_that_is_not_filled_in_holds_the_messages(
+    function: Function, servicenow: Simulator, stack: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is dead-lettered, the metric of the alarm is counted, and the same message succeeds later."""
+    stack.put_credentials("", "")
+    event = alarm("errors", "ALARM")
+    assert len(function(event)["batchItemFailures"]) == 1
+    assert '"Held"' in capsys.readouterr().out
+    assert stack.dead_letters() == []
+    stack.put_credentials("bridge", SECRET)
+    assert function(event) == {"batchItemFailures": []}
+    assert len(servicenow.records("incident")) == 1
+
+
+def test_servicenow_away_for_a_while_ends_with_one_incident(
+    function: Function, servicenow: Simulator, stack: Deployment
+) -> None:
+    """While ServiceNow answers 503 the message stays in the queue; nothing was written, and nothing is lost."""
+    servicenow.add_fault(Fault(on="any", status=503, times=None))
+    event = alarm("errors", "ALARM")
+    assert len(function(event)["batchItemFailures"]) == 1
+    servicenow.clear_faults()
+    function(event)
+    assert stack.dead_letters() == []
+    assert len(servicenow.records("incident")) <= 1
