@@ -12,7 +12,7 @@ export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= eu-west-1
 
 SAM := .venv-sam/bin/sam
-PYTHON_FOLDERS := $(patsubst %/,%,$(sort $(dir $(wildcard src/ local/ tests/ bench/*.py))))
+PYTHON_FOLDERS := $(patsubst %/,%,$(sort $(dir $(wildcard src/ local/ tests/ tools/ bench/*.py))))
 TEST_FOLDERS := tests/unit tests/integration tests/template tests/runtime
 
 # What functions run on: arm64 or x86_64. Give the same to `sam deploy --parameter-overrides Architecture=…`.
@@ -63,6 +63,14 @@ demo: setup ## Show an alarm open and resolve an incident, on a local AWS and a 
 .PHONY: local
 local: setup ## Keep the stack of the demo running and print its addresses
 	python -m local.serve
+
+.PHONY: replay
+replay: setup ## Send the dead letters of a deployed STACK back to its queue (OPTIONS=--show only lists them)
+	PYTHONPATH=src python -m tools.replay --stack "$(STACK)" $(OPTIONS)
+
+.PHONY: adopt
+adopt: setup ## Rebuild the ledger of a deployed STACK from ServiceNow (OPTIONS=--show only says what it would do)
+	PYTHONPATH=src python -m tools.adopt --stack "$(STACK)" $(OPTIONS)
 
 .PHONY: build
 build: setup ## Build the deployment package (ARCHITECTURE=x86_64 for the other processor)

@@ -1,14 +1,17 @@
 """The one place where the parts are put together from the settings."""
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
 from botocore.config import Config
+from snapshot_restore_py import register_after_restore
 
 from common.clock import Clock, SystemClock
 from common.incidents.changes import READ_FIELDS
+from common.incidents.circuit import Circuit
 from common.incidents.desk import Desk
 from common.incidents.ledger import Ledger
 from common.incidents.rules import load_rules
@@ -21,7 +24,7 @@ from common.queue import EventQueue
 from common.servicenow.client import ServiceNowClient
 from common.servicenow.records import Records
 from common.servicenow.shadow import ShadowRecords
-from common.settings import Settings, read_settings
+from common.settings import AccessSettings, Settings, read_access_settings, read_settings
 from common.telemetry import Telemetry
 from common.transport import Transport
 
@@ -33,14 +36,31 @@ _LEDGER = Config(connect_timeout=0.5, read_timeout=1, retries={"mode": "standard
 
 
 @dataclass(frozen=True, slots=True)
-class Bridge:
-    """The parts that handlers call."""
+class Access:
+    """What a function needs that only gets tokens."""
 
     clock: Clock
     telemetry: Telemetry
     transport: Transport
     tokens: TokenSource
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge(Access):
+    """The parts that handlers and commands call. `deployment` names the deployment to the ledger."""
+
+    deployment: str
+    ledger: Ledger
+    records: Records
     intake: Intake
+
+
+def build_access(environment: Mapping[str, str]) -> Access:
+    """Put together what it takes to get a token; nothing is fetched or connected yet.
+
+    Raises ConfigurationError that names the setting that is wrong.
+    """
+    return _access(read_access_settings(environment), environment)
 
 
 def build_bridge(environment: Mapping[str, str]) -> Bridge:
@@ -49,6 +69,25 @@ def build_bridge(environment: Mapping[str, str]) -> Bridge:
     Raises ConfigurationError that names the setting or the rule file that is wrong.
     """
     settings = read_settings(environment)
+    access = _access(settings, environment)
+    clock, telemetry, transport, tokens = access.clock, access.telemetry, access.transport, access.tokens
+    dynamodb = boto3.client("dynamodb", config=_LEDGER)
+    deployment = f"{settings.deployment}/shadow" if settings.shadow_mode else settings.deployment
+    ledger = Ledger(dynamodb, settings.ledger_table, clock=clock)
+    records = _records(settings, transport, tokens, clock, telemetry)
+    desk = Desk(ledger, records, deployment=deployment, close_code=settings.close_code, telemetry=telemetry)
+    circuit = Circuit(desk, dynamodb, settings.ledger_table, deployment=deployment, telemetry=telemetry)
+    queue = EventQueue(
+        boto3.client("sqs", config=_AWS),
+        settings.queue_url,
+        settings.dead_letter_queue_url,
+        telemetry=telemetry,
+    )
+    intake = Intake(load_rules(RULES), circuit, queue, telemetry=telemetry)
+    return Bridge(clock, telemetry, transport, tokens, deployment, ledger, records, intake)
+
+
+def _access(settings: AccessSettings, environment: Mapping[str, str]) -> Access:
     clock = SystemClock()
     telemetry = Telemetry(environment.get("POWERTOOLS_SERVICE_NAME", "servicenow-bridge"))
     transport = Transport(
@@ -57,25 +96,12 @@ def build_bridge(environment: Mapping[str, str]) -> Bridge:
         certificate_authorities=settings.certificate_authorities,
         proxy_url=settings.proxy_url,
     )
-    tokens = _tokens(settings, transport, clock, telemetry)
-    desk = Desk(
-        Ledger(boto3.client("dynamodb", config=_LEDGER), settings.ledger_table, clock=clock),
-        _records(settings, transport, tokens, clock, telemetry),
-        deployment=f"{settings.deployment}/shadow" if settings.shadow_mode else settings.deployment,
-        close_code=settings.close_code,
-        telemetry=telemetry,
-    )
-    queue = EventQueue(
-        boto3.client("sqs", config=_AWS),
-        settings.queue_url,
-        settings.dead_letter_queue_url,
-        telemetry=telemetry,
-    )
-    intake = Intake(load_rules(RULES), desk, queue, telemetry=telemetry)
-    return Bridge(clock, telemetry, transport, tokens, intake)
+    # Environments that start from one snapshot would else draw the same numbers: the SDK's pauses use `random`.
+    register_after_restore(random.seed)
+    return Access(clock, telemetry, transport, _tokens(settings, transport, clock, telemetry))
 
 
-def _tokens(settings: Settings, transport: Transport, clock: Clock, telemetry: Telemetry) -> TokenSource:
+def _tokens(settings: AccessSettings, transport: Transport, clock: Clock, telemetry: Telemetry) -> TokenSource:
     return TokenSource(
         credentials=CredentialsReader(boto3.client("secretsmanager", config=_AWS), settings.secret_id),
         store=TokenStore(

@@ -32,12 +32,20 @@ class TransientError(BridgeError):
     """Provably not done, and likely to succeed later: repeat it."""
 
 
+class NotYetError(TransientError):
+    """It is not this worker's turn, or its time is too short. Says nothing about how ServiceNow is doing."""
+
+
 class AmbiguousError(BridgeError):
     """A write that may or may not have been committed: look before it is repeated."""
 
 
 class PermanentError(BridgeError):
     """Wrong with this one message or request: repeating it cannot help."""
+
+
+class ChangedRequestError(PermanentError):
+    """A caller repeats a key with another request than the first."""
 
 
 class HeldError(BridgeError):

@@ -8,6 +8,7 @@ from typing import Any
 from common.clock import Deadline
 from common.errors import AmbiguousError, BridgeError, HeldError, PermanentError, TransientError
 from common.incidents.alert import Alert, Fold
+from common.incidents.circuit import Circuit
 from common.incidents.desk import CLAIM_NEEDS_SECONDS, Desk
 from common.incidents.rules import Rules
 from common.queue import EventQueue, Message, pause_before_return
@@ -29,7 +30,7 @@ class Intake:
     def __init__(
         self,
         rules: Rules,
-        desk: Desk,
+        desk: Circuit | Desk,
         queue: EventQueue,
         *,
         telemetry: Telemetry,
@@ -44,23 +45,30 @@ class Intake:
         self._unknown_types: set[tuple[str, str]] = set()
 
     def process(self, messages: Sequence[Message], deadline: Deadline) -> list[str]:
-        """Handle a batch and return the ids of the messages that stay in the queue."""
+        """Handle a batch and return the ids of the messages that stay in the queue, each once."""
         stay: list[str] = []
         groups: dict[str, _Group] = {}
+        without_alert: list[Message] = []
         for message in messages:
             try:
                 alert = self._alert(message)
-            except PermanentError as error:
-                self._refuse(message, error, stay)
-                continue
-            if alert is not None:
+            except Exception as error:  # noqa: BLE001 (one bad message must not take its neighbours along)
+                self._settle(message, self._as_error(error, message), deadline, stay)
+                alert = None
+            if alert is None:
+                without_alert.append(message)
+            else:
                 groups.setdefault(alert.key, []).append((message, alert))
-        for group in sorted(groups.values(), key=_most_receives):
-            suspicious = _most_receives(group) > SUSPICIOUS_RECEIVES
+        # Should a suspect kill the function, then what was done before it is not done again.
+        careful = any(message.receives > SUSPICIOUS_RECEIVES for message in messages)
+        if careful:
+            self._finish(without_alert, deadline, stay)
+        # Which of several suspects it is nobody knows: chance lets each go first now and then.
+        for group in sorted(groups.values(), key=lambda group: (_most_receives(group), self._sample())):
             self._apply(group, deadline, stay)
-            if suspicious:
-                self._finish(group, stay)
-        return stay
+            if careful:
+                self._finish([message for message, _ in group], deadline, stay)
+        return list(dict.fromkeys(stay))
 
     def _alert(self, message: Message) -> Alert | None:
         event = _event(message.body)
@@ -86,29 +94,34 @@ class Intake:
         )
 
     def _apply(self, group: _Group, deadline: Deadline, stay: list[str]) -> None:
-        error = self._attempt([alert for _, alert in group], deadline)
-        if isinstance(error, PermanentError) and len(group) > 1:
-            # One alert of a fold may be what is refused: each is judged on its own before any is given up.
-            for message, alert in sorted(group, key=lambda pair: pair[1].order):
-                self._settle(message, self._attempt([alert], deadline), deadline, stay)
+        error = self._attempt(group, deadline)
+        if isinstance(error, PermanentError | _DefectError) and len(group) > 1:
+            # One alert of a fold may be what is wrong: each is judged on its own before any is given up.
+            for pair in sorted(group, key=lambda pair: pair[1].order):
+                self._settle(pair[0], self._attempt([pair], deadline), deadline, stay)
             return
         for message, _ in group:
             self._settle(message, error, deadline, stay)
 
-    def _attempt(self, alerts: Sequence[Alert], deadline: Deadline) -> BridgeError | None:
+    def _attempt(self, group: _Group, deadline: Deadline) -> BridgeError | None:
         if deadline.remaining() < CLAIM_NEEDS_SECONDS:
             return TransientError(
                 "Too little of the function's time is left.", action="Nothing is to be done.", retry_after=1.0
             )
         try:
-            self._desk.apply(Fold.of(alerts), deadline)
-        except BridgeError as error:
-            return error
-        except Exception as error:  # a defect of ours must not take the neighbours along
-            self._telemetry.count("Defects")
-            self._telemetry.log.exception("A defect of the bridge stopped a message.", dedup_key=alerts[0].key)
-            return _DefectError(type(error).__name__)
+            self._desk.apply(Fold.of(alert for _, alert in group), deadline)
+        except Exception as error:  # noqa: BLE001 (the same)
+            return self._as_error(error, group[0][0])
         return None
+
+    def _as_error(self, error: Exception, message: Message) -> BridgeError:
+        if isinstance(error, BridgeError):
+            return error
+        self._telemetry.count("Defects")
+        self._telemetry.log.error(
+            "A defect of the bridge stopped a message.", message_id=message.message_id, exc_info=error
+        )
+        return _DefectError(type(error).__name__)
 
     def _settle(self, message: Message, error: BridgeError | None, deadline: Deadline, stay: list[str]) -> None:
         if error is None:
@@ -116,7 +129,7 @@ class Intake:
             return
         given_up = isinstance(error, _DefectError) and message.receives >= _DEFECT_RECEIVES
         if isinstance(error, PermanentError) or given_up:
-            self._refuse(message, error, stay)
+            self._refuse(message, error, deadline, stay)
             return
         held = isinstance(error, HeldError)
         self._telemetry.count("Held" if held else "EventsPostponed")
@@ -128,18 +141,18 @@ class Intake:
             receives=message.receives,
         )
         stay.append(message.message_id)
-        if deadline.remaining() > _QUEUE_CALL_SECONDS:
+        if _has_time(deadline):
             self._queue.later(message, pause_before_return(message.receives, error, held=held, sample=self._sample()))
 
-    def _refuse(self, message: Message, error: BridgeError, stay: list[str]) -> None:
+    def _refuse(self, message: Message, error: BridgeError, deadline: Deadline, stay: list[str]) -> None:
         self._telemetry.count("EventsRefused")
         self._telemetry.log.error(error.message, action=error.action, message_id=message.message_id)
-        if not self._queue.dead_letter(message, error):
+        if not _has_time(deadline) or not self._queue.dead_letter(message, error):
             stay.append(message.message_id)
 
-    def _finish(self, group: _Group, stay: list[str]) -> None:
-        for message, _ in group:
-            if message.message_id not in stay:
+    def _finish(self, messages: Sequence[Message], deadline: Deadline, stay: Sequence[str]) -> None:
+        for message in messages:
+            if message.message_id not in stay and _has_time(deadline):
                 self._queue.finish(message)
 
 
@@ -148,6 +161,10 @@ class _DefectError(AmbiguousError):
         super().__init__(
             f"The bridge failed on this message ({name}).", action="Report the logged exception as a defect."
         )
+
+
+def _has_time(deadline: Deadline) -> bool:
+    return deadline.remaining() > _QUEUE_CALL_SECONDS
 
 
 def _most_receives(group: _Group) -> int:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -11,9 +11,13 @@ from common.errors import BridgeError
 from common.retry import LONGEST_RETRY_AFTER
 from common.telemetry import Telemetry
 
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.client import SQSClient
+
 _FIRST_PAUSE = 15.0
 _LONGEST_PAUSE = LONGEST_RETRY_AFTER
 _LONGEST_HELD_PAUSE = 900.0
+_PROMPT_RECEIVES = 10
 _LONGEST_ATTRIBUTE = 1024
 _NOT_ALLOWED = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -39,26 +43,10 @@ class Message:
         )
 
 
-class SQSClient(Protocol):
-    """The calls of boto3's SQS client that the queue makes."""
-
-    def change_message_visibility(self, **arguments: Any) -> Any:  # noqa: ANN401 (SQS's own arguments)
-        """Hide a message for a while."""
-        ...
-
-    def delete_message(self, **arguments: Any) -> Any:  # noqa: ANN401
-        """Take a message out of the queue."""
-        ...
-
-    def send_message(self, **arguments: Any) -> Any:  # noqa: ANN401
-        """Put a message into a queue."""
-        ...
-
-
 class EventQueue:
     """The event queue and its dead-letter queue. No trouble with them raises: a message then just stays."""
 
-    def __init__(self, sqs: SQSClient, queue_url: str, dead_letter_queue_url: str, *, telemetry: Telemetry) -> None:
+    def __init__(self, sqs: "SQSClient", queue_url: str, dead_letter_queue_url: str, *, telemetry: Telemetry) -> None:
         """Use the queues at these URLs."""
         self._sqs = sqs
         self._queue_url = queue_url
@@ -109,11 +97,14 @@ def pause_before_return(receives: int, error: BridgeError, *, held: bool, sample
     """Return the seconds for which a message is hidden after `receives` tries.
 
     The pause doubles from 15 s to an hour, and to 15 minutes while everything is held, so that work goes on soon
-    after a person has mended it; both leave a message fewer than 1,000 receives in 7 days. `sample` from 0 to 1 is
-    the jitter: between half of the pause and all of it. What the server asked for, or when a lock ends, counts more.
+    after a person has mended it. `sample` from 0 to 1 is the jitter: between three quarters of the pause and all
+    of it. What the server asked for, or when a lock ends, counts alone for the first receives; after them the pause
+    grows from there, because a message has only 1,000 receives and may need to last for 7 days.
     """
     longest = _LONGEST_HELD_PAUSE if held else _LONGEST_PAUSE
-    if error.retry_after is not None:
-        return min(max(error.retry_after, 1.0), longest)
-    pause = min(longest, _FIRST_PAUSE * 2.0 ** min(max(receives, 1) - 1, 32))
-    return pause * (0.5 + sample / 2)
+    asked = error.retry_after
+    doublings = receives - 1 if asked is None else receives - _PROMPT_RECEIVES
+    pause = min(longest, _FIRST_PAUSE * 2.0 ** min(max(doublings, 0), 32)) * (0.75 + sample / 4)
+    if asked is None:
+        return pause
+    return min(max(asked, pause if doublings > 0 else 1.0), longest)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from random import SystemRandom
 
@@ -26,7 +27,9 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     if value.isascii() and value.isdigit():
         return min(float(value), LONGEST_RETRY_AFTER) if _SECONDS.fullmatch(value) else LONGEST_RETRY_AFTER
     try:
-        seconds = parsedate_to_datetime(value).timestamp() - now
+        moment = parsedate_to_datetime(value)
+        zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = zoned.timestamp() - now
     except (ValueError, OverflowError):
         return None
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)

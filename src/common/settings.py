@@ -2,37 +2,45 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from common.errors import ConfigurationError
 
-_HOST = re.compile(r"(?=.{1,255}$)[a-z0-9]([a-z0-9-]{0,62})(\.[a-z0-9]([a-z0-9-]{0,62}))*(:[0-9]{1,5})?")
+_PORT = r":([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"(?=.{{1,255}}$){_LABEL}(\.{_LABEL})*({_PORT})?")
 _TOKEN_PATH = re.compile(r"/[A-Za-z0-9._~/-]{1,200}")
 _PARAMETER_NAME = re.compile(r"/[A-Za-z0-9._/-]{1,1000}")
 _QUEUE_URL = re.compile(r"https?://[^\s]+")
-_PROXY_URL = re.compile(r"https?://[^\s/@]+")
+_PROXY_URL = re.compile(rf"https?://{_LABEL}(\.{_LABEL})*({_PORT})?", re.IGNORECASE | re.ASCII)
 _ANY_TEXT = re.compile(r"[^\x00-\x1f]+")
-_CERTIFICATES = re.compile(r"\s*-----BEGIN CERTIFICATE-----.+-----END CERTIFICATE-----\s*", re.DOTALL)
+_CERTIFICATES = re.compile(r"(\s|\\n)*-----BEGIN CERTIFICATE-----.+-----END CERTIFICATE-----(\s|\\n)*", re.DOTALL)
 _SWITCH = re.compile(r"true|false")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Everything that a deployment can choose. None of it is secret."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessSettings:
+    """What it takes to get an access token, and to reach the instance with it. None of it is secret."""
 
     instance_host: str
     secret_id: str
     token_parameter: str
     token_key_id: str
+    oauth_scope: str = ""
+    oauth_token_path: str = "/oauth_token.do"  # noqa: S105 (a path, not a password)
+    certificate_authorities: str = ""
+    proxy_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(AccessSettings):
+    """Everything that a deployment can choose."""
+
     ledger_table: str
     queue_url: str
     dead_letter_queue_url: str
     deployment: str
-    oauth_scope: str = ""
-    oauth_token_path: str = "/oauth_token.do"  # noqa: S105 (a path, not a password)
     close_code: str = "Solution provided"
-    certificate_authorities: str = ""
-    proxy_url: str = ""
     shadow_mode: bool = False
 
 
@@ -50,11 +58,19 @@ class _Reader:
         if not value:
             self.mistakes.append(f"{name} is missing: {advice}.")
         elif not pattern.fullmatch(value):
-            self.mistakes.append(f"{name} is malformed ({value[:60]!r}): {advice}.")
+            # The value is not shown: whatever was put into the wrong place may be a password or a private key.
+            self.mistakes.append(f"{name} is malformed: {advice}.")
         return value
 
     def switch(self, name: str) -> bool:
         return self.text(name, _SWITCH, "set it to true or false", "false") == "true"
+
+    def check(self) -> None:
+        if self.mistakes:
+            raise ConfigurationError(
+                "The function's environment is not usable: " + " ".join(self.mistakes),
+                action="Set the named variables through the parameters of the stack and deploy again.",
+            )
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -65,6 +81,29 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     reader = _Reader(environment)
     text: Callable[..., str] = reader.text
     settings = Settings(
+        **asdict(_access(reader)),
+        ledger_table=text("LEDGER_TABLE", _ANY_TEXT, "set it to the name of the DynamoDB table"),
+        queue_url=text("QUEUE_URL", _QUEUE_URL, "set it to the URL of the event queue"),
+        dead_letter_queue_url=text("DEAD_LETTER_QUEUE_URL", _QUEUE_URL, "set it to the URL of the dead-letter queue"),
+        deployment=text("DEPLOYMENT", _ANY_TEXT, "set it to a name that no other stack uses, such as its name"),
+        close_code=text("CLOSE_CODE", _ANY_TEXT, "set it to a resolution code", "Solution provided"),
+        shadow_mode=reader.switch("SHADOW_MODE"),
+    )
+    reader.check()
+    return settings
+
+
+def read_access_settings(environment: Mapping[str, str]) -> AccessSettings:
+    """Return the part of the settings that a function needs which only gets tokens. Raises as `read_settings`."""
+    reader = _Reader(environment)
+    settings = _access(reader)
+    reader.check()
+    return settings
+
+
+def _access(reader: _Reader) -> AccessSettings:
+    text: Callable[..., str] = reader.text
+    return AccessSettings(
         instance_host=text(
             "SERVICENOW_INSTANCE_HOST",
             _HOST,
@@ -73,15 +112,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         secret_id=text("SERVICENOW_SECRET_ID", _ANY_TEXT, "set it to the ARN of the secret"),
         token_parameter=text("TOKEN_PARAMETER", _PARAMETER_NAME, "set it to an SSM parameter name that starts with /"),
         token_key_id=text("TOKEN_KEY_ID", _ANY_TEXT, "set it to the ARN of the KMS key"),
-        ledger_table=text("LEDGER_TABLE", _ANY_TEXT, "set it to the name of the DynamoDB table"),
-        queue_url=text("QUEUE_URL", _QUEUE_URL, "set it to the URL of the event queue"),
-        dead_letter_queue_url=text("DEAD_LETTER_QUEUE_URL", _QUEUE_URL, "set it to the URL of the dead-letter queue"),
-        deployment=text("DEPLOYMENT", _ANY_TEXT, "set it to a name that no other stack uses, such as its name"),
         oauth_scope=text("OAUTH_SCOPE", _ANY_TEXT, "set it to scopes separated by blanks, or leave it out", ""),
         oauth_token_path=text(
             "OAUTH_TOKEN_PATH", _TOKEN_PATH, "set it to a path such as /oauth_token.do", "/oauth_token.do"
         ),
-        close_code=text("CLOSE_CODE", _ANY_TEXT, "set it to a resolution code", "Solution provided"),
         certificate_authorities=text(
             "CERTIFICATE_AUTHORITIES",
             _CERTIFICATES,
@@ -89,11 +123,4 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             "",
         ).replace("\\n", "\n"),
         proxy_url=text("PROXY_URL", _PROXY_URL, "set it to http://host:port, or leave it out", ""),
-        shadow_mode=reader.switch("SHADOW_MODE"),
     )
-    if reader.mistakes:
-        raise ConfigurationError(
-            "The function's environment is not usable: " + " ".join(reader.mistakes),
-            action="Set the named variables through the parameters of the stack and deploy again.",
-        )
-    return settings

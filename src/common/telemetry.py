@@ -3,8 +3,10 @@
 import base64
 import json
 import logging
-from collections import Counter, deque
-from collections.abc import Mapping
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
 from urllib.parse import quote, quote_plus
 
@@ -15,9 +17,11 @@ from aws_lambda_powertools.metrics import MetricUnit
 NAMESPACE = "ServiceNowBridge"
 
 _REDACTED = "[redacted]"
-_SECRETS_REMEMBERED = 16
+_SECRETS_REMEMBERED = 64
 _SHORTEST_SECRET = 6
 _CHATTY_LIBRARIES = ("botocore", "boto3", "urllib3")
+_ESCAPE = re.compile("%[0-9A-F]{2}")
+_URL_SAFE = str.maketrans("+/", "-_")
 
 
 class Redactor:
@@ -28,16 +32,23 @@ class Redactor:
 
     def __init__(self) -> None:
         """Start without any secret."""
-        self._secrets: deque[str] = deque(maxlen=_SECRETS_REMEMBERED)
+        self._lock = threading.Lock()
+        self._secrets: dict[str, frozenset[str]] = {}
         self._forms: tuple[str, ...] = ()
 
     def protect(self, secret: str) -> None:
-        """Remember `secret`: raw, as JSON, URL-encoded and base64. Very short values are left alone."""
-        if len(secret) < _SHORTEST_SECRET or secret in self._secrets:
+        """Remember `secret`: raw, as JSON, URL-encoded and base64. Very short values are left alone.
+
+        Only so many are remembered; the one that was named longest ago is forgotten first.
+        """
+        if len(secret) < _SHORTEST_SECRET:
             return
-        self._secrets.append(secret)
-        forms = {form for known in self._secrets for form in _forms_of(known)}
-        self._forms = tuple(sorted(forms, key=len, reverse=True))
+        with self._lock:
+            self._secrets[secret] = self._secrets.pop(secret, frozenset()) or _forms_of(secret)
+            if len(self._secrets) > _SECRETS_REMEMBERED:
+                del self._secrets[next(iter(self._secrets))]
+            forms = frozenset().union(*self._secrets.values())
+            self._forms = tuple(sorted(forms, key=len, reverse=True))
 
     def redact(self, text: str) -> str:
         """Return `text` with every form of every known secret replaced."""
@@ -47,10 +58,27 @@ class Redactor:
         return text
 
 
-def _forms_of(secret: str) -> set[str]:
+def _forms_of(secret: str) -> frozenset[str]:
     raw = secret.encode("utf-8", "surrogatepass")
-    encoded = {base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")}
-    return {secret, json.dumps(secret)[1:-1], quote(raw, safe=""), quote_plus(raw), *encoded}
+    texts = {secret, repr(secret)[1:-1]}
+    # A log line is JSON, and what it holds may be JSON already.
+    for _ in range(2):
+        texts |= {json.dumps(text, ensure_ascii=escaped)[1:-1] for text in texts for escaped in (True, False)}
+    quoted = {quote(raw), quote(raw, safe=""), quote_plus(raw)}
+    return frozenset({*texts, *quoted, *map(_with_small_escapes, quoted), *_base64_forms(raw)})
+
+
+def _with_small_escapes(quoted: str) -> str:
+    return _ESCAPE.sub(lambda escape: escape[0].lower(), quoted)
+
+
+def _base64_forms(raw: bytes) -> Iterator[str]:
+    """Return what of `raw` is the same in base64 whatever stands before and behind it."""
+    for offset in range(3):
+        first, end = -(-8 * offset // 6), 8 * (offset + len(raw)) // 6
+        standard = base64.b64encode(bytes(offset) + raw).decode()[first:end]
+        yield standard
+        yield standard.translate(_URL_SAFE)
 
 
 class _RedactingFormatter(LambdaPowertoolsFormatter):
@@ -59,7 +87,9 @@ class _RedactingFormatter(LambdaPowertoolsFormatter):
         self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._redactor.redact(super().format(record))
+        line = self._redactor.redact(super().format(record))
+        # Half a surrogate pair can't be written in UTF-8; the escape means the same in JSON.
+        return line.encode("utf-8", "backslashreplace").decode()
 
 
 class Telemetry:

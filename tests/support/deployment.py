@@ -52,34 +52,46 @@ class Deployment:
 def deployment(host: str, ca_pem: str, **settings: str) -> Iterator[Deployment]:
     """Provide the resources of a stack in moto; `settings` are added to the environment."""
     with mock_aws():
-        clients = {
-            name: boto3.client(name, region_name=REGION) for name in ("sqs", "secretsmanager", "ssm", "dynamodb", "kms")
-        }
-        secret = clients["secretsmanager"].create_secret(
-            Name="credentials", SecretString='{"client_id": "", "client_secret": ""}'
+        yield deploy(host, ca_pem, **settings)
+
+
+def deploy(host: str, ca_pem: str, *, endpoint_url: str | None = None, **settings: str) -> Deployment:
+    """Make the resources of a stack, at `endpoint_url` where another process shall reach them too."""
+    clients: dict[str, Any] = {
+        name: boto3.client(
+            name,
+            region_name=REGION,
+            endpoint_url=endpoint_url,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
         )
-        key = clients["kms"].create_key()["KeyMetadata"]["Arn"]
-        clients["dynamodb"].create_table(
-            TableName="ledger",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        queue_url = clients["sqs"].create_queue(QueueName="events")["QueueUrl"]
-        dead_letter_queue_url = clients["sqs"].create_queue(QueueName="dead-letters")["QueueUrl"]
-        environment = {
-            "SERVICENOW_INSTANCE_HOST": host,
-            "SERVICENOW_SECRET_ID": secret["ARN"],
-            "TOKEN_PARAMETER": "/servicenow-bridge/test/access-token",
-            "TOKEN_KEY_ID": key,
-            "LEDGER_TABLE": "ledger",
-            "QUEUE_URL": queue_url,
-            "DEAD_LETTER_QUEUE_URL": dead_letter_queue_url,
-            "DEPLOYMENT": "test",
-            "CERTIFICATE_AUTHORITIES": ca_pem,
-            **settings,
-        }
-        yield Deployment(environment, secret["ARN"], queue_url, dead_letter_queue_url, clients)
+        for name in ("sqs", "secretsmanager", "ssm", "dynamodb", "kms")
+    }
+    secret = clients["secretsmanager"].create_secret(
+        Name="credentials", SecretString='{"client_id": "", "client_secret": ""}'
+    )
+    key = clients["kms"].create_key()["KeyMetadata"]["Arn"]
+    clients["dynamodb"].create_table(
+        TableName="ledger",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    queue_url = clients["sqs"].create_queue(QueueName="events")["QueueUrl"]
+    dead_letter_queue_url = clients["sqs"].create_queue(QueueName="dead-letters")["QueueUrl"]
+    environment = {
+        "SERVICENOW_INSTANCE_HOST": host,
+        "SERVICENOW_SECRET_ID": secret["ARN"],
+        "TOKEN_PARAMETER": "/servicenow-bridge/test/access-token",
+        "TOKEN_KEY_ID": key,
+        "LEDGER_TABLE": "ledger",
+        "QUEUE_URL": queue_url,
+        "DEAD_LETTER_QUEUE_URL": dead_letter_queue_url,
+        "DEPLOYMENT": "test",
+        "CERTIFICATE_AUTHORITIES": ca_pem,
+        **settings,
+    }
+    return Deployment(environment, secret["ARN"], queue_url, dead_letter_queue_url, clients)
 
 
 @dataclass

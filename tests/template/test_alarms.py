@@ -18,6 +18,13 @@ WATCHED: dict[str, tuple[str, str, str, dict[str, Any], int]] = {
         {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
         1,
     ),
+    "CircuitOpenAlarm": (
+        NAMESPACE,
+        "CircuitRefusals",
+        "Sum",
+        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
+        1,
+    ),
     "DeadLetterQueueAlarm": (
         "AWS/SQS",
         "ApproximateNumberOfMessagesVisible",
@@ -46,11 +53,18 @@ WATCHED: dict[str, tuple[str, str, str, dict[str, Any], int]] = {
         {"Name": "FunctionName", "Value": {"Ref": "EventsFunction"}},
         1,
     ),
+    "TokenRefreshErrorsAlarm": (
+        "AWS/Lambda",
+        "Errors",
+        "Sum",
+        {"Name": "FunctionName", "Value": {"Ref": "TokenRefreshFunction"}},
+        1,
+    ),
 }
 
 
 def test_these_alarms_exist(resources: Resources) -> None:
-    """One for each way in which events can stop on their way."""
+    """One for each way in which events can stop on their way, and one for the token that they need."""
     assert set(of_type(resources, "AWS::CloudWatch::Alarm")) == set(WATCHED)
 
 

@@ -1,13 +1,14 @@
 """The parameters of the stack, the environment of the functions and the code that reads it agree."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from common.errors import ConfigurationError
-from common.settings import Settings, read_settings
+from common.settings import Settings, read_access_settings, read_settings
 from tests.template.reading import Resources, of_type
 
 # What the references of the template come to in a stack.
@@ -65,11 +66,16 @@ class Recorder(Mapping[str, str]):
         return len(self.variables)
 
 
+def variables_of(resources: Resources, function: str) -> dict[str, Any]:
+    """Return the environment of a function as the template has it."""
+    found: dict[str, Any] = of_type(resources, "AWS::Lambda::Function")[function]["Environment"]["Variables"]
+    return found
+
+
 @pytest.fixture(scope="session")
 def variables(resources: Resources) -> dict[str, Any]:
     """Return the environment of the events function as the template has it."""
-    found: dict[str, Any] = of_type(resources, "AWS::Lambda::Function")["EventsFunction"]["Environment"]["Variables"]
-    return found
+    return variables_of(resources, "EventsFunction")
 
 
 @pytest.fixture
@@ -104,15 +110,35 @@ def read(environment: dict[str, str], **changes: str) -> Settings:
     return read_settings(environment | changes)
 
 
-def test_the_functions_get_exactly_the_variables_that_the_code_reads(variables: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("function", "read_all"),
+    [("EventsFunction", read_settings), ("TokenRefreshFunction", read_access_settings)],
+)
+def test_the_functions_get_exactly_the_variables_that_the_code_reads(
+    resources: Resources, function: str, read_all: Callable[[Mapping[str, str]], object]
+) -> None:
     """A variable that is missing or misspelt on one side would go unnoticed until the first event."""
     recorder = Recorder({})
     with pytest.raises(ConfigurationError):
-        read_settings(recorder)
+        read_all(recorder)
 
     of_powertools = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
 
-    assert set(variables) == recorder.asked | of_powertools
+    assert set(variables_of(resources, function)) == recorder.asked | of_powertools
+
+
+def test_a_variable_has_one_value_whichever_function_reads_it(resources: Resources, variables: dict[str, Any]) -> None:
+    """The token that one function stores is the one that the other looks for."""
+    refresher = variables_of(resources, "TokenRefreshFunction")
+
+    assert refresher == {name: variables[name] for name in refresher}
+
+
+def test_a_function_that_only_gets_tokens_is_told_the_same_as_the_others(environment: dict[str, str]) -> None:
+    """The part of the settings that it reads is the part that they read too."""
+    part = asdict(read_access_settings(environment))
+
+    assert part.items() <= asdict(read(environment)).items()
 
 
 def test_a_stack_with_nothing_but_the_instance_works(environment: dict[str, str]) -> None:

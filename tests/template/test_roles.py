@@ -21,20 +21,7 @@ def via(service: str) -> dict[str, str]:
     return {"Fn::Sub": service + ".${AWS::Region}.${AWS::URLSuffix}"}
 
 
-EVENTS_FUNCTION = [
-    (
-        {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"},
-        attribute("EventQueue"),
-        None,
-    ),
-    ({"sqs:SendMessage"}, attribute("DeadLetterQueue"), None),
-    ({"kms:Decrypt", "kms:GenerateDataKey"}, attribute("Key"), {"kms:ViaService": via("sqs")}),
-    ({"dynamodb:GetItem", "dynamodb:PutItem"}, attribute("Ledger"), None),
-    (
-        {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},
-        attribute("Key"),
-        {"kms:ViaService": via("dynamodb")},
-    ),
+TOKEN = [
     ({"secretsmanager:GetSecretValue"}, attribute("ClientCredentials", "Id"), None),
     (
         {"kms:Decrypt"},
@@ -50,9 +37,35 @@ EVENTS_FUNCTION = [
         attribute("Key"),
         {"kms:ViaService": via("ssm"), "kms:EncryptionContext:PARAMETER_ARN": TOKEN_PARAMETER},
     ),
+]
+
+EVENTS_FUNCTION = [
+    (
+        {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"},
+        attribute("EventQueue"),
+        None,
+    ),
+    ({"sqs:SendMessage"}, attribute("DeadLetterQueue"), None),
+    ({"kms:Decrypt", "kms:GenerateDataKey"}, attribute("Key"), {"kms:ViaService": via("sqs")}),
+    ({"dynamodb:GetItem", "dynamodb:PutItem"}, attribute("Ledger"), None),
+    ({"dynamodb:UpdateItem"}, attribute("Ledger"), {"dynamodb:LeadingKeys": "circuit/*"}),
+    (
+        {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},
+        attribute("Key"),
+        {"kms:ViaService": via("dynamodb")},
+    ),
+    *TOKEN,
     ({"logs:CreateLogStream", "logs:PutLogEvents"}, attribute("EventsFunctionLogs"), None),
     (ONLY_WITHOUT_RESOURCES, "*", None),
 ]
+
+TOKEN_REFRESH_FUNCTION = [
+    *TOKEN,
+    ({"logs:CreateLogStream", "logs:PutLogEvents"}, attribute("TokenRefreshFunctionLogs"), None),
+    (ONLY_WITHOUT_RESOURCES, "*", None),
+]
+
+FUNCTIONS = {"EventsFunction": EVENTS_FUNCTION, "TokenRefreshFunction": TOKEN_REFRESH_FUNCTION}
 
 
 @functools.cache
@@ -62,12 +75,12 @@ def operations(service: str) -> set[str]:
 
 
 def allowed(statements: list[Statement]) -> list[tuple[set[str], Any, Any]]:
-    """Return actions, resource and equality conditions of every statement that allows something."""
+    """Return actions, resource and conditions of every statement that allows something."""
     return [
         (
             set(as_list(statement["Action"])),
             statement["Resource"],
-            statement.get("Condition", {}).get("StringEquals"),
+            {key: value for test in statement.get("Condition", {}).values() for key, value in test.items()} or None,
         )
         for statement in statements
         if statement["Effect"] == "Allow"
@@ -97,14 +110,20 @@ def test_no_role_carries_a_managed_policy(resources: Resources) -> None:
         assert "ManagedPolicyArns" not in role
 
 
-def test_the_events_function_is_allowed_exactly_this(resources: Resources) -> None:
-    """Whatever is added to the role has to be added to the table above, where a reviewer sees it."""
-    statements = [statement for name, statement in role_statements(resources) if name == "EventsFunctionRole"]
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_is_allowed_exactly_this(resources: Resources, function: str) -> None:
+    """Whatever is added to a role has to be added to the tables above, where a reviewer sees it."""
+    statements = [statement for name, statement in role_statements(resources) if name == f"{function}Role"]
 
     found = allowed(statements)
 
-    assert [entry for entry in found if entry not in EVENTS_FUNCTION] == []
-    assert [entry for entry in EVENTS_FUNCTION if entry not in found] == []
+    assert [entry for entry in found if entry not in FUNCTIONS[function]] == []
+    assert [entry for entry in FUNCTIONS[function] if entry not in found] == []
+
+
+def test_every_function_is_in_that_table(resources: Resources) -> None:
+    """A new function does not slip through unread."""
+    assert set(of_type(resources, "AWS::Lambda::Function")) == set(FUNCTIONS)
 
 
 def test_no_statement_allows_a_wildcard_action(resources: Resources) -> None:

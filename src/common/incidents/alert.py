@@ -57,7 +57,8 @@ class Alert:
 
     `key` is the dedup key; it carries its origin, so that nobody resolves another's problem. `occurred_at` is the
     event's own time in milliseconds since the epoch, UTC. `fields` are the fields of a new record, `note` is what
-    a person reads in the work notes when the record changes.
+    a person reads in the work notes when the record changes. `fingerprint` is for requests of callers, who may repeat
+    a request but not change it under the same key: a hash of its content; events have none.
     """
 
     key: str
@@ -68,6 +69,7 @@ class Alert:
     table: str = "incident"
     policy: Policy = field(default_factory=Policy)
     member: str = ONLY_MEMBER
+    fingerprint: str = ""
 
     @property
     def order(self) -> int:
@@ -86,8 +88,12 @@ def is_firing(order: int) -> bool:
 
 
 def dedup_key(*parts: str) -> str:
-    """Return one key for a problem from the parts that name it, whatever characters they hold."""
-    return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+    """Return one key for a problem from the parts that name it, whatever characters they hold.
+
+    Half a surrogate pair is escaped, because DynamoDB takes nothing but UTF-8.
+    """
+    key = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+    return key.encode("utf-8", "backslashreplace").decode()
 
 
 def digest(*parts: str) -> str:

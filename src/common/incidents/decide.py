@@ -139,7 +139,7 @@ def _claim(item: Item, operation: Operation, orders: Mapping[str, int], moment: 
 
 
 def _open(item: Item, orders: Mapping[str, int], moment: Moment) -> Write:
-    correlation_id = item.correlation_id or correlation_id_of(item.problem, orders)
+    correlation_id = item.correlation_id or correlation_id_of(item, orders)
     return _claim(replace(item, correlation_id=correlation_id), Operation.OPEN, orders, moment)
 
 
@@ -158,7 +158,7 @@ def answered(item: Item, seen: Seen, policy: Policy, moment: Moment) -> Step:
         if may_reopen:
             return _claim(item, Operation.REOPEN_STATE, pending.orders, moment)
         return _open(item.without_record(), pending.orders, moment)
-    return Write(item.settled(pending.orders, seen.reference), Next.FINISH)
+    return Write(item.settled(pending.orders, seen.reference), Next.PLAN)
 
 
 _BRINGS_FIRING = frozenset({Operation.NOTE, Operation.REOPEN, Operation.REOPEN_STATE})
@@ -172,7 +172,7 @@ def gone(item: Item, moment: Moment) -> Step:
     pending = _pending(item)
     if pending.operation in _BRINGS_FIRING:
         return _open(item.without_record(), pending.orders, moment)
-    return Write(item.without_record().settled(pending.orders, None), Next.FINISH)
+    return Write(item.without_record().settled(pending.orders, None), Next.PLAN)
 
 
 def not_done(item: Item, moment: Moment) -> Step:

@@ -7,7 +7,7 @@ from random import SystemRandom
 from secrets import token_hex
 
 from common.clock import Deadline
-from common.errors import AmbiguousError, BridgeError, HeldError, PermanentError, TransientError
+from common.errors import AmbiguousError, BridgeError, HeldError, NotYetError, PermanentError, TransientError
 from common.incidents import decide
 from common.incidents.alert import Alert, Fold
 from common.incidents.changes import record_fields, seen
@@ -77,6 +77,7 @@ class Desk:
         """
         problem = problem_of(self.deployment, fold.key)
         item = self.ledger.read(problem, dedup_key=fold.key, table=fold.newest.table)
+        item = item.asked_with(fold.newest.fingerprint)
         for alert in fold.alerts:
             _check_age(alert, self.ledger.now())
         return _Work(self, fold, deadline, self.new_owner()).run(item)
@@ -113,7 +114,7 @@ class _Work:
                 case Finish():
                     return Applied(tuple(self.operations), item.record)
                 case Wait(milliseconds):
-                    raise TransientError(
+                    raise NotYetError(
                         "Another write for this problem may be under way.",
                         action=_COME_BACK,
                         retry_after=_soon_after(milliseconds),
@@ -137,14 +138,14 @@ class _Work:
 
     def write(self, step: Write) -> tuple[Item, Step]:
         if step.then is Next.CALL and self.deadline.remaining() < CLAIM_NEEDS_SECONDS:
-            raise TransientError(
+            raise NotYetError(
                 "Too little of the function's time is left to begin a write.",
                 action=_COME_BACK,
                 retry_after=0.0,
             )
         item = self.desk.ledger.write(step.item)
         if item is None:
-            raise TransientError("Another worker was faster.", action=_COME_BACK, retry_after=_soon_after(0))
+            raise NotYetError("Another worker was faster.", action=_COME_BACK, retry_after=_soon_after(0))
         match step.then:
             case Next.FINISH:
                 return item, Finish()

@@ -13,7 +13,7 @@ from jmespath import functions
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 
-_PLACEHOLDER = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
+_PLACEHOLDER = re.compile(r"\{\{(.+?)\}\}")
 _CONSOLES = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}
 
 
@@ -22,7 +22,7 @@ class _Functions(functions.Functions):  # type: ignore[misc] # jmespath has no t
 
     @functions.signature({"types": ["string", "null", "number"]})  # type: ignore[untyped-decorator]
     def _func_url_encode(self, value: object) -> str | None:
-        return None if value is None else quote(_text(value), safe="", errors="replace")
+        return None if value is None else quote(as_text(value), safe="", errors="replace")
 
     @functions.signature({"types": ["string", "null"]})  # type: ignore[untyped-decorator]
     def _func_from_json(self, value: str | None) -> object:
@@ -30,6 +30,15 @@ class _Functions(functions.Functions):  # type: ignore[misc] # jmespath has no t
             return json.loads(value) if value else None
         except (ValueError, RecursionError):
             return None
+
+    @functions.signature({"types": ["object", "array", "null"]}, {"types": ["string"]})  # type: ignore[untyped-decorator]
+    def _func_tag(self, tags: object, name: str) -> object:
+        """Return the value of a tag, whichever way the event writes tags: an object, or a list of Key and Value."""
+        if isinstance(tags, dict):
+            return tags.get(name)
+        found = (tag for tag in tags if isinstance(tag, dict)) if isinstance(tags, list) else ()
+        pairs = ({key.lower(): value for key, value in tag.items()} for tag in found)
+        return next((pair.get("value") for pair in pairs if pair.get("key") == name), None)
 
     @functions.signature({"types": ["string", "null"]})  # type: ignore[untyped-decorator]
     def _func_console(self, region: str | None) -> str | None:
@@ -40,6 +49,21 @@ class _Functions(functions.Functions):  # type: ignore[misc] # jmespath has no t
 
 
 _OPTIONS = jmespath.Options(custom_functions=_Functions())
+
+
+def _check_calls(node: object) -> None:
+    """Raise ValueError for a call that JMESPath would only notice, and then answer with an error, once it is made."""
+    if not isinstance(node, dict):
+        return
+    if node["type"] == "function_expression":
+        function = _Functions.FUNCTION_TABLE.get(node["value"])
+        if function is None:
+            raise ValueError(f"there is no function {node['value']}()")
+        wanted, given = len(function["signature"]), len(node["children"])
+        if given < wanted or (given > wanted and not function["signature"][-1].get("variadic")):
+            raise ValueError(f"{node['value']}() does not take {given} arguments")
+    for child in node["children"]:
+        _check_calls(child)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +77,27 @@ class Expression:
     def parse(cls, source: str) -> "Expression":
         """Compile `source`. Raises ValueError that says where it is wrong."""
         try:
-            return cls(source, jmespath.compile(source))
-        except JMESPathError as error:
+            compiled = jmespath.compile(source)
+        except (JMESPathError, ValueError, RecursionError) as error:
             raise ValueError(f"{source!r} is no JMESPath expression: {str(error).splitlines()[0]}") from None
+        _check_calls(compiled.parsed)
+        return cls(source, compiled)
 
     def value(self, event: Mapping[str, Any]) -> Any:  # noqa: ANN401 (any JSON value)
         """Return what the expression finds in the event; None where it finds nothing or meets another type."""
         try:
             return self._compiled.search(event, options=_OPTIONS)
-        except (JMESPathError, TypeError, RecursionError):
+        except (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError):
             return None
 
     def holds(self, event: Mapping[str, Any]) -> bool:
         """Return whether the expression is true of the event, as JMESPath understands truth."""
-        return self.value(event) not in (None, False, "", [], {})
+        value = self.value(event)
+        return not (value is None or value is False or value in ("", [], {}))
 
     def text(self, event: Mapping[str, Any]) -> str:
         """Return the value as text; empty where there is none."""
-        return _text(self.value(event))
+        return as_text(self.value(event))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +108,7 @@ class Template:
 
     @classmethod
     def parse(cls, source: str) -> "Template":
-        """Compile `source`. Raises ValueError that says which expression is wrong."""
+        """Compile `source`. Raises ValueError that says which expression, or which pair of braces, is wrong."""
         return cls(tuple(tuple(_pieces(line)) for line in source.strip("\n").split("\n")))
 
     def render(self, event: Mapping[str, Any]) -> str:
@@ -97,11 +124,17 @@ class Template:
 def _pieces(line: str) -> list[str | Expression]:
     pieces: list[str | Expression] = []
     for index, piece in enumerate(_PLACEHOLDER.split(line)):
-        pieces.append(Expression.parse(piece.strip()) if index % 2 else piece)
+        if index % 2:
+            pieces.append(Expression.parse(piece.strip()))
+        elif "{{" in piece or "}}" in piece:
+            raise ValueError(f"{line!r} has {{{{ or }}}} without its counterpart on the same line")
+        else:
+            pieces.append(piece)
     return pieces
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """Return a JSON value as text: a string as it is, nothing for null, everything else as JSON."""
     if value is None:
         return ""
     if isinstance(value, str):

@@ -13,7 +13,11 @@ LENGTHS: Mapping[str, int] = {
 """The longest value of a field in the platform's default dictionary."""
 
 _OTHER_FIELDS = 255
-_NOT_PRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+# Control characters, halves of surrogate pairs, characters that Unicode excludes, and the marks that turn the order
+# of other people's text around. Right-to-left scripts need none of these marks.
+_NOT_PRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
 _CODE_TAG = re.compile(r"\[(/?)code\]", re.IGNORECASE)
 _ELLIPSIS = "…"
 
@@ -27,6 +31,15 @@ def inert_fields(fields: Mapping[str, str]) -> dict[str, str]:
 def inert_note(note: str) -> str:
     """Return a note for a journal field."""
     return shorten(_clean("work_notes", note), LENGTHS["work_notes"])
+
+
+def with_footer(text: str, footer: str) -> str:
+    """Return a description that ends with `footer`, cleaned, and cut before it where the column is too short."""
+    longest = LENGTHS["description"]
+    ending = shorten(_clean("description", footer), longest)
+    room = longest - len(ending) - 2
+    body = shorten(_clean("description", text), room) if room > 0 else ""
+    return "\n\n".join(filter(None, (body, ending)))
 
 
 def shorten(text: str, longest: int) -> str:

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from common.errors import ChangedRequestError
 from common.incidents.alert import digest, is_firing
+
+_MARKER = "servicenow-bridge"
 
 
 class Operation(StrEnum):
@@ -42,7 +45,7 @@ class Pending:
     def marker(self) -> str:
         """What the write leaves in the record, so that its effect can be recognised: newest order key, and a hash."""
         parts = (f"{member}={order}" for member, order in sorted(self.orders.items()))
-        return f"servicenow-bridge:{max(self.orders.values())}:{digest(*parts)[:16]}"
+        return f"{_MARKER}:{max(self.orders.values())}:{digest(*parts)[:16]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,8 @@ class Item:
     """One problem. `orders` holds, by member, the newest order key that was applied.
 
     `version` is the condition of every write. `correlation_id` is set while an open is pending or was tried in vain,
-    and reused by the next try. `pending` is None while the item is settled.
+    and reused by the next try. `pending` is None while the item is settled. `fingerprint` is set where a caller's
+    request made the item: what the first request with this key asked for.
     """
 
     problem: str
@@ -61,6 +65,7 @@ class Item:
     record: RecordReference | None = None
     correlation_id: str | None = None
     pending: Pending | None = None
+    fingerprint: str = ""
 
     @property
     def fires(self) -> bool:
@@ -77,6 +82,17 @@ class Item:
         merged = {**self.orders, **self.newer(orders)}
         return replace(self, orders=merged, record=record, correlation_id=kept, pending=None)
 
+    def asked_with(self, fingerprint: str) -> "Item":
+        """Return this item for a request with that fingerprint. Raises ChangedRequestError where it had another."""
+        if not fingerprint or fingerprint == self.fingerprint:
+            return self
+        if self.fingerprint:
+            raise ChangedRequestError(
+                "This key was used before, for something else.",
+                action="Send the first request's content again, or use a new key.",
+            )
+        return replace(self, fingerprint=fingerprint)
+
     def reverted(self) -> "Item":
         """Return this item with its pending write forgotten; the correlation id of an open is kept for the next."""
         return replace(self, pending=None)
@@ -86,12 +102,28 @@ class Item:
         return replace(self, record=None, correlation_id=None, pending=None)
 
 
+def deployment_prefix(deployment: str) -> str:
+    """Return the 8 hexadecimal digits with which the names of all problems of one deployment begin."""
+    return digest(deployment)[:8]
+
+
 def problem_of(deployment: str, dedup_key: str) -> str:
     """Return the hash that names a problem in the ledger and in ServiceNow: 32 hexadecimal digits."""
-    return digest(deployment, dedup_key)
+    return deployment_prefix(deployment) + digest(deployment, dedup_key)[:24]
 
 
-def correlation_id_of(problem: str, orders: Mapping[str, int]) -> str:
-    """Return the id of one attempt to open a record: `<hash of the problem>-<hash of the attempt>`."""
+def order_in(marker: str) -> int | None:
+    """Return the newest order key that a marker tells of, or None where it is no marker of ours."""
+    parts = marker.split(":")
+    is_ours = len(parts) == 3 and parts[0] == _MARKER and parts[1].isascii() and parts[1].isdigit()  # noqa: PLR2004
+    return int(parts[1]) if is_ours else None
+
+
+def correlation_id_of(item: Item, orders: Mapping[str, int]) -> str:
+    """Return the id of a new attempt to open a record: `<hash of the problem>-<hash of the attempt>`.
+
+    The version tells attempts for the same event apart: a person may close the record of the first, and then the
+    second must not be mistaken for it.
+    """
     parts = (f"{member}={order}" for member, order in sorted(orders.items()))
-    return f"{problem}-{digest(*parts)[:16]}"
+    return f"{item.problem}-{digest(str(item.version), *parts)[:16]}"

@@ -7,13 +7,16 @@ hour apart.
 from collections.abc import Mapping
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from common.clock import Clock
 from common.errors import ConfigurationError, TransientError
 from common.incidents.item import Item, Operation, Pending, RecordReference
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 KEPT_AFTER_RECOVERY = 60 * 86_400
 """Seconds for which the item of a problem that is over is kept: twice the age at which events are refused."""
@@ -34,31 +37,10 @@ _ACTION = "Nothing was lost; if this stays, look at the ledger table's throttlin
 type Attributes = dict[str, Any]
 
 
-class DynamoDBClient(Protocol):
-    """The two calls of boto3's DynamoDB client that the ledger makes."""
-
-    def get_item(self, *, TableName: str, Key: Attributes, ConsistentRead: bool) -> Mapping[str, Any]:  # noqa: N803
-        """Read one item."""
-        ...
-
-    def put_item(  # noqa: PLR0913 (the arguments are DynamoDB's own)
-        self,
-        *,
-        TableName: str,  # noqa: N803
-        Item: Attributes,  # noqa: N803
-        ConditionExpression: str,  # noqa: N803
-        ExpressionAttributeNames: Mapping[str, str] = ...,  # noqa: N803
-        ExpressionAttributeValues: Attributes = ...,  # noqa: N803
-        ReturnValuesOnConditionCheckFailure: str,  # noqa: N803
-    ) -> Mapping[str, Any]:
-        """Write one item under a condition."""
-        ...
-
-
 class Ledger:
     """Reads and writes items. Trouble of DynamoDB is a TransientError, missing rights are a ConfigurationError."""
 
-    def __init__(self, dynamodb: DynamoDBClient, table: str, *, clock: Clock) -> None:
+    def __init__(self, dynamodb: "DynamoDBClient", table: str, *, clock: Clock) -> None:
         """Use the table named `table`; `clock` serves between two answers of DynamoDB."""
         self._dynamodb = dynamodb
         self._table = table
@@ -161,6 +143,10 @@ def _encode(item: Item, *, expires_at: int) -> Attributes:
         attributes["owner"] = {"S": item.pending.owner}
     elif not item.fires:
         attributes["expires_at"] = {"N": str(expires_at)}
+    if item.fingerprint:
+        # A request is over once it was answered, whatever becomes of its record.
+        attributes["fingerprint"] = {"S": item.fingerprint}
+        attributes["expires_at"] = {"N": str(expires_at)}
     return attributes
 
 
@@ -188,6 +174,7 @@ def _decode(attributes: Attributes) -> Item:
         orders=_decode_orders(attributes["orders"]),
         record=record,
         correlation_id=attributes.get("correlation_id", {}).get("S"),
+        fingerprint=attributes.get("fingerprint", {}).get("S", ""),
         pending=pending,
     )
 

@@ -1,7 +1,8 @@
 """src/rules/*.toml: which events matter, and what record each becomes. Rules are data; docs/rules.md explains them."""
 
+import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from common.errors import ConfigurationError, PermanentError
 from common.incidents.alert import Alert, OnRecovery, OnRepeat, OnReturn, Policy, Status, dedup_key
 from common.incidents.expressions import Expression, Template, milliseconds
-from common.incidents.fields import inert_fields, inert_note
+from common.incidents.fields import inert_fields, inert_note, with_footer
 
 SEVERITIES: Mapping[str, tuple[str, str]] = {
     "critical": ("1", "1"),
@@ -22,15 +23,16 @@ SEVERITIES: Mapping[str, tuple[str, str]] = {
 """Severity → impact and urgency, from which ServiceNow looks the priority up: 1, 2, 3, 4 and 5."""
 
 _FOOTER = Template.parse(
-    "\n"
     "Account: {{ account }}\n"
     "Region: {{ region }}\n"
     "Resource: {{ resources[0] }}\n"
     'Event: {{ source }} / {{ "detail-type" }} at {{ time }}, id {{ id }}'
 )
-_TEXTS = ("name", "source", "when", "firing", "resolved", "time", "severity", "link")
+_TEXTS = ("name", "source", "when", "firing", "resolved", "time", "severity", "link", "table")
 _REQUIRED = ("name", "source", "detail_type", "key", "firing", "fields")
-_KNOWN = frozenset({*_TEXTS, "detail_type", "key", "fields", "notes", "policy", "table"})
+_KNOWN = frozenset({*_TEXTS, "detail_type", "key", "fields", "notes", "policy"})
+_COLUMN = re.compile(r"[a-z][a-z0-9_]{0,79}")
+_OWN_COLUMNS = frozenset({"sys_id", "correlation_id", "correlation_display"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,9 @@ class Rule:
         impact, urgency = SEVERITIES.get(found, SEVERITIES["medium"])
         fields = {name: template.render(event) for name, template in self.fields.items()}
         link = self.link.render(event) if self.link is not None else ""
-        paragraphs = (fields.get("description", ""), link and f"Console: {link}", _FOOTER.render(event))
-        fields["description"] = "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
-        return inert_fields({"impact": impact, "urgency": urgency, **fields})
+        footer = "\n\n".join(filter(None, (link and f"Console: {link}", _FOOTER.render(event))))
+        description = with_footer(fields.get("description", ""), footer)
+        return inert_fields({"impact": impact, "urgency": urgency, **fields}) | {"description": description}
 
 
 class Rules:
@@ -133,12 +135,7 @@ def load_rules(directory: Path) -> Rules:
     rules: dict[str, Rule] = {}
     mistakes: list[str] = []
     for path in sorted(directory.glob("*.toml")):
-        try:
-            tables = tomllib.loads(path.read_text(encoding="utf-8")).get("rule", [])
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-            mistakes.append(f"{path.name} is not readable: {error}.")
-            continue
-        for index, table in enumerate(tables, start=1):
+        for index, table in enumerate(_tables(path, mistakes), start=1):
             reader = _Reader(f"{path.name}, rule {table.get('name') or index}", table)
             rule = reader.rule()
             mistakes.extend(reader.mistakes)
@@ -146,6 +143,8 @@ def load_rules(directory: Path) -> Rules:
                 continue
             if rule.name in rules:
                 mistakes.append(f"{reader.place}: another rule has the same name.")
+            if any(_hides(earlier, rule) for earlier in rules.values()):
+                mistakes.append(f"{reader.place}: an earlier rule without when takes all of its events.")
             rules[rule.name] = rule
     if not rules and not mistakes:
         mistakes.append("There is no rule at all.")
@@ -155,6 +154,25 @@ def load_rules(directory: Path) -> Rules:
             action="Correct the named fields and deploy again.",
         )
     return Rules(rules.values())
+
+
+def _tables(path: Path, mistakes: list[str]) -> list[dict[str, Any]]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        mistakes.append(f"{path.name} is not readable: {error}.")
+        return []
+    tables = content.pop("rule", [])
+    mistakes.extend(f"{path.name}: {name} is not known; every rule begins with [[rule]]." for name in content)
+    if isinstance(tables, list) and all(isinstance(table, dict) for table in tables):
+        return tables
+    mistakes.append(f"{path.name}: rule is no list of tables; every rule begins with [[rule]].")
+    return []
+
+
+def _hides(earlier: Rule, later: Rule) -> bool:
+    covers_types = set(later.detail_types) <= set(earlier.detail_types)
+    return earlier.when is None and earlier.source == later.source and covers_types
 
 
 class _Reader:
@@ -176,7 +194,7 @@ class _Reader:
                 self.wrong(name, "is no text")
         if self.mistakes:
             return None
-        notes = self.section("notes")
+        notes = self.texts("notes", ("firing", "resolved"))
         rule = Rule(
             name=self.table["name"],
             source=self.table["source"],
@@ -188,11 +206,11 @@ class _Reader:
             time=self.expression("time"),
             severity=self.expression("severity"),
             link=self.template("link", self.table["link"]) if "link" in self.table else None,
-            fields={name: self.template(f"fields.{name}", text) for name, text in self.section("fields").items()},
-            firing_note=self.template("notes.firing", notes.get("firing", "")),
-            resolved_note=self.template("notes.resolved", notes.get("resolved", "")),
+            fields=self.texts("fields"),
+            firing_note=notes.get("firing", Template(())),
+            resolved_note=notes.get("resolved", Template(())),
             policy=self.policy(),
-            table=str(self.table.get("table", "incident")),
+            table=self.column("table", self.table.get("table", "incident")),
         )
         return None if self.mistakes else rule
 
@@ -205,6 +223,27 @@ class _Reader:
             return value
         self.wrong(name, "is no table")
         return {}
+
+    def column(self, place: str, name: str) -> str:
+        if not _COLUMN.fullmatch(name):
+            self.wrong(place, "is no name that ServiceNow uses: lower-case letters, digits and _")
+        elif name in _OWN_COLUMNS:
+            self.wrong(place, "is set by the bridge itself")
+        return name
+
+    def texts(self, section: str, names: Collection[str] = ()) -> dict[str, Template]:
+        """Return the templates of a section, whose names are `names`, or else columns."""
+        found = {}
+        for name, text in self.section(section).items():
+            place = f"{section}.{name}"
+            if not names:
+                self.column(place, name)
+            elif name not in names:
+                self.wrong(place, f"is not known; the fields are {', '.join(names)}")
+            if type(text) not in (str, int):
+                self.wrong(place, "is no text")
+            found[name] = self.template(place, text)
+        return found
 
     def detail_types(self) -> tuple[str, ...]:
         value = self.table["detail_type"]

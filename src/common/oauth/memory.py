@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeIs
 
 from common.errors import BridgeError, HeldError, TransientError
 from common.oauth.parts import Dice
-from common.oauth.token import EARLIEST_REFRESH, LATEST_REFRESH, AccessToken
+from common.oauth.token import EARLIEST_REFRESH, LATEST_REFRESH, AccessToken, Miss
 
 REFUSAL_SECONDS: Final = 30.0
 """Seconds for which a refusal is remembered instead of provoked again."""
@@ -16,14 +16,20 @@ LONGEST_SILENCE: Final = 300.0
 
 
 class TokenMemory:
-    """The token in hand. `held` is replaced as a whole, so it is read without a lock."""
+    """The token in hand. `held` is replaced as a whole, so it is read without a lock.
+
+    `last` is the newest token that was seen anywhere, usable or not. `tokens_age` tells that this server was
+    seen to hand out one token with less and less time left: all environments lose such a token together.
+    """
 
     def __init__(self, now: Callable[[], float], dice: Dice) -> None:
         """Hold nothing. `now` returns seconds since the epoch, UTC."""
         self._now = now
         self._dice = dice
+        self._rejected: tuple[float, AccessToken] | None = None
         self.held: tuple[float, AccessToken | None] = (-math.inf, None)
         self.last: AccessToken | None = None
+        self.tokens_age = False
 
     def usable(self) -> AccessToken | None:
         """Return the token in hand unless there is none or it is expired."""
@@ -49,13 +55,24 @@ class TokenMemory:
         self.held = (min(until, token.usable_until), token)
 
     def see(self, token: AccessToken) -> None:
-        """Note a token, usable or not, to compare the endpoint's next answer with."""
+        """Note a token to compare the endpoint's next answer with."""
+        self.tokens_age = self.tokens_age or not token.renewable
         if self.last is None or token.is_newer_than(self.last):
             self.last = token
 
-    def drop(self) -> None:
-        """Hold nothing any more."""
+    def reject(self, token: AccessToken) -> None:
+        """Hold nothing any more, and accept `token` from nowhere."""
         self.held = (-math.inf, None)
+        self._rejected = (self._now(), token)
+
+    def accepts(self, stored: AccessToken | Miss) -> TypeIs[AccessToken]:
+        """Tell whether what the store answered can be used here and now."""
+        if not isinstance(stored, AccessToken) or self._now() >= stored.usable_until:
+            return False
+        if self._rejected is None:
+            return True
+        when, rejected = self._rejected
+        return stored.issued > when or (stored.value != rejected.value and stored.issued >= rejected.issued)
 
 
 class FailureMemory:
@@ -74,14 +91,14 @@ class FailureMemory:
         self.count += 1
 
     def keep(self, error: BridgeError) -> None:
-        """Remember what the endpoint said: a refusal for a while, or for as long as it wants to be left alone."""
-        seconds = REFUSAL_SECONDS if isinstance(error, HeldError) else 0.0
-        if isinstance(error, TransientError) and error.retry_after is not None:
-            seconds = min(error.retry_after, LONGEST_SILENCE)
-        self._kept = (self._now(), seconds, error)
+        """Remember a refusal for a while, and a wish to be left alone for as long as was asked."""
+        if isinstance(error, HeldError):
+            self._kept = (self._now(), REFUSAL_SECONDS, error)
+        elif isinstance(error, TransientError) and error.retry_after is not None:
+            self._kept = (self._now(), min(error.retry_after, LONGEST_SILENCE), error)
 
     def check(self, since: int | None = None) -> None:
-        """Raise what was remembered, or what others met after `count` was `since`."""
+        """Raise what is remembered, or what others met since `count` was `since`."""
         if since is not None and since != self.count and self._latest is not None:
             raise _again(self._latest)
         if self._kept is not None:
@@ -89,11 +106,11 @@ class FailureMemory:
             # A wall clock that was set back must not prolong it.
             elapsed = self._now() - began
             if 0 <= elapsed < seconds:
-                raise _again(error, retry_after=seconds - elapsed)
+                raise _again(error, seconds - elapsed)
 
 
-def _again(error: BridgeError, retry_after: float | None = None) -> BridgeError:
+def _again(error: BridgeError, seconds_left: float | None = None) -> BridgeError:
     """Return a copy, because an exception that several threads raise collects all their tracebacks."""
     if isinstance(error, TransientError):
-        return TransientError(error.message, action=error.action, retry_after=retry_after or error.retry_after)
+        return TransientError(error.message, action=error.action, retry_after=seconds_left or error.retry_after)
     return type(error)(error.message, action=error.action)

@@ -5,42 +5,30 @@ thread looks for a newer one while all others go on with the old one, and so doe
 had. Expired: one thread gets a new one, all others wait for it.
 """
 
-import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from random import SystemRandom
-from typing import Final, TypeIs
+from typing import Final
 
 from common.clock import Clock, Deadline
 from common.errors import BridgeError, CredentialsError, HeldError, TransientError
 from common.oauth.credentials import ClientCredentials
 from common.oauth.memory import REFUSAL_SECONDS, FailureMemory, TokenMemory
 from common.oauth.parts import Credentials, Dice, Endpoint, Store
+from common.oauth.sharing import SharedToken
 from common.oauth.token import AccessToken, Miss
 from common.telemetry import Telemetry
 
 STALE_SECONDS: Final = 3.0
 """The longest that a caller with a usable token is kept to look for a newer one."""
 
-STORE_PATIENCE: Final = 10.0
-"""The longest, in seconds, that a caller without a token waits for a store that throttles."""
-
-END_SPREAD: Final = 5.0
-"""Seconds over which environments spread their requests after the end of a token that was not renewable."""
-
-CROWD_SECONDS: Final = 300.0
-"""Seconds after such an end during which a store that throttles means that others are being served."""
-
 REFRESHER_SHARE: Final = 1 / 3
 """From this share of the life on, the scheduled refresher asks for a newer token."""
 
-_FIRST_PAUSE = 0.25
-_LONGEST_PAUSE = 2.0
 _MOST_DOUBLINGS = 2
-# ServiceNow counts a token's life in whole seconds.
-_GRAIN = 1.0
+_SYSTEM_RANDOM = SystemRandom()
 
 
 class TokenSource:
@@ -63,13 +51,12 @@ class TokenSource:
         self._clock = clock
         self._now = clock.now
         self._telemetry = telemetry
-        self._dice = dice or SystemRandom()
-        self._memory = TokenMemory(clock.now, self._dice)
+        self._memory = TokenMemory(clock.now, dice or _SYSTEM_RANDOM)
+        self._shared = SharedToken(store, self._memory, clock=clock, dice=dice or _SYSTEM_RANDOM)
         self._failures = FailureMemory(clock.now)
         self._early_failures = 0
         self._lock = threading.Lock()
         self._client: ClientCredentials | None = None
-        self._rejected: tuple[float, AccessToken] | None = None
         self._replacement: AccessToken | None = None
         self._from_memory = 0
 
@@ -104,8 +91,7 @@ class TokenSource:
             now = self._now()
             if token is self._replacement and 0 <= now - token.asked < REFUSAL_SECONDS:
                 raise _unusable_token()
-            self._memory.drop()
-            self._rejected = (now, token)
+            self._memory.reject(token)
             replacement = self._obtain(failures_before, deadline)
             if replacement.asked >= now:
                 self._replacement = replacement
@@ -118,11 +104,11 @@ class TokenSource:
         """
         with self._turn(deadline) as failures_before, self._recorded(failures_before):
             client = self._known_client()
-            stored = self._look(client, deadline)
+            stored = self._shared.look(client.client_id, deadline)
             token = self._memory.usable()
-            if self._is_good(stored) and (token is None or stored.is_newer_than(token)):
-                token = self._memory.take(stored)
-            elif token is not None and stored is not token:
+            if stored is not None and (token is None or stored.is_newer_than(token)):
+                token = self._adopt(stored)
+            elif token is not None and stored != token:
                 self._store.save(token, client.client_id)
             if token is not None and not self._is_due(token, REFRESHER_SHARE):
                 return token
@@ -165,51 +151,10 @@ class TokenSource:
     def _obtain(self, failures_before: int, deadline: Deadline) -> AccessToken:
         with self._recorded(failures_before):
             client = self._known_client()
-            waited = self._let_a_few_go_first(deadline)
-            stored = self._look(client, deadline)
-            if not self._is_good(stored) and not waited and self._let_a_few_go_first(deadline):
-                stored = self._look(client, deadline)
-            if self._is_good(stored):
-                self._telemetry.count("TokenFromStore")
-                return self._memory.take(stored)
-            if stored is Miss.BUSY and self._seconds_since_the_end() < CROWD_SECONDS:
-                raise _crowded()
-            return self._ask(client, deadline)
-
-    def _look(self, client: ClientCredentials, deadline: Deadline) -> AccessToken | Miss:
-        """Look into the store, again and again while it throttles: others are probably busy healing it."""
-        give_up = self._clock.monotonic() + min(STORE_PATIENCE, deadline.remaining() / 2)
-        longest = _FIRST_PAUSE
-        while True:
-            stored = self._store.load(client.client_id)
-            if isinstance(stored, AccessToken):
-                self._memory.see(stored)
-            pause = self._dice.uniform(0.0, longest)
-            if stored is not Miss.BUSY or self._clock.monotonic() + pause > give_up:
-                return stored
-            self._clock.sleep(pause)
-            longest = min(_LONGEST_PAUSE, 2 * longest)
-
-    def _seconds_since_the_end(self) -> float:
-        """Return how long ago all environments lost one token together; infinity where that is not known."""
-        lost = self._memory.last
-        if lost is None or lost.renewable or self._now() < lost.expires - _GRAIN:
-            return math.inf
-        return self._now() - lost.expires
-
-    def _let_a_few_go_first(self, deadline: Deadline) -> bool:
-        """Where all environments lose one token together, sleep until a few may have got a new one.
-
-        Most draw a late moment, so that however many there are, hardly two ask before the first one's token is
-        in the store: the timers that receivers of a multicast use to suppress each other's complaints.
-        """
-        elapsed = self._seconds_since_the_end()
-        drawn = _GRAIN + END_SPREAD * self._dice.uniform(0.0, 1.0) ** (1 / 3)
-        pause = drawn - elapsed
-        if pause <= 0 or deadline.remaining() < pause + STALE_SECONDS:
-            return False
-        self._clock.sleep(pause)
-        return True
+            stored = self._shared.look(client.client_id, deadline)
+            if stored is None:
+                return self._ask(client, deadline)
+            return self._adopt(stored)
 
     # Stale: the caller has a token and is not to be kept for long.
 
@@ -229,9 +174,8 @@ class TokenSource:
         try:
             client = self._known_client()
             stored = self._store.load(client.client_id)
-            if self._is_good(stored) and stored.is_newer_than(token):
-                self._telemetry.count("TokenFromStore")
-                self._memory.take(stored)
+            if self._memory.accepts(stored) and stored.is_newer_than(token):
+                self._adopt(stored)
             elif stored is Miss.BUSY or not self._is_due(token, 0.0):
                 self._memory.postpone(token, token.least_interval)
             else:
@@ -263,15 +207,6 @@ class TokenSource:
         self._client = client
         return client
 
-    def _is_good(self, stored: AccessToken | Miss) -> TypeIs[AccessToken]:
-        """Tell whether the stored token can be used here and now."""
-        if not isinstance(stored, AccessToken) or self._now() >= stored.usable_until:
-            return False
-        if self._rejected is None:
-            return True
-        when, rejected = self._rejected
-        return stored.issued > when or (stored.value != rejected.value and stored.issued >= rejected.issued)
-
     def _is_due(self, token: AccessToken, share: float) -> bool:
         """Tell whether the endpoint may be asked for a newer one after `share` of the life."""
         now = self._now()
@@ -293,6 +228,11 @@ class TokenSource:
         self._store.save(token, self._known_client().client_id)
         return token
 
+    def _adopt(self, stored: AccessToken) -> AccessToken:
+        self._telemetry.count("TokenFromStore")
+        self._telemetry.protect(stored.value)
+        return self._memory.take(stored)
+
     def _request(self, client: ClientCredentials, deadline: Deadline) -> AccessToken:
         """Ask the endpoint; where it refuses, once more with the secret's newer version, if there is one."""
         try:
@@ -303,13 +243,6 @@ class TokenSource:
                 raise
         self._telemetry.log.info("The client secret was changed and has been read again")
         return self._endpoint.request(self._know(renewed), deadline)
-
-
-def _crowded() -> TransientError:
-    return TransientError(
-        "More environments want the new access token than SSM Parameter Store serves at a time.",
-        action="Nothing; if it happens often, switch on higher throughput for Parameter Store.",
-    )
 
 
 def _unusable_token() -> CredentialsError:

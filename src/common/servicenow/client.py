@@ -6,7 +6,7 @@ an error: they may hold anything.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -32,12 +32,15 @@ RESERVE_SECONDS = 2.0
 
 _ANSWER_LIMIT = 1024 * 1024
 _TRIES = 3
+_FEWEST_SECONDS_FOR_A_TRY = 1.0
+_MOST_REPLAYS = 2
 _CLIENT_CLOSED_REQUEST = 499
 _READS = frozenset({"GET", "HEAD"})
 _HELD_REFUSALS = (
     "Insufficient rights to query records",
     "User Not Authorized",
     "Field(s) present in the query",
+    "Query Failed",
     "Insert Failed",
 )
 _LATER = "Nothing is to be done unless it stays; then look at the state of the ServiceNow instance."
@@ -59,7 +62,7 @@ class Tokens(Protocol):
         ...
 
     def rejected(self, token: AccessToken, deadline: Deadline) -> AccessToken:
-        """Return a token to use instead of one that ServiceNow refused."""
+        """Return a token to use instead of one that ServiceNow refused. Raises where that one was just issued."""
         ...
 
 
@@ -81,6 +84,14 @@ class Sender(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """A request's body, such as a file."""
+
+    media_type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A success: the JSON value under `result` (None for an empty 204), the status and the headers."""
 
@@ -99,50 +110,60 @@ class ServiceNowClient:
         self._clock = clock
         self._telemetry = telemetry
 
-    def call(self, method: str, target: str, *, deadline: Deadline, fields: Mapping[str, Any] | None = None) -> Answer:
-        """Make one call; `fields` is the JSON object to send.
+    def call(
+        self,
+        method: str,
+        target: str,
+        *,
+        deadline: Deadline,
+        fields: Mapping[str, Any] | None = None,
+        content: Content | None = None,
+    ) -> Answer:
+        """Make one call; `fields` is the JSON object to send, or `content` something else.
 
         A read is repeated after any transient trouble, a write only where it was provably not carried out. A 401 is
-        answered by one new token and one repetition. Raises TransientError (not done), AmbiguousError (a write that
-        may have been carried out), RejectedError (this request is wrong), CredentialsError or ConfigurationError
-        (every request is).
+        answered by a repetition with another token: the one that others share by now, then a new one. Raises
+        TransientError (not done), AmbiguousError (a write that may have been carried out), RejectedError (this
+        request is wrong), CredentialsError or ConfigurationError (every request is).
         """
-        body = None if fields is None else json.dumps(fields).encode()
+        body = content if fields is None else Content("application/json", json.dumps(fields).encode())
         end = Deadline(deadline.clock, deadline.at - RESERVE_SECONDS)
         token = self._tokens.token(end)
-        replayed = False
-        attempt = 0
+        replays = attempt = 0
         while True:
             try:
                 response = self._send(method, target, body, token, end)
-                if response.status == HTTPStatus.UNAUTHORIZED:
-                    if replayed:
-                        raise _unusable_token()
-                    replayed = True
-                    self._telemetry.count("TokensRejected")
-                    token = self._tokens.rejected(token, end)
-                    continue
-                return self._judge(method, response)
+                if response.status != HTTPStatus.UNAUTHORIZED:
+                    return self._judge(method, response)
             except TransientError as error:
                 pause = error.retry_after
                 if pause is None:
                     pause = full_jitter(attempt, base=0.2, cap=LONGEST_PAUSE)
                 attempt += 1
-                if attempt >= _TRIES or pause > LONGEST_PAUSE or pause > end.remaining():
+                too_late = end.remaining() < pause + _FEWEST_SECONDS_FOR_A_TRY
+                if attempt == _TRIES or pause > LONGEST_PAUSE or too_late:
                     raise
                 self._clock.sleep(pause)
+                continue
+            self._telemetry.count("TokensRejected")
+            if replays == _MOST_REPLAYS:
+                raise _unusable_token()
+            token = self._tokens.rejected(token, end)
+            replays += 1
 
-    def _send(self, method: str, target: str, body: bytes | None, token: AccessToken, deadline: Deadline) -> Response:
+    def _send(
+        self, method: str, target: str, body: Content | None, token: AccessToken, deadline: Deadline
+    ) -> Response:
         headers = {"Accept": "application/json", "Authorization": f"Bearer {token.value}"}
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = body.media_type
         self._telemetry.count("ServiceNowCalls")
         try:
             return self._transport.send(
                 method,
                 target,
                 headers=headers,
-                body=body,
+                body=None if body is None else body.data,
                 deadline=deadline.within(CALL_SECONDS),
                 size_limit=_ANSWER_LIMIT,
             )
@@ -169,6 +190,7 @@ class ServiceNowClient:
             raise TransientError(
                 "ServiceNow limits the rate of calls (429).",
                 action="If this stays, raise the integration user's rate limit rule in ServiceNow.",
+                status=status,
                 retry_after=retry_after(response.headers, self._clock.now()),
             )
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == _CLIENT_CLOSED_REQUEST:
@@ -180,11 +202,12 @@ class ServiceNowClient:
                 f"The instance answers with a redirect ({status}), which is never followed.",
                 action="Set the parameter InstanceHost to the instance's own host name and deploy again.",
             )
-        raise _refusal(status, document)
+        error = None if document is None else document.get("error")
+        raise _refusal(status, error) if isinstance(error, dict) else _foreign_refusal(method, status)
 
 
 def _json_object(response: Response) -> dict[str, Any] | None:
-    if "json" not in response.headers.get("Content-Type", ""):
+    if "json" not in response.headers.get("Content-Type", "").lower():
         return None
     try:
         document = json.loads(response.body)
@@ -214,9 +237,18 @@ def _unusable_token() -> CredentialsError:
     )
 
 
-def _refusal(status: int, document: Mapping[str, Any] | None) -> BridgeError:
-    error = (document or {}).get("error")
-    words = f"{error.get('message')} {error.get('detail')}" if isinstance(error, dict) else ""
+def _foreign_refusal(method: str, status: int) -> BridgeError:
+    """Return what a refusal means that is not the API's own: a page of the platform, or of something in between."""
+    if status == HTTPStatus.FORBIDDEN:
+        return ConfigurationError(
+            "Something in front of ServiceNow's API refuses the function (403).",
+            action="Check the instance's IP address access control, and the proxies and firewalls on the way.",
+        )
+    return _unclear(method, f"The instance answered {status} without ServiceNow's own error.")
+
+
+def _refusal(status: int, error: Mapping[str, Any]) -> BridgeError:
+    words = f"{error.get('message')} {error.get('detail')}"
     if status == HTTPStatus.FORBIDDEN and any(held in words for held in _HELD_REFUSALS):
         return AccessDeniedError(
             "ServiceNow does not let the integration user use this API or table (403).",

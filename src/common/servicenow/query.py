@@ -12,6 +12,8 @@ from common.errors import PermanentError
 
 _FIELD = re.compile(r"[a-z][a-z0-9_]{0,79}(\.[a-z][a-z0-9_]{0,79}){0,3}")
 _OPERATORS = frozenset({"=", "!=", ">", ">=", "<", "<=", "STARTSWITH", "IN"})
+# What an operator and the beginning of a value could be taken for together.
+_LONGER_OPERATORS = (">=", "<=", "INSTANCEOF")
 _LONGEST_VALUE = 255
 
 
@@ -36,6 +38,10 @@ def term(field: str, operator: str, value: str) -> str:
         raise PermanentError(
             f"The value for {field} would be run as a script.", action="Do not begin it with javascript:."
         )
+    if any(longer != operator and f"{operator}{value}".startswith(longer) for longer in _LONGER_OPERATORS):
+        raise PermanentError(
+            f"The value for {field} would change the operator {operator}.", action="Begin it with something else."
+        )
     return f"{field}{operator}{value}"
 
 
@@ -45,10 +51,20 @@ def equals(field: str, value: str) -> str:
 
 
 def all_of(terms: Iterable[str], *, order_by: str | None = None) -> str:
-    """Return the conjunction of terms made by `term`, sorted by a field when one is named."""
+    """Return the conjunction of terms made by `term`, sorted by a field when one is named.
+
+    Raises PermanentError where there is no term at all: that would be every record of a table.
+    """
     query = "^".join(terms)
+    if not query:
+        raise PermanentError("A query needs at least one condition.", action="Say which records are meant.")
     if order_by is None:
         return query
     if not _FIELD.fullmatch(order_by):
         raise PermanentError(f"{order_by[:80]!r} is no field name.", action="Use lower-case letters, digits and _.")
     return f"{query}^ORDERBY{order_by}"
+
+
+def newest_first(query: str) -> str:
+    """Return a query whose rows come in a fixed order: the newest first, and by sys_id where times are equal."""
+    return f"{query}^ORDERBYDESCsys_created_on^ORDERBYsys_id"

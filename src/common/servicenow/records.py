@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from common.clock import Deadline
 from common.errors import AmbiguousError, PermanentError, TransientError
-from common.servicenow.client import Answer, ServiceNowClient
+from common.servicenow.client import Answer, Content, ServiceNowClient
 
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,79}")
 _SYS_ID = re.compile(r"[0-9a-f]{32}")
@@ -23,6 +23,14 @@ class Record:
     sys_id: str
     fields: Mapping[str, str] = field(default_factory=dict)
     transaction_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the rows that match a query. A page may be short, even empty, although there are `more` behind it."""
+
+    records: list[Record]
+    more: bool
 
 
 class Records:
@@ -50,34 +58,53 @@ class Records:
                 return None
             raise
         record = _record(answer.result, answer)
-        if record is None:
-            raise TransientError("ServiceNow answered a read with something that is no record.", action=_SHAPE)
+        if record is None or record.sys_id != sys_id:
+            raise TransientError("ServiceNow answered a read with something that is not the record.", action=_SHAPE)
         return record
 
     def update(self, table: str, sys_id: str, fields: Mapping[str, str], deadline: Deadline) -> Record:
         """Change fields of a row and return it. Journal fields append, so this is not repeated blindly either."""
-        return _written(self._client.call("PATCH", self._one(table, sys_id), fields=fields, deadline=deadline))
+        answer = self._client.call("PATCH", self._one(table, sys_id), fields=fields, deadline=deadline)
+        return _written(answer, sys_id)
 
     def find(self, table: str, query: str, deadline: Deadline, *, limit: int = 2) -> list[Record]:
         """Return up to `limit` rows that match an encoded query made by `common.servicenow.query`.
 
         ServiceNow drops a term that it does not understand, so compare the rows' own fields before you trust them.
         """
+        return self.page(table, query, deadline, limit=limit).records
+
+    def page(self, table: str, query: str, deadline: Deadline, *, limit: int, offset: int = 0) -> Page:
+        """Do what `find` does, from row `offset` on, and tell whether there are more rows."""
         shown = {**self._shown, "sysparm_query": query, "sysparm_limit": str(limit)}
+        if offset:
+            shown["sysparm_offset"] = str(offset)
         answer = self._client.call("GET", f"/api/now/v2/table/{_name(table)}?{urlencode(shown)}", deadline=deadline)
         rows = answer.result if isinstance(answer.result, list) else [None]
         records = [_record(row, answer) for row in rows]
         found = [record for record in records if record is not None]
         if len(found) != len(records):
             raise TransientError("ServiceNow answered a query with something that is no list.", action=_SHAPE)
-        return found
+        return Page(found, 'rel="next"' in answer.headers.get("Link", ""))
+
+    def attach(  # noqa: PLR0913 (where to, what, until when)
+        self, table: str, sys_id: str, file_name: str, content: Content, deadline: Deadline
+    ) -> Record:
+        """Attach a file to a row and return the row of the attachment (Attachment API). Repeating attaches it twice."""
+        named = {"table_name": _name(table), "table_sys_id": _sys_id(sys_id), "file_name": file_name}
+        target = f"/api/now/attachment/file?{urlencode(named)}"
+        return _written(self._client.call("POST", target, content=content, deadline=deadline))
 
     def _one(self, table: str, sys_id: str) -> str:
-        if not _SYS_ID.fullmatch(sys_id):
-            raise PermanentError(
-                f"{sys_id[:40]!r} is no sys_id.", action="Use 32 lower-case hexadecimal digits.", status=400
-            )
-        return f"/api/now/v2/table/{_name(table)}/{sys_id}?{urlencode(self._shown)}"
+        return f"/api/now/v2/table/{_name(table)}/{_sys_id(sys_id)}?{urlencode(self._shown)}"
+
+
+def _sys_id(sys_id: str) -> str:
+    if not _SYS_ID.fullmatch(sys_id):
+        raise PermanentError(
+            f"{sys_id[:40]!r} is no sys_id.", action="Use 32 lower-case hexadecimal digits.", status=400
+        )
+    return sys_id
 
 
 def _name(table: str) -> str:
@@ -95,11 +122,11 @@ def _record(row: Any, answer: Answer) -> Record | None:  # noqa: ANN401 (any JSO
     return Record(row["sys_id"], fields, answer.headers.get("X-Transaction-ID", ""))
 
 
-def _written(answer: Answer) -> Record:
+def _written(answer: Answer, sys_id: str | None = None) -> Record:
     record = _record(answer.result, answer)
-    if record is None:
+    if record is None or sys_id not in (None, record.sys_id):
         raise AmbiguousError(
-            "ServiceNow answered a write with something that is no record.",
+            "ServiceNow answered a write with something that is not the record.",
             action="The bridge looks whether the write was carried out. " + _SHAPE,
         )
     return record

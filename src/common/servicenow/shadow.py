@@ -5,7 +5,8 @@ from typing import override
 from uuid import uuid4
 
 from common.clock import Deadline
-from common.servicenow.records import Record, Records
+from common.servicenow.client import Content
+from common.servicenow.records import Page, Record, Records
 from common.telemetry import Telemetry
 
 _OPEN = {"number": "SHADOW", "state": "1"}
@@ -36,9 +37,18 @@ class ShadowRecords(Records):
         return None
 
     @override
-    def find(self, table: str, query: str, deadline: Deadline, *, limit: int = 2) -> list[Record]:
+    def page(self, table: str, query: str, deadline: Deadline, *, limit: int, offset: int = 0) -> Page:
         """Return nothing: no record of a shadow exists."""
-        return []
+        return Page([], more=False)
+
+    @override
+    def attach(
+        self, table: str, sys_id: str, file_name: str, content: Content, deadline: Deadline
+    ) -> Record:
+        """Log the file that would have been attached."""
+        size = {"file_name": file_name, "content_type": content.media_type, "size_bytes": str(len(content.data))}
+        self._report("ShadowAttached", table, size)
+        return Record(uuid4().hex, size)
 
     def _report(self, metric: str, table: str, fields: Mapping[str, str]) -> None:
         self._telemetry.count(metric)

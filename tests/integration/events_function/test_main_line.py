@@ -1,52 +1,18 @@
 """The events function from the queue to ServiceNow and back, with moto for AWS and the simulator over TLS."""
 
-import importlib
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from local.simulator import Fault, Simulator
-from tests.support.deployment import Context, Deployment, alarm, deployment, sqs_event
+from tests.support.deployment import Deployment, alarm
 
 SECRET = "s3cr3t+~[#,value"
 START = datetime.now(UTC) - timedelta(minutes=10)
 
 type Function = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def servicenow() -> Iterator[Simulator]:
-    """Provide an instance that knows the client."""
-    with Simulator(client_secret=SECRET, seed=1) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def stack(servicenow: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
-    """Provide a stack whose secret is filled in."""
-    with deployment(servicenow.host, servicenow.ca_pem) as stack:
-        stack.put_credentials("bridge", SECRET)
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-        for name, value in stack.environment.items():
-            monkeypatch.setenv(name, value)
-        yield stack
-
-
-@pytest.fixture
-def function(stack: Deployment) -> Iterator[Function]:
-    """Provide the handler of a new environment."""
-    sys.modules.pop("handlers.events", None)
-    module = importlib.import_module("handlers.events")
-
-    def call(*bodies: Any, **options: Any) -> dict[str, Any]:
-        return module.handler(sqs_event(bodies, **options), Context())  # type: ignore[no-any-return]
-
-    yield call
-    module.bridge.transport.close()
-    sys.modules.pop("handlers.events", None)
 
 
 def test_an_alarm_opens_one_incident_keeps_it_and_resolves_it(function: Function, servicenow: Simulator) -> None:

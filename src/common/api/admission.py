@@ -1,0 +1,140 @@
+"""What is checked of a request before anything reads it: path, size, encoding, content type, and who sends it."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Never
+from urllib.parse import unquote
+
+from common.api.problems import Kind, ProblemError, invalid
+
+JSON_LIMIT = 256 * 1024
+"""The most bytes of a JSON body."""
+
+FILE_LIMIT = 4 * 1024 * 1024
+"""The most bytes of an attachment: with base64 around it, as much as Lambda takes."""
+
+DEEPEST = 16
+"""The most levels of a JSON body."""
+
+_JSON_TYPE = re.compile(r"application/json(\s*;\s*charset=\"?utf-8\"?)?", re.IGNORECASE)
+_WITH_BODY = frozenset({"POST", "PATCH"})
+_FILE_ROUTE = re.compile(r"/incidents/[^/]+/attachments/*")
+_SUSPICIOUS_PATH = re.compile(r"\.\.|//|[\\\x00-\x1f\x7f]")
+_ASSUMED_ROLE = re.compile(r"(arn:[a-z0-9-]+:sts::[0-9]{12}:assumed-role/[^/]+)/.+")
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request that may go on: the event with its body decoded, and its file where it brings one.
+
+    `caller` names who signed it. All sessions of a role are one caller, because whoever may assume the role chooses
+    their names.
+    """
+
+    event: dict[str, Any]
+    caller: str
+    file: bytes
+
+
+def admit(event: Mapping[str, Any]) -> Admitted:
+    """Return the request that an event of API Gateway (REST, proxy integration) holds. Raises ProblemError."""
+    path = str(event.get("path") or "")
+    if _SUSPICIOUS_PATH.search(unquote(path)):
+        raise invalid("The path holds .., // or a character that no path of this API has.")
+    admitted = Admitted(dict(event), _caller(event), b"")
+    if event.get("httpMethod") not in _WITH_BODY:
+        admitted.event.update(body=None, isBase64Encoded=False)
+        return admitted
+    if _FILE_ROUTE.fullmatch(path):
+        data = _body(event, FILE_LIMIT)
+        admitted.event.update(body=None, isBase64Encoded=False)
+        return Admitted(admitted.event, admitted.caller, data)
+    data = _body(event, JSON_LIMIT)
+    if not _JSON_TYPE.fullmatch(content_type(event)):
+        raise ProblemError(
+            Kind.MEDIA_TYPE, "The body is not declared as JSON.", action="Send Content-Type: application/json."
+        )
+    try:
+        admitted.event.update(body=data.decode(), isBase64Encoded=False)
+    except UnicodeDecodeError:
+        raise invalid("The body is not UTF-8.") from None
+    return admitted
+
+
+def content_type(event: Mapping[str, Any]) -> str:
+    """Return the Content-Type header of a request, empty where there is none."""
+    headers = event.get("headers") or {}
+    return next((str(value).strip() for name, value in headers.items() if name.lower() == "content-type"), "")
+
+
+def parse_json(text: str) -> dict[str, Any]:
+    """Return the JSON object in `text`. Raises ProblemError where it is none, or nested too deeply."""
+    try:
+        document = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise invalid("The body is not JSON.") from None
+    if not isinstance(document, dict):
+        raise invalid("The body is not a JSON object.")
+    _check_depth(document)
+    return document
+
+
+def _no_constant(name: str) -> Never:
+    raise ValueError(name)
+
+
+def _check_depth(document: object) -> None:
+    level = [document]
+    for _ in range(DEEPEST):
+        level = [
+            child
+            for value in level
+            if isinstance(value, dict | list)
+            for child in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return
+    raise invalid(f"The body is nested more than {DEEPEST} levels deep.")
+
+
+def _body(event: Mapping[str, Any], limit: int) -> bytes:
+    body = str(event.get("body") or "")
+    if not event.get("isBase64Encoded"):
+        data = body.encode("utf-8", "surrogatepass")
+    elif len(body) > limit * 4 // 3 + 4:
+        raise _too_large(limit)
+    else:
+        try:
+            data = base64.b64decode(body, validate=True)
+        except (binascii.Error, ValueError):
+            raise invalid("The body is not proper base64.") from None
+    if len(data) > limit:
+        raise _too_large(limit)
+    return data
+
+
+def _too_large(limit: int) -> ProblemError:
+    return ProblemError(Kind.TOO_LARGE, f"The body is larger than {limit} bytes.", action="Send less at once.")
+
+
+def _caller(event: Mapping[str, Any]) -> str:
+    context = event.get("requestContext") or {}
+    arn = (context.get("identity") or {}).get("userArn")
+    if arn:
+        role = _ASSUMED_ROLE.fullmatch(arn)
+        return role.group(1) if role else str(arn)
+    authorizer = context.get("authorizer") or {}
+    claims = authorizer.get("claims") or {}
+    if claims.get("iss") and claims.get("sub"):
+        return f"{claims['iss']}#{claims['sub']}"
+    if authorizer.get("principalId"):
+        return f"principal:{authorizer['principalId']}"
+    raise ProblemError(
+        Kind.FORBIDDEN,
+        "Nobody has signed this request.",
+        action="Sign it with AWS Signature Version 4, service execute-api.",
+    )

@@ -1,0 +1,119 @@
+"""Creating a record for a caller: through the desk, so that it exists once, however often and by whom it is asked."""
+
+from dataclasses import dataclass
+from random import SystemRandom
+
+from common.api.requests import RequestKey
+from common.clock import Clock, Deadline
+from common.errors import AmbiguousError, NotYetError, TransientError
+from common.incidents.alert import Alert, Fold, Policy, Status
+from common.incidents.decide import CLOCK_MARGIN, SERVICENOW_COMMITS_WITHIN
+from common.incidents.desk import CLAIM_NEEDS_SECONDS, Desk
+from common.incidents.fields import inert_fields
+from common.incidents.item import Item, RecordReference, problem_of
+from common.servicenow.query import equals
+
+LEAST_SECONDS = 6.0
+"""What must be left of the function's time for another look at the ledger and at ServiceNow."""
+
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 1.0
+_jitter = SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The record of a request. `repeated` says that an earlier request with the same key made it."""
+
+    record: RecordReference
+    repeated: bool
+
+
+class Creation:
+    """Creates records. Whoever comes second waits for the first, and gets the same record."""
+
+    def __init__(self, desk: Desk, *, clock: Clock) -> None:
+        """Create through `desk`."""
+        self._desk = desk
+        self._ledger = desk.ledger
+        self._clock = clock
+
+    def create(self, request: RequestKey, table: str, fields: dict[str, str], deadline: Deadline) -> Created:
+        """Return the one record of a request, new or not.
+
+        Raises ChangedRequestError (another content under this key), AmbiguousError (ServiceNow took the request and
+        never answered: repeat it), and what else the desk raises.
+        """
+        alert = Alert(
+            key=request.dedup_key,
+            status=Status.FIRING,
+            occurred_at=self._ledger.now(),
+            fields=inert_fields(fields),
+            table=table,
+            policy=Policy(),
+            fingerprint=request.fingerprint,
+        )
+        trouble: NotYetError | AmbiguousError | None = None
+        pause = _FIRST_PAUSE
+        while True:
+            item = self._read(alert)
+            found = self._made(item, deadline)
+            if found is not None:
+                return Created(found, repeated=trouble is None or isinstance(trouble, NotYetError))
+            if self._may_be_under_way(item):
+                trouble = trouble or _under_way(item, self._ledger.now())
+            else:
+                try:
+                    applied = self._desk.apply(Fold.of([alert]), deadline)
+                except (NotYetError, AmbiguousError) as error:
+                    trouble = error
+                    if isinstance(error, NotYetError) and deadline.remaining() < CLAIM_NEEDS_SECONDS:
+                        raise
+                else:
+                    if applied.record is None:
+                        raise TransientError("The ledger forgot the record.", action="Repeat the request.")
+                    return Created(applied.record, repeated=not applied.operations)
+            if deadline.remaining() < LEAST_SECONDS + pause:
+                raise trouble
+            self._clock.sleep(pause * _jitter.uniform(0.5, 1.0))
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _read(self, alert: Alert) -> Item:
+        problem = problem_of(self._desk.deployment, alert.key)
+        return self._ledger.read(problem, dedup_key=alert.key, table=alert.table).asked_with(alert.fingerprint)
+
+    def _made(self, item: Item, deadline: Deadline) -> RecordReference | None:
+        """Return the record of a request that was carried out, as far as can be seen.
+
+        A record that shows the request's own correlation id is its record, whatever became of the answer. That none
+        shows it says nothing while the write may still be under way.
+        """
+        if item.pending is None:
+            return item.record
+        if item.correlation_id is None or not self._owner_has_gone(item):
+            return None
+        query = equals("correlation_id", item.correlation_id)
+        try:
+            records = self._desk.records.find(item.table, query, deadline)
+        except TransientError:
+            return None
+        if len(records) != 1 or records[0].fields.get("correlation_id") != item.correlation_id:
+            return None
+        return RecordReference(records[0].sys_id, records[0].fields.get("number", ""))
+
+    def _may_be_under_way(self, item: Item) -> bool:
+        return item.pending is not None and self._ledger.now() <= item.pending.lock_until
+
+    def _owner_has_gone(self, item: Item) -> bool:
+        if item.pending is None:
+            return True
+        return self._ledger.now() > item.pending.lock_until - SERVICENOW_COMMITS_WITHIN - CLOCK_MARGIN
+
+
+def _under_way(item: Item, now: int) -> NotYetError | AmbiguousError:
+    until = item.pending.lock_until if item.pending else now
+    return AmbiguousError(
+        "The same request may still be under way.",
+        action="Repeat it.",
+        retry_after=max(0.0, (until - now) / 1000),
+    )

@@ -1,0 +1,27 @@
+"""Idempotency keys: what makes two requests the same request."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from common.incidents.alert import dedup_key, digest
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """One request of one caller, however often it is sent.
+
+    `dedup_key` names it in the ledger. It begins with the caller, so that nobody meets another's requests, nor the
+    problems of AWS events, whose keys begin with an account. `fingerprint` is a hash of what it asks for.
+    """
+
+    dedup_key: str
+    fingerprint: str
+
+    @classmethod
+    def of(cls, caller: str, operation: str, key: str, content: Mapping[str, str]) -> "RequestKey":
+        """Return the key of a request: `operation` and `key` name it, `content` is what may not change."""
+        return cls(
+            dedup_key(caller, operation, key),
+            digest(json.dumps(dict(content), sort_keys=True)),
+        )

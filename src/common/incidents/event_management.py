@@ -1,0 +1,65 @@
+"""Event Management as a target: what an alert becomes as an event of the table em_event.
+
+ServiceNow itself folds events of one `message_key` into one alert, and closes it when a closing event arrives.
+Fields: ServiceNow's documentation of the Event Management inbound web service (docs/servicenow-facts.toml).
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from common.incidents.fields import inert_note, shorten
+
+EVENT_TABLE = "em_event"
+"""The table that stands for Event Management in rules. Its rows are sent to an API of their own."""
+
+SEVERITY_OF_EVENTS: Mapping[str, str] = {"critical": "1", "high": "2", "medium": "3", "low": "4", "info": "5"}
+"""Severity → critical, major, minor, warning, OK."""
+
+CLEAR = "0"
+
+_COLUMNS = ("source", "event_class", "node", "resource", "type", "metric_name")
+_LONGEST_COLUMN = 100
+_LONGEST_INFO = 4000
+
+
+def event_fields(fields: Mapping[str, str], event: Mapping[str, Any], rule: str, severity: str) -> dict[str, str]:
+    """Return the fields of an Event Management event.
+
+    `fields` are the rendered ones of the rule: columns of em_event are taken as they are, the two descriptions become
+    one, and everything else travels in `additional_info`, where alert rules of ServiceNow can use it.
+    """
+    arn = str(next(iter(event.get("resources") or ()), ""))
+    defaults = {
+        "source": "AWS",
+        "event_class": event["source"],
+        "node": re.split(r"[:/]", arn)[-1] or event["account"],
+        "resource": arn,
+        "type": event["detail-type"],
+        "metric_name": rule,
+    }
+    columns = {name: fields.get(name) or defaults[name] for name in _COLUMNS}
+    described = "\n".join(filter(None, (fields.get("short_description"), fields.get("description"))))
+    apart = {"short_description", "description", "impact", "urgency", "severity", *_COLUMNS}
+    others = {name: inert_note(text) for name, text in fields.items() if name not in apart}
+    info = {"account": event["account"], "region": event["region"], "resource_arn": arn, **others}
+    return {
+        **{name: shorten(" ".join(inert_note(text).split()), _LONGEST_COLUMN) for name, text in columns.items()},
+        "severity": fields.get("severity") or severity,
+        "description": inert_note(described),
+        "additional_info": _bounded({name: text for name, text in info.items() if text}),
+    }
+
+
+def event_time(milliseconds: int) -> str:
+    """Return milliseconds since the epoch the way Event Management writes times: UTC, to the second."""
+    return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _bounded(info: dict[str, str]) -> str:
+    """Return the object as JSON that fits its column: the last fields are left out where it would not."""
+    while len(text := json.dumps(info, ensure_ascii=False)) > _LONGEST_INFO:
+        info.popitem()
+    return text

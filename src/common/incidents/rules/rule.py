@@ -1,0 +1,165 @@
+"""A rule, and the alert that it makes of an event."""
+
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from common.errors import PermanentError
+from common.incidents.alert import ONLY_MEMBER, Alert, Policy, Status, dedup_key, digest
+from common.incidents.event_management import EVENT_TABLE, SEVERITY_OF_EVENTS, event_fields
+from common.incidents.expressions import Expression, Template, as_text, milliseconds
+from common.incidents.fields import inert_fields, inert_note, with_footer
+from common.incidents.rules.names import DEFAULT_TABLE, LEVELS, is_column
+
+SEVERITIES: Mapping[str, tuple[str, str]] = {
+    "critical": ("1", "1"),
+    "high": ("1", "2"),
+    "medium": ("2", "2"),
+    "low": ("2", "3"),
+    "info": ("3", "3"),
+}
+"""Severity → impact and urgency, from which ServiceNow looks the priority up: 1, 2, 3, 4 and 5."""
+
+DEFAULT_SEVERITY = "medium"
+
+_FOOTER = Template.parse(
+    "Account: {{ account }}\n"
+    "Region: {{ region }}\n"
+    "Resource: {{ resources[0] }}\n"
+    'Event: {{ source }} / {{ "detail-type" }} at {{ time }}, id {{ id }}'
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One kind of event: when it fires and recovers, which problem it is about, and what the record says.
+
+    `tables` are those that the deployment may write. `overrides` names what was laid over the rule for one event,
+    and `dropped_by` the one of them that says that nothing is opened for it.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    detail_types: tuple[str, ...]
+    when: Expression | None
+    key: tuple[Expression, ...]
+    firing: Expression
+    resolved: Expression | None
+    time: Expression | None
+    severity: Expression | None
+    link: Template | None
+    fields: Mapping[str, Template]
+    fields_from: Expression | None = None
+    accepts: tuple[str, ...] = ()
+    firing_note: Template
+    resolved_note: Template
+    policy: Policy
+    table: str = DEFAULT_TABLE
+    table_from: Expression | None = None
+    tables: frozenset[str] = frozenset({DEFAULT_TABLE})
+    group: tuple[Expression, ...] = ()
+    overrides: tuple[str, ...] = ()
+    dropped_by: str = ""
+
+    def alert(self, event: Mapping[str, Any]) -> Alert | None:
+        """Return the alert of an event that this rule matches; None where it neither fires nor recovers.
+
+        None too where an override drops it; a recovery is never dropped, so that what is open gets resolved.
+        Raises PermanentError where the event lacks what names the problem, or its time, or asks for a field or a
+        table that is not allowed.
+        """
+        if self.firing.holds(event):
+            status, note = Status.FIRING, self.firing_note
+        elif self.resolved is not None and self.resolved.holds(event):
+            status, note = Status.RESOLVED, self.resolved_note
+        else:
+            return None
+        if self.dropped_by and status is Status.FIRING:
+            return None
+        key, member = self._identity(event)
+        table = self._table(event)
+        return Alert(
+            key=key,
+            status=status,
+            occurred_at=self._occurred_at(event),
+            fields=self._fields(event, table) if status is Status.FIRING or table == EVENT_TABLE else {},
+            note=inert_note(note.render(event)),
+            table=table,
+            policy=self.policy,
+            member=member,
+        )
+
+    def severity_of(self, event: Mapping[str, Any]) -> str:
+        """Return one of `SEVERITIES`; medium where the event says nothing that is known."""
+        found = self.severity.text(event).lower() if self.severity is not None else ""
+        return found if found in SEVERITIES else DEFAULT_SEVERITY
+
+    def _identity(self, event: Mapping[str, Any]) -> tuple[str, str]:
+        """Return the dedup key and the member. Both carry the origin: nobody resolves another's problem."""
+        parts = [expression.text(event) for expression in self.key]
+        for expression, part in zip(self.key, parts, strict=True):
+            if not part:
+                raise PermanentError(
+                    f"The event has no {expression.source}, which the rule {self.name} needs to name the problem.",
+                    action="Correct what sends the event, or the rule's key.",
+                )
+        origin = (event["account"], event["region"], event["source"], self.name)
+        own = dedup_key(*origin, *parts)
+        labels = [expression.text(event) for expression in self.group]
+        if not any(labels):
+            return own, ONLY_MEMBER
+        return dedup_key("group", *origin, *labels), digest(own)[:16]
+
+    def _table(self, event: Mapping[str, Any]) -> str:
+        if self.table_from is None:
+            return self.table
+        table = self.table_from.text(event)
+        if table not in self.tables or table == EVENT_TABLE:
+            raise PermanentError(
+                f"The event's {self.table_from.source} names a table that may not be written.",
+                action="Use another table, or add this one to the parameter AllowedTables.",
+            )
+        return table
+
+    def _occurred_at(self, event: Mapping[str, Any]) -> int:
+        texts = [self.time.text(event)] if self.time is not None else []
+        for text in (*texts, str(event["time"])):
+            occurred_at = milliseconds(text)
+            if occurred_at is not None and occurred_at > 0:
+                return occurred_at
+        raise PermanentError(
+            "The event's time is no ISO 8601 timestamp.",
+            action="Correct what sends the event and send it again.",
+        )
+
+    def _fields(self, event: Mapping[str, Any], table: str) -> dict[str, str]:
+        severity = self.severity_of(event)
+        fields = {name: template.render(event) for name, template in self.fields.items()} | self._sent(event)
+        link = self.link.render(event) if self.link is not None else ""
+        footer = "\n\n".join(filter(None, (link and f"Console: {link}", _FOOTER.render(event))))
+        if table == EVENT_TABLE:
+            described = with_footer(fields.get("description", ""), footer)
+            return event_fields({**fields, "description": described}, event, self.name, SEVERITY_OF_EVENTS[severity])
+        if table == DEFAULT_TABLE or self.severity is not None:
+            levels = zip(("impact", "urgency"), SEVERITIES[severity], strict=True)
+            fields |= {name: level for name, level in levels if fields.get(name) not in LEVELS}
+        texts = inert_fields(fields)
+        if table == DEFAULT_TABLE or "description" in texts:
+            texts["description"] = with_footer(fields.get("description", ""), footer)
+        return texts
+
+    def _sent(self, event: Mapping[str, Any]) -> dict[str, str]:
+        """Return the fields that the event itself brings. Raises PermanentError that names one that is not allowed."""
+        if self.fields_from is None:
+            return {}
+        found = self.fields_from.value(event)
+        if not isinstance(found, dict):
+            return {}
+        for name in found:
+            if not is_column(name) or not any(fnmatch.fnmatchcase(name, pattern) for pattern in self.accepts):
+                raise PermanentError(
+                    f"The event's {self.fields_from.source}.{name[:80]!r} may not be set by an event.",
+                    action=f"Leave it out, or add it to what the rule {self.name} accepts.",
+                )
+        return {name: as_text(value) for name, value in found.items()}

@@ -1,0 +1,47 @@
+"""An instance, a stack whose secret is filled in, and the handler of a new environment."""
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from local.simulator import Simulator
+from tests.support.deployment import Context, Deployment, deployment, sqs_event
+
+SECRET = "s3cr3t+~[#,value"
+
+type Function = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def servicenow() -> Iterator[Simulator]:
+    """Provide an instance that knows the client."""
+    with Simulator(client_secret=SECRET, seed=1) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def stack(servicenow: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+    """Provide a stack whose secret is filled in."""
+    with deployment(servicenow.host, servicenow.ca_pem) as stack:
+        stack.put_credentials("bridge", SECRET)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        for name, value in stack.environment.items():
+            monkeypatch.setenv(name, value)
+        yield stack
+
+
+@pytest.fixture
+def function(stack: Deployment) -> Iterator[Function]:  # noqa: ARG001 (its environment is read)
+    """Provide the handler of a new environment."""
+    sys.modules.pop("handlers.events", None)
+    module = importlib.import_module("handlers.events")
+
+    def call(*bodies: Mapping[str, Any] | str, receives: int = 1) -> dict[str, Any]:
+        return module.handler(sqs_event(bodies, receives=receives), Context())  # type: ignore[no-any-return]
+
+    yield call
+    module.bridge.transport.close()
+    sys.modules.pop("handlers.events", None)

@@ -1,0 +1,79 @@
+"""`make replay`: send the messages of a dead-letter queue back to the event queue, once their reason is mended.
+
+SQS can't redrive them by itself: they were sent to the queue by the function and have no source to go back to. Each
+is received, sent and then deleted; the ledger makes a message that is sent twice harmless.
+"""
+
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from typing import Any
+
+from tools.deployed import DeployedStack, find_stack, parser, run
+
+_QUEUES = ("DeadLetterQueueUrl", "EventDeadLetterQueueUrl")
+_HIDDEN_SECONDS = 120
+
+
+def main() -> None:
+    """Parse the command line and replay."""
+    arguments = _arguments()
+    run(lambda: _print_all(arguments))
+
+
+def _arguments() -> Namespace:
+    options = parser("Send the messages of the dead-letter queues back to the event queue.")
+    options.add_argument("--show", action="store_true", help="show the messages and their reasons, move none")
+    return options.parse_args()
+
+
+def _print_all(arguments: Namespace) -> None:
+    stack = find_stack(arguments)
+    count = 0
+    for reason in replay(stack, show_only=arguments.show):
+        count += 1
+        print(f"{count:6}  {reason}")
+    print(f"{count} messages {'are waiting' if arguments.show else 'sent back'}.")
+
+
+def replay(stack: DeployedStack, *, show_only: bool = False) -> Iterator[str]:
+    """Yield the reason of each message as it goes back to the event queue.
+
+    Messages that arrive after the beginning are left alone, so that one which is refused again ends the round.
+    """
+    sqs, started = stack.client("sqs"), time.time() * 1000
+    for name in _QUEUES:
+        source = stack.output(name)
+        for message in _received(sqs, source, started):
+            if not show_only:
+                sqs.send_message(QueueUrl=stack.output("QueueUrl"), MessageBody=message["Body"])
+                sqs.delete_message(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])
+            yield _reason(message)
+
+
+def _received(sqs: Any, url: str, started: float) -> Iterator[dict[str, Any]]:  # noqa: ANN401 (a boto3 client)
+    seen: set[str] = set()
+    while True:
+        answer = sqs.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=_HIDDEN_SECONDS,
+            WaitTimeSeconds=1,
+            MessageAttributeNames=["Reason"],
+            AttributeNames=["SentTimestamp"],
+        )
+        messages = [message for message in answer.get("Messages", []) if message["MessageId"] not in seen]
+        fresh = [message for message in messages if float(message["Attributes"]["SentTimestamp"]) <= started]
+        yield from fresh
+        seen.update(message["MessageId"] for message in messages)
+        if not fresh:
+            return
+
+
+def _reason(message: dict[str, Any]) -> str:
+    attribute = message.get("MessageAttributes", {}).get("Reason", {})
+    return str(attribute.get("StringValue", "EventBridge could not deliver it."))
+
+
+if __name__ == "__main__":
+    main()
