@@ -31,7 +31,7 @@ LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.13 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 .PHONY: lock
 lock: setup ## Lock the requirements again (LOCK_OPTIONS=--upgrade takes newer versions)
-	for name in build uv sam emulator dev; do \
+	for name in build uv sam emulator bench dev; do \
 		$(LOCK) $(LOCK_OPTIONS) "requirements/$$name.in" --output-file "requirements/$$name.txt"; \
 	done
 	$(LOCK) $(LOCK_OPTIONS) requirements/runtime.in --output-file src/requirements.txt
@@ -52,6 +52,16 @@ lint: setup ## Check style, types and the template
 test: lint ## Lint, then the unit, integration, template and runtime tests with branch coverage
 	pytest $(TEST_FOLDERS) --cov --cov-report=term
 
+.PHONY: bench
+bench: ## Measure the client against its yardsticks; fails where a target is missed (writes build/bench.json)
+	@requirements/install.sh bench
+	PYTHONPATH=src .venv-bench/bin/python -m bench
+
+.PHONY: fleet
+fleet: ## Simulate fleets of 1 to 10,000 environments that share a token (writes build/fleet.json and the plot)
+	@requirements/install.sh bench
+	PYTHONPATH=src .venv-bench/bin/python -m bench.fleet
+
 .PHONY: e2e
 e2e: setup ## Test the deployed stack on a local AWS emulator
 	pytest tests/e2e
@@ -63,6 +73,18 @@ demo: setup ## Show an alarm open and resolve an incident, on a local AWS and a 
 .PHONY: local
 local: setup ## Keep the stack of the demo running and print its addresses
 	python -m local.serve
+
+.PHONY: rules
+rules: setup ## Check every rule file (EVENT=events/x.json shows what that event would become)
+	PYTHONPATH=src python -m local.rules $(if $(EVENT),--event "$(EVENT)") $(if $(TABLES),--tables "$(TABLES)")
+
+.PHONY: secret
+secret: setup ## Store the client credentials of a deployed STACK; asks without echo, or reads JSON from standard input
+	@PYTHONPATH=src python -m tools.secret --stack "$(STACK)"
+
+.PHONY: doctor
+doctor: setup ## Check the set-up of a deployed STACK from inside its account (OPTIONS=--write also opens a record)
+	@PYTHONPATH=src python -m tools.doctor --stack "$(STACK)" $(OPTIONS)
 
 .PHONY: replay
 replay: setup ## Send the dead letters of a deployed STACK back to its queue (OPTIONS=--show only lists them)
@@ -78,5 +100,5 @@ build: setup ## Build the deployment package (ARCHITECTURE=x86_64 for the other 
 
 .PHONY: clean
 clean: ## Remove what builds and tests made, and keep the virtual environments
-	rm -rf .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build
 	find src local tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -10,11 +10,17 @@ class BridgeError(Exception):
 
     `message` says what happened, `action` what a person does next. `status` is the HTTP status of a refusal where
     ServiceNow gave one, and `retry_after` the seconds from now after which another try makes sense; each is None
-    where nothing is known.
+    where nothing is known. `code` is a stable word by which a program tells causes apart, empty where nothing needs to.
     """
 
     def __init__(
-        self, message: str, *, action: str, status: int | None = None, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        action: str,
+        status: int | None = None,
+        retry_after: float | None = None,
+        code: str = "",
     ) -> None:
         """Keep the message and the advice apart, so that each can be shown where it helps."""
         super().__init__(message)
@@ -22,6 +28,7 @@ class BridgeError(Exception):
         self.action = action
         self.status = status
         self.retry_after = retry_after
+        self.code = code
 
     def __str__(self) -> str:
         """Return the message followed by the advice."""

@@ -71,14 +71,14 @@ class Intake:
         return list(dict.fromkeys(stay))
 
     def _alert(self, message: Message) -> Alert | None:
-        event = _event(message.body)
+        event = read_event(message.body)
         rule = self._rules.match(event)
         if rule is None:
             self._drop_unknown(event)
             return None
         alert = rule.alert(event)
         if alert is None:
-            self._telemetry.count("EventsIgnored")
+            self._telemetry.count("EventsDropped" if rule.dropped_by else "EventsIgnored")
         return alert
 
     def _drop_unknown(self, event: Mapping[str, Any]) -> None:
@@ -171,7 +171,7 @@ def _most_receives(group: _Group) -> int:
     return max(message.receives for message, _ in group)
 
 
-def _event(body: str) -> Mapping[str, Any]:
+def read_event(body: str) -> Mapping[str, Any]:
     """Return the EventBridge event in a message. Raises PermanentError that names what is wrong with it."""
     try:
         event = json.loads(body)

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from common.errors import ConfigurationError
 
@@ -16,6 +17,10 @@ _PROXY_URL = re.compile(rf"https?://{_LABEL}(\.{_LABEL})*({_PORT})?", re.IGNOREC
 _ANY_TEXT = re.compile(r"[^\x00-\x1f]+")
 _CERTIFICATES = re.compile(r"(\s|\\n)*-----BEGIN CERTIFICATE-----.+-----END CERTIFICATE-----(\s|\\n)*", re.DOTALL)
 _SWITCH = re.compile(r"true|false")
+_NAME = r"[a-z][a-z0-9_]{0,79}"
+_NAMES = re.compile(rf"{_NAME}(,{_NAME})*")
+_TABLES = re.compile(rf"{_NAME}:{_NAME}(,{_NAME})*(;{_NAME}:{_NAME}(,{_NAME})*)*")
+_INCIDENTS = re.compile(r"own|all")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +39,7 @@ class AccessSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(AccessSettings):
-    """Everything that a deployment can choose."""
+    """Everything that a deployment can choose. `allowed_tables` are those that rules may write besides incidents."""
 
     ledger_table: str
     queue_url: str
@@ -42,6 +47,22 @@ class Settings(AccessSettings):
     deployment: str
     close_code: str = "Solution provided"
     shadow_mode: bool = False
+    allowed_tables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings(AccessSettings):
+    """What the API function can be told. `tables` holds the fields of each table that callers may use."""
+
+    ledger_table: str
+    queue_url: str
+    deployment: str
+    close_code: str = "Solution provided"
+    shadow_mode: bool = False
+    incident_fields: frozenset[str] = frozenset()
+    all_incidents: bool = False
+    tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    swagger_ui: bool = False
 
 
 class _Reader:
@@ -80,17 +101,50 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """
     reader = _Reader(environment)
     text: Callable[..., str] = reader.text
+    tables = text("ALLOWED_TABLES", _NAMES, "set it to names of tables separated by commas, or leave it out", "")
     settings = Settings(
         **asdict(_access(reader)),
-        ledger_table=text("LEDGER_TABLE", _ANY_TEXT, "set it to the name of the DynamoDB table"),
+        **_desk(reader),
         queue_url=text("QUEUE_URL", _QUEUE_URL, "set it to the URL of the event queue"),
         dead_letter_queue_url=text("DEAD_LETTER_QUEUE_URL", _QUEUE_URL, "set it to the URL of the dead-letter queue"),
-        deployment=text("DEPLOYMENT", _ANY_TEXT, "set it to a name that no other stack uses, such as its name"),
-        close_code=text("CLOSE_CODE", _ANY_TEXT, "set it to a resolution code", "Solution provided"),
-        shadow_mode=reader.switch("SHADOW_MODE"),
+        allowed_tables=tuple(filter(None, tables.split(","))),
     )
     reader.check()
     return settings
+
+
+def read_api_settings(environment: Mapping[str, str]) -> ApiSettings:
+    """Return the settings of the API function. Raises as `read_settings`."""
+    reader = _Reader(environment)
+    text: Callable[..., str] = reader.text
+    fields = text("API_INCIDENT_FIELDS", _NAMES, "set it to names of fields separated by commas", "")
+    tables = text("API_TABLES", _TABLES, "set it to table:field,field;table:field or leave it out", "")
+    settings = ApiSettings(
+        **asdict(_access(reader)),
+        **_desk(reader),
+        queue_url=text("QUEUE_URL", _QUEUE_URL, "set it to the URL of the event queue"),
+        incident_fields=frozenset(fields.split(",")) - {""},
+        all_incidents=text("API_INCIDENTS", _INCIDENTS, "set it to own or all", "own") == "all",
+        tables=_tables(tables),
+        swagger_ui=reader.switch("API_SWAGGER_UI"),
+    )
+    reader.check()
+    return settings
+
+
+def _tables(text: str) -> dict[str, tuple[str, ...]]:
+    pairs = (entry.partition(":") for entry in text.split(";") if entry)
+    return {table: tuple(fields.split(",")) for table, _, fields in pairs}
+
+
+def _desk(reader: _Reader) -> dict[str, Any]:
+    text: Callable[..., str] = reader.text
+    return {
+        "ledger_table": text("LEDGER_TABLE", _ANY_TEXT, "set it to the name of the DynamoDB table"),
+        "deployment": text("DEPLOYMENT", _ANY_TEXT, "set it to a name that no other stack uses, such as its name"),
+        "close_code": text("CLOSE_CODE", _ANY_TEXT, "set it to a resolution code", "Solution provided"),
+        "shadow_mode": reader.switch("SHADOW_MODE"),
+    }
 
 
 def read_access_settings(environment: Mapping[str, str]) -> AccessSettings:

@@ -193,9 +193,7 @@ def _send(
     """Send the request. Return what went wrong, without its cause, which may quote a header."""
     connection.sent = False
     try:
-        connection.request(
-            method, target, body, {"User-Agent": _USER_AGENT, **headers}, preload_content=False
-        )
+        connection.request(method, target, body, {"User-Agent": _USER_AGENT, **headers}, preload_content=False)
     except OSError as error:
         kind = type(error).__name__
         if connection.sent:
@@ -215,19 +213,23 @@ def _connection_failure(error: Exception) -> NotSentError:
         return NotSentError(
             f"The name of the ServiceNow host, or of the proxy, could not be resolved ({kind}).",
             action="Check SERVICENOW_INSTANCE_HOST and PROXY_URL, and the DNS of the function's network.",
+            code="not_found",
         )
     if isinstance(error, ssl.SSLCertVerificationError):
         return NotSentError(
             f"The certificate of the ServiceNow host is not trusted (OpenSSL code {error.verify_code}).",
             action="Check SERVICENOW_INSTANCE_HOST. Where a company's own authority signs, its certificate "
             "belongs into CERTIFICATE_AUTHORITIES.",
+            code="untrusted",
         )
     if isinstance(error, ssl.SSLError):
         return NotSentError(
             f"No TLS connection to ServiceNow could be made ({kind}).",
             action="Check that the host speaks TLS 1.2 or newer and that nothing in between opens it.",
+            code="untrusted",
         )
     return NotSentError(
         f"No connection to ServiceNow could be made ({kind}).",
         action="Check that the function's network (route, security group, proxy) reaches the instance.",
+        code="unreachable",
     )

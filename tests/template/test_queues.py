@@ -17,9 +17,10 @@ type Matches = Callable[[str, str], bool]
 @pytest.fixture
 def matches(resources: Resources, template: dict[str, Any]) -> Iterator[Matches]:
     """Return a function that says whether an event that is put on a bus reaches a queue through the rule."""
-    pattern = dict(of_type(resources, "AWS::Events::Rule")["EventRule"]["EventPattern"])
-    assert pattern["source"] == {"Ref": "EventSources"}
-    pattern["source"] = template["Parameters"]["EventSources"]["Default"].split(",")
+    of_services, of_applications = of_type(resources, "AWS::Events::Rule")["EventRule"]["EventPattern"]["$or"]
+    assert of_services["source"] == {"Ref": "EventSources"}
+    sources = template["Parameters"]["EventSources"]["Default"].split(",")
+    pattern = {"$or": [{**of_services, "source": sources}, of_applications]}
     with mock_aws():
         events = boto3.client("events", region_name="eu-west-1")
         sqs = boto3.client("sqs", region_name="eu-west-1")
@@ -41,14 +42,21 @@ def test_the_rule_takes_alarms(matches: Matches) -> None:
     assert matches("aws.cloudwatch", "CloudWatch Alarm State Change")
 
 
+@pytest.mark.parametrize("detail_type", ["ServiceNow Alert", "ServiceNow Record Request"])
+def test_the_rule_takes_the_bridges_own_types_from_any_application(matches: Matches, detail_type: str) -> None:
+    """Whoever may put events on the bus may ask for a record, without a change of the stack."""
+    assert matches("my.application", detail_type)
+
+
 @pytest.mark.parametrize(
     ("source", "detail_type"),
     [
+        ("servicenow-bridge.api", "ServiceNow Alert"),
         ("aws.cloudwatch", "AWS API Call via CloudTrail"),
         ("aws.cloudwatch", "CloudWatch Alarm Configuration Change"),
         ("my.application", "CloudWatch Alarm State Change"),
     ],
-    ids=["an API call", "a changed alarm", "another source"],
+    ids=["an alert in the API's name", "an API call", "a changed alarm", "another source"],
 )
 def test_the_rule_takes_nothing_else(matches: Matches, source: str, detail_type: str) -> None:
     """The source alone would bring every API call that CloudTrail reports for CloudWatch."""

@@ -65,7 +65,24 @@ TOKEN_REFRESH_FUNCTION = [
     (ONLY_WITHOUT_RESOURCES, "*", None),
 ]
 
-FUNCTIONS = {"EventsFunction": EVENTS_FUNCTION, "TokenRefreshFunction": TOKEN_REFRESH_FUNCTION}
+DOCTOR_FUNCTION = [
+    ({"sqs:GetQueueAttributes"}, [attribute("EventQueue"), attribute("DeadLetterQueue")], None),
+    ({"dynamodb:GetItem", "dynamodb:PutItem"}, attribute("Ledger"), {"dynamodb:LeadingKeys": "doctor"}),
+    (
+        {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},
+        attribute("Key"),
+        {"kms:ViaService": via("dynamodb")},
+    ),
+    *TOKEN,
+    ({"logs:CreateLogStream", "logs:PutLogEvents"}, attribute("DoctorFunctionLogs"), None),
+    (ONLY_WITHOUT_RESOURCES, "*", None),
+]
+
+FUNCTIONS = {
+    "DoctorFunction": DOCTOR_FUNCTION,
+    "EventsFunction": EVENTS_FUNCTION,
+    "TokenRefreshFunction": TOKEN_REFRESH_FUNCTION,
+}
 
 
 @functools.cache

@@ -20,6 +20,9 @@ FILE_LIMIT = 4 * 1024 * 1024
 DEEPEST = 16
 """The most levels of a JSON body."""
 
+PUBLIC_PATH = "/swagger"
+"""The page about the API, the one thing that needs no signature, where the deployment shows it at all."""
+
 _JSON_TYPE = re.compile(r"application/json(\s*;\s*charset=\"?utf-8\"?)?", re.IGNORECASE)
 _WITH_BODY = frozenset({"POST", "PATCH"})
 _FILE_ROUTE = re.compile(r"/incidents/[^/]+/attachments/*")
@@ -31,8 +34,8 @@ _ASSUMED_ROLE = re.compile(r"(arn:[a-z0-9-]+:sts::[0-9]{12}:assumed-role/[^/]+)/
 class Admitted:
     """A request that may go on: the event with its body decoded, and its file where it brings one.
 
-    `caller` names who signed it. All sessions of a role are one caller, because whoever may assume the role chooses
-    their names.
+    `caller` names who signed it, empty for a path that anybody may see. All sessions of a role are one caller,
+    because whoever may assume the role chooses their names.
     """
 
     event: dict[str, Any]
@@ -45,7 +48,8 @@ def admit(event: Mapping[str, Any]) -> Admitted:
     path = str(event.get("path") or "")
     if _SUSPICIOUS_PATH.search(unquote(path)):
         raise invalid("The path holds .., // or a character that no path of this API has.")
-    admitted = Admitted(dict(event), _caller(event), b"")
+    caller = "" if path.rstrip("/") == PUBLIC_PATH else _caller(event)
+    admitted = Admitted(dict(event), caller, b"")
     if event.get("httpMethod") not in _WITH_BODY:
         admitted.event.update(body=None, isBase64Encoded=False)
         return admitted

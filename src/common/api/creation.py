@@ -1,23 +1,26 @@
 """Creating a record for a caller: through the desk, so that it exists once, however often and by whom it is asked."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from random import SystemRandom
 
 from common.api.requests import RequestKey
 from common.clock import Clock, Deadline
-from common.errors import AmbiguousError, NotYetError, TransientError
-from common.incidents.alert import Alert, Fold, Policy, Status
+from common.errors import AmbiguousError, BridgeError, NotYetError
+from common.incidents.alert import Alert, Fold, Status
 from common.incidents.decide import CLOCK_MARGIN, SERVICENOW_COMMITS_WITHIN
-from common.incidents.desk import CLAIM_NEEDS_SECONDS, Desk
+from common.incidents.desk import Desk
 from common.incidents.fields import inert_fields
 from common.incidents.item import Item, RecordReference, problem_of
 from common.servicenow.query import equals
 
-LEAST_SECONDS = 6.0
+LEAST_SECONDS = 10.0
 """What must be left of the function's time for another look at the ledger and at ServiceNow."""
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
+_LOOK_UP_PAUSE = 2.0
 _jitter = SystemRandom()
 
 
@@ -50,33 +53,28 @@ class Creation:
             occurred_at=self._ledger.now(),
             fields=inert_fields(fields),
             table=table,
-            policy=Policy(),
             fingerprint=request.fingerprint,
         )
-        trouble: NotYetError | AmbiguousError | None = None
-        pause = _FIRST_PAUSE
+        is_mine = False
+        pauses = _pauses()
         while True:
             item = self._read(alert)
-            found = self._made(item, deadline)
-            if found is not None:
-                return Created(found, repeated=trouble is None or isinstance(trouble, NotYetError))
-            if self._may_be_under_way(item):
-                trouble = trouble or _under_way(item, self._ledger.now())
-            else:
+            if (record := self._made(item, deadline)) is not None:
+                return Created(record, repeated=not is_mine)
+            trouble: NotYetError | AmbiguousError = _under_way(item, self._ledger.now())
+            if not self._may_be_under_way(item):
                 try:
                     applied = self._desk.apply(Fold.of([alert]), deadline)
                 except (NotYetError, AmbiguousError) as error:
+                    is_mine = is_mine or isinstance(error, AmbiguousError)
                     trouble = error
-                    if isinstance(error, NotYetError) and deadline.remaining() < CLAIM_NEEDS_SECONDS:
-                        raise
                 else:
-                    if applied.record is None:
-                        raise TransientError("The ledger forgot the record.", action="Repeat the request.")
-                    return Created(applied.record, repeated=not applied.operations)
+                    if applied.record is not None:
+                        return Created(applied.record, repeated=not (is_mine or applied.operations))
+            pause = _LOOK_UP_PAUSE if is_mine else next(pauses)
             if deadline.remaining() < LEAST_SECONDS + pause:
                 raise trouble
-            self._clock.sleep(pause * _jitter.uniform(0.5, 1.0))
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            self._clock.sleep(pause)
 
     def _read(self, alert: Alert) -> Item:
         problem = problem_of(self._desk.deployment, alert.key)
@@ -95,7 +93,7 @@ class Creation:
         query = equals("correlation_id", item.correlation_id)
         try:
             records = self._desk.records.find(item.table, query, deadline)
-        except TransientError:
+        except BridgeError:
             return None
         if len(records) != 1 or records[0].fields.get("correlation_id") != item.correlation_id:
             return None
@@ -110,10 +108,15 @@ class Creation:
         return self._ledger.now() > item.pending.lock_until - SERVICENOW_COMMITS_WITHIN - CLOCK_MARGIN
 
 
-def _under_way(item: Item, now: int) -> NotYetError | AmbiguousError:
-    until = item.pending.lock_until if item.pending else now
+def _under_way(item: Item, now: int) -> AmbiguousError:
+    until = now if item.pending is None else item.pending.lock_until
     return AmbiguousError(
         "The same request may still be under way.",
         action="Repeat it.",
         retry_after=max(0.0, (until - now) / 1000),
     )
+
+
+def _pauses() -> Iterator[float]:
+    for attempt in count():
+        yield min(_FIRST_PAUSE * 2.0 ** min(attempt, 16), _LONGEST_PAUSE) * _jitter.uniform(0.5, 1.0)

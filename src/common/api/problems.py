@@ -109,6 +109,16 @@ def invalid(detail: str, action: str = "Correct the request and send it again.")
     return ProblemError(Kind.INVALID_REQUEST, detail, action=action)
 
 
+def harmless_to_repeat() -> ProblemError:
+    """Return the problem of a write of unknown outcome that can simply be made again."""
+    return ProblemError(
+        Kind.NO_ANSWER,
+        "ServiceNow did not answer in time. The change may have been made.",
+        action="Repeat the request: making the same change again is harmless.",
+        retry_after=_USUAL_RETRY_SECONDS,
+    )
+
+
 def problem_of(error: BridgeError, *, idempotency_key: str | None = None) -> ProblemError:
     """Return the problem that an error of the bridge becomes.
 

@@ -8,6 +8,14 @@ from common.incidents.alert import dedup_key, digest
 
 
 @dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sends a request, and the Idempotency-Key that came with it, if any."""
+
+    caller: str
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RequestKey:
     """One request of one caller, however often it is sent.
 
@@ -19,9 +27,9 @@ class RequestKey:
     fingerprint: str
 
     @classmethod
-    def of(cls, caller: str, operation: str, key: str, content: Mapping[str, str]) -> "RequestKey":
-        """Return the key of a request: `operation` and `key` name it, `content` is what may not change."""
+    def of(cls, sender: Sender, operation: str, content: Mapping[str, str]) -> "RequestKey":
+        """Return the key of a request: sender and `operation` name it, `content` is what may not change."""
         return cls(
-            dedup_key(caller, operation, key),
+            dedup_key(sender.caller, operation, sender.key or ""),
             digest(json.dumps(dict(content), sort_keys=True)),
         )

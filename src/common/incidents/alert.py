@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+DEFAULT_TABLE = "incident"
+"""The table of records where a rule names none."""
+
 ONLY_MEMBER = "-"
 """The member of a problem that is not a group."""
 
@@ -41,7 +44,10 @@ class OnReturn(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The life of a record, chosen by rule. `reopen_window` is in seconds after the recovery."""
+    """The life of a record, chosen by rule. `reopen_window` is in seconds after the recovery.
+
+    `resolved_state` and `reopened_state` are values of the table's state; for incidents they are known when empty.
+    """
 
     on_repeat: OnRepeat = OnRepeat.IGNORE
     on_recovery: OnRecovery = OnRecovery.RESOLVE
@@ -49,6 +55,8 @@ class Policy:
     reopen_window: int = 7 * 86_400
     close_code: str = ""
     close_notes: str = ""
+    resolved_state: str = ""
+    reopened_state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,7 @@ class Alert:
     occurred_at: int
     fields: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
-    table: str = "incident"
+    table: str = DEFAULT_TABLE
     policy: Policy = field(default_factory=Policy)
     member: str = ONLY_MEMBER
     fingerprint: str = ""
@@ -126,6 +134,10 @@ class Fold:
         """Return each member's newest order key."""
         return {alert.member: alert.order for alert in self.alerts}
 
-    def speaker(self, *, firing: bool) -> Alert:
-        """Return the newest alert of that status, whose fields and note count; the newest of all if there is none."""
-        return next((alert for alert in reversed(self.alerts) if is_firing(alert.order) is firing), self.newest)
+    def speaker(self, orders: Mapping[str, int], *, firing: bool) -> Alert:
+        """Return the newest alert of that status whose statement is among `orders`: its fields and note count.
+
+        An alert that was folded in although it is applied already, or superseded, has no say.
+        """
+        speakers = (alert for alert in reversed(self.alerts) if orders.get(alert.member) == alert.order)
+        return next(alert for alert in speakers if is_firing(alert.order) is firing)

@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 
-from common.incidents.alert import Alert, Fold
+from common.incidents.alert import DEFAULT_TABLE, Alert, Fold, Policy
 from common.incidents.decide import Condition, Seen
-from common.incidents.item import Item, Operation, RecordReference
+from common.incidents.event_management import CLEAR, RECOVERED, event_time
+from common.incidents.fields import LENGTHS, shorten
+from common.incidents.groups import firing_members
+from common.incidents.item import Item, Operation, Pending, RecordReference
+from common.servicenow.event_management import EVENT_TABLE
 from common.servicenow.records import Record
 
 READ_FIELDS = ("sys_id", "number", "state", "active", "correlation_id", "correlation_display")
@@ -13,7 +17,7 @@ READ_FIELDS = ("sys_id", "number", "state", "active", "correlation_id", "correla
 _IN_PROGRESS = "2"
 _RESOLVED = "6"
 _CLOSED_OR_CANCELED = frozenset({"7", "8"})
-_LONGEST_CLOSE_NOTES = 4000
+_RECOVERIES = frozenset({Operation.RESOLVE, Operation.RECOVERY_NOTE})
 
 
 def record_fields(item: Item, fold: Fold, default_close_code: str) -> dict[str, str]:
@@ -24,45 +28,102 @@ def record_fields(item: Item, fold: Fold, default_close_code: str) -> dict[str, 
     if item.pending is None:
         raise ValueError("A settled item has no operation to carry out.")
     marker = {"correlation_display": item.pending.marker}
-    match item.pending.operation:
+    if item.pending.operation is Operation.OPEN:
+        marker["correlation_id"] = item.correlation_id or ""
+    if item.table == EVENT_TABLE:
+        return {**_event(item, fold, item.pending), **marker}
+    return {**_change(item, fold, item.pending, default_close_code), **marker}
+
+
+def _change(item: Item, fold: Fold, pending: Pending, default_close_code: str) -> dict[str, str]:
+    operation = pending.operation
+    if operation is Operation.REOPEN_STATE:
+        # The note is in the record already, and whoever finishes another's write does not have its alerts.
+        return _state(_reopened_state(item.table, fold.newest.policy))
+    alert = fold.speaker(pending.orders, firing=operation not in _RECOVERIES)
+    firing = firing_members(item)
+    note = {"work_notes": _counted_note(alert.note, firing)}
+    title = _counted_title(alert, firing)
+    match operation:
         case Operation.OPEN:
-            alert = fold.speaker(firing=True)
-            return {**alert.fields, **marker, "correlation_id": item.correlation_id or ""}
+            return {**alert.fields, **title}
         case Operation.NOTE:
-            return {"work_notes": fold.speaker(firing=True).note, **marker}
+            return {**note, **title}
         case Operation.REOPEN:
-            return {"state": _IN_PROGRESS, "work_notes": fold.speaker(firing=True).note, **marker}
-        case Operation.REOPEN_STATE:
-            return {"state": _IN_PROGRESS, **marker}
+            return {**_state(_reopened_state(item.table, alert.policy)), **note, **title}
         case Operation.RESOLVE:
-            return {**_resolution(fold.speaker(firing=False), default_close_code), **marker}
-        case Operation.RECOVERY_NOTE:
-            return {"work_notes": fold.speaker(firing=False).note, **marker}
+            return _resolution(item.table, alert, firing, default_close_code)
+        case _:
+            return note
 
 
-def _resolution(alert: Alert, default_close_code: str) -> dict[str, str]:
-    notes = alert.policy.close_notes or alert.note or "AWS reports that the problem is over."
+def _resolution(table: str, alert: Alert, firing: int | None, default_close_code: str) -> dict[str, str]:
+    policy = alert.policy
+    notes = policy.close_notes or _counted_note(alert.note, firing) or "AWS reports that the problem is over."
+    close_code = policy.close_code or (default_close_code if table == DEFAULT_TABLE else "")
     return {
-        "state": _RESOLVED,
-        "close_code": alert.policy.close_code or default_close_code,
-        "close_notes": notes[:_LONGEST_CLOSE_NOTES],
+        **_state(_resolved_state(table, policy)),
+        **({"close_code": close_code} if close_code else {}),
+        "close_notes": shorten(notes, LENGTHS["close_notes"]),
     }
 
 
-def seen(record: Record) -> Seen:
+def _counted_note(note: str, firing: int | None) -> str:
+    if firing is None:
+        return note
+    count = f"Alarms of this group that fire now: {firing}."
+    return f"{shorten(note, LENGTHS['work_notes'] - len(count) - 1)}\n{count}"
+
+
+def _counted_title(alert: Alert, firing: int | None) -> dict[str, str]:
+    """Return the short description of a group with the number of its firing members."""
+    title = alert.fields.get("short_description")
+    if firing is None or title is None:
+        return {}
+    count = f" ({firing} firing)"
+    return {"short_description": shorten(title, LENGTHS["short_description"] - len(count)) + count}
+
+
+def _event(item: Item, fold: Fold, pending: Pending) -> dict[str, str]:
+    """Return an Event Management event: sending it again with the same key does no harm."""
+    operation = pending.operation
+    recovers = operation in _RECOVERIES
+    redone = operation is Operation.REOPEN_STATE
+    alert = fold.newest if redone else fold.speaker(pending.orders, firing=not recovers)
+    changes = {"message_key": item.problem, "resolution_state": "New", "time_of_event": event_time(alert.occurred_at)}
+    if recovers:
+        changes |= {"severity": RECOVERED, "description": alert.note or alert.fields.get("description", "")}
+    if operation is Operation.RESOLVE:
+        changes |= {"severity": CLEAR, "resolution_state": "Closing"}
+    return {**alert.fields, **changes}
+
+
+def seen(record: Record, table: str = DEFAULT_TABLE, policy: Policy | None = None) -> Seen:
     """Return what a record's fields say, in the terms of the state machine."""
     return Seen(
         reference=RecordReference(record.sys_id, record.fields.get("number", "")),
-        condition=_condition(record.fields),
+        condition=_condition(record.fields, table, policy or Policy()),
         correlation_id=record.fields.get("correlation_id", ""),
         marker=record.fields.get("correlation_display", ""),
     )
 
 
-def _condition(fields: Mapping[str, str]) -> Condition:
+def _condition(fields: Mapping[str, str], table: str, policy: Policy) -> Condition:
     state = fields.get("state", "")
-    if state in _CLOSED_OR_CANCELED:
+    if table == DEFAULT_TABLE and state in _CLOSED_OR_CANCELED:
         return Condition.CLOSED
-    if state == _RESOLVED:
+    if state and state == _resolved_state(table, policy):
         return Condition.RESOLVED
     return Condition.CLOSED if fields.get("active") == "false" else Condition.OPEN
+
+
+def _state(state: str) -> dict[str, str]:
+    return {"state": state} if state else {}
+
+
+def _resolved_state(table: str, policy: Policy) -> str:
+    return policy.resolved_state or (_RESOLVED if table in (DEFAULT_TABLE, EVENT_TABLE) else "")
+
+
+def _reopened_state(table: str, policy: Policy) -> str:
+    return policy.reopened_state or (_IN_PROGRESS if table == DEFAULT_TABLE else "")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 
 from common.incidents.alert import Fold, OnRecovery, OnRepeat, OnReturn, Policy, is_firing
-from common.incidents.item import Item, Operation, Pending, RecordReference, correlation_id_of
+from common.incidents.item import Item, Operation, Pending, RecordReference, correlation_id_of, order_in
 
 SERVICENOW_COMMITS_WITHIN = 65_000
 """Milliseconds after its sending within which ServiceNow commits a write: its 60 s quota and some."""
@@ -115,7 +115,10 @@ def _plan_firing(item: Item, newer: Mapping[str, int], policy: Policy, moment: M
         if policy.on_repeat is OnRepeat.IGNORE:
             return Write(item.settled(newer, item.record), Next.FINISH)
         return _claim(item, Operation.NOTE, newer, moment)
-    if _is_replaced_on_return(item, policy, max(newer.values())):
+    if policy.on_recovery is not OnRecovery.RESOLVE:
+        # The recovery left the record as it was; the answer to the note tells what a person made of it since.
+        return _claim(item, Operation.NOTE, newer, moment)
+    if _is_replaced_on_return(item, policy, newer):
         return _open(item.without_record(), newer, moment)
     return _claim(item, Operation.REOPEN, newer, moment)
 
@@ -128,9 +131,10 @@ def _plan_recovery(item: Item, newer: Mapping[str, int], policy: Policy, moment:
     return _claim(item, operation, newer, moment)
 
 
-def _is_replaced_on_return(item: Item, policy: Policy, newest: int) -> bool:
+def _is_replaced_on_return(item: Item, policy: Policy, newer: Mapping[str, int]) -> bool:
     recovered = max(item.orders.values()) // 10
-    return policy.on_return is OnReturn.REPLACE or newest // 10 - recovered > policy.reopen_window * 1000
+    returned = max(order for order in newer.values() if is_firing(order)) // 10
+    return policy.on_return is OnReturn.REPLACE or returned - recovered > policy.reopen_window * 1000
 
 
 def _claim(item: Item, operation: Operation, orders: Mapping[str, int], moment: Moment) -> Write:
@@ -143,7 +147,7 @@ def _open(item: Item, orders: Mapping[str, int], moment: Moment) -> Write:
     return _claim(replace(item, correlation_id=correlation_id), Operation.OPEN, orders, moment)
 
 
-def answered(item: Item, seen: Seen, policy: Policy, moment: Moment) -> Step:
+def answered(item: Item, seen: Seen, fold: Fold, moment: Moment) -> Step:
     """Return what follows a proper answer to this worker's own write (rows 10 to 12).
 
     The answer is read: where a person resolved or closed the record, the person wins.
@@ -152,27 +156,36 @@ def answered(item: Item, seen: Seen, policy: Policy, moment: Moment) -> Step:
     if pending.operation in _BRINGS_FIRING and seen.condition is not Condition.OPEN:
         may_reopen = (
             seen.condition is Condition.RESOLVED
-            and policy.on_return is OnReturn.REOPEN
+            and fold.newest.policy.on_return is OnReturn.REOPEN
             and pending.operation is not Operation.REOPEN_STATE
         )
         if may_reopen:
             return _claim(item, Operation.REOPEN_STATE, pending.orders, moment)
-        return _open(item.without_record(), pending.orders, moment)
+        return _replace_record(item, fold, moment)
+    # Whoever finished another worker's write has its own alerts still to do.
     return Write(item.settled(pending.orders, seen.reference), Next.PLAN)
 
 
 _BRINGS_FIRING = frozenset({Operation.NOTE, Operation.REOPEN, Operation.REOPEN_STATE})
 
 
-def gone(item: Item, moment: Moment) -> Step:
+def gone(item: Item, fold: Fold, moment: Moment) -> Step:
     """Return what follows when ServiceNow no longer has the record that this worker's write was for.
 
     Somebody deleted it. A problem that fires gets a new record; one that is over needs none.
     """
     pending = _pending(item)
     if pending.operation in _BRINGS_FIRING:
-        return _open(item.without_record(), pending.orders, moment)
+        return _replace_record(item, fold, moment)
     return Write(item.without_record().settled(pending.orders, None), Next.PLAN)
+
+
+def _replace_record(item: Item, fold: Fold, moment: Moment) -> Write:
+    pending = _pending(item)
+    if pending.orders.items() <= fold.orders().items():
+        return _open(item.without_record(), pending.orders, moment)
+    # Another worker's write: only the one with its messages knows what a new record has to say.
+    return Write(item.without_record(), Next.PLAN)
 
 
 def not_done(item: Item, moment: Moment) -> Step:
@@ -209,11 +222,21 @@ def _found_one(item: Item, seen: Seen, policy: Policy, moment: Moment) -> Step:
     if seen.condition is Condition.CLOSED:
         # A recovery asks for no more than that. Everything else needs a new record.
         return Write(item.without_record(), Next.PLAN) if brings_firing or _opens(item) else applied
-    was_carried_out = _opens(item) or seen.marker == pending.marker
-    reopens_state = pending.operation is Operation.REOPEN_STATE
-    if brings_firing and seen.condition is Condition.RESOLVED and (was_carried_out or reopens_state):
+    if not _was_carried_out(pending, seen):
+        return Write(item.reverted(), Next.PLAN)
+    if brings_firing and seen.condition is Condition.RESOLVED:
         return _redo_reopening(item, policy, moment)
-    return applied if was_carried_out else Write(item.reverted(), Next.PLAN)
+    return applied
+
+
+def _was_carried_out(pending: Pending, seen: Seen) -> bool:
+    # What opens is carried out once it is found; before only the state is reopened, its note was seen in the record.
+    if pending.operation in {Operation.OPEN, Operation.REOPEN_STATE}:
+        return True
+    if order_in(seen.marker) is None:
+        # Somebody took our marker away. Better a note too few than one too many; a state can be looked at.
+        return pending.operation is not Operation.RESOLVE or seen.condition is not Condition.OPEN
+    return seen.marker == pending.marker
 
 
 def _opens(item: Item) -> bool:
@@ -227,9 +250,10 @@ def _redo_reopening(item: Item, policy: Policy, moment: Moment) -> Step:
 
 
 def _is_ours(item: Item, seen: Seen) -> bool:
-    if _opens(item):
+    if item.record is None:
         return seen.correlation_id == item.correlation_id
-    return seen.correlation_id.startswith(f"{item.problem}-")
+    # Other integrations may claim the correlation id for themselves; the sys_id stays.
+    return seen.reference.sys_id == item.record.sys_id
 
 
 def _pending(item: Item) -> Pending:

@@ -1,7 +1,7 @@
 """Carries decisions out: read the ledger, decide, write the intent, call ServiceNow, write the outcome."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from random import SystemRandom
 from secrets import token_hex
@@ -12,6 +12,7 @@ from common.incidents import decide
 from common.incidents.alert import Alert, Fold
 from common.incidents.changes import record_fields, seen
 from common.incidents.decide import Conflict, Finish, LookUp, Moment, Next, Seen, Step, Wait, Write
+from common.incidents.groups import overflow_keys, placed, pruned
 from common.incidents.item import Item, Operation, RecordReference, problem_of
 from common.incidents.ledger import Ledger
 from common.servicenow.query import equals
@@ -75,11 +76,23 @@ class Desk:
         Raises TransientError or AmbiguousError (come back later), HeldError (everybody waits for a person) or
         PermanentError (this fold can never be applied). After any of them nothing is lost and nothing done twice.
         """
-        problem = problem_of(self.deployment, fold.key)
-        item = self.ledger.read(problem, dedup_key=fold.key, table=fold.newest.table)
-        item = item.asked_with(fold.newest.fingerprint)
+        item = self._read(fold.key, fold)
         for alert in fold.alerts:
             _check_age(alert, self.ledger.now())
+        overflow = {key: self._read(key, fold) for key in overflow_keys(item, fold)}
+        items = {fold.key: item, **overflow}
+        applied = [self._apply(items[part.key], part, deadline) for part in placed(item, overflow, fold)]
+        return Applied(tuple(operation for part in applied for operation in part.operations), applied[0].record)
+
+    def _read(self, key: str, fold: Fold) -> Item:
+        table = fold.newest.table
+        item = self.ledger.read(problem_of(self.deployment, key), dedup_key=key, table=table)
+        if item.record is None and item.correlation_id is None and item.pending is None:
+            # The rule may name another table than it did when the problem was there before.
+            item = replace(item, table=table)
+        return pruned(item, self.ledger.now() - OLDEST_EVENT).asked_with(fold.newest.fingerprint)
+
+    def _apply(self, item: Item, fold: Fold, deadline: Deadline) -> Applied:
         return _Work(self, fold, deadline, self.new_owner()).run(item)
 
 
@@ -167,13 +180,13 @@ class _Work:
         except (TransientError, HeldError, PermanentError) as error:
             self.trouble = error
             if error.status == HTTPStatus.NOT_FOUND and not opens:
-                return decide.gone(item, self.moment())
+                return decide.gone(item, self.fold, self.moment())
             # An insert may answer 403 and yet have succeeded (KB2697679); the answer ended its transaction.
             if error.status == HTTPStatus.FORBIDDEN and opens and (records := self.visible(item)):
                 return self.found(item, records)
             return decide.not_done(item, self.moment())
         self.note_success(item, record)
-        return decide.answered(item, seen(record), self.fold.newest.policy, self.moment())
+        return decide.answered(item, self.seen(item, record), self.fold, self.moment())
 
     def send(self, item: Item) -> Record:
         fields = record_fields(item, self.fold, self.desk.close_code)
@@ -194,7 +207,7 @@ class _Work:
             dedup_key=item.dedup_key,
             transaction_id=record.transaction_id,
         )
-        if seen(record).marker != item.pending.marker:
+        if self.seen(item, record).marker != item.pending.marker:
             self.desk.telemetry.count("MarkersDiscarded")
             self.desk.telemetry.log.warning(
                 "ServiceNow discarded the correlation fields. Give the integration user write access to "
@@ -209,9 +222,12 @@ class _Work:
         """Return what ServiceNow shows under the known sys_id, else under the correlation id of the attempt."""
         if item.record is not None:
             record = self.desk.records.read(item.table, item.record.sys_id, self.deadline)
-            return [] if record is None else [seen(record)]
+            return [] if record is None else [self.seen(item, record)]
         query = equals("correlation_id", item.correlation_id or "")
-        return [seen(record) for record in self.desk.records.find(item.table, query, self.deadline)]
+        return [self.seen(item, record) for record in self.desk.records.find(item.table, query, self.deadline)]
+
+    def seen(self, item: Item, record: Record) -> Seen:
+        return seen(record, item.table, self.fold.newest.policy)
 
     def why(self, item: Item) -> BridgeError:
         """Return the error that sent the work back, with the time at which another try can get further."""

@@ -10,19 +10,20 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from common.incidents.fields import inert_note, shorten
-
-EVENT_TABLE = "em_event"
-"""The table that stands for Event Management in rules. Its rows are sent to an API of their own."""
+from common.incidents.expressions import Expression
+from common.incidents.fields import inert_fields, inert_note, shorten
 
 SEVERITY_OF_EVENTS: Mapping[str, str] = {"critical": "1", "high": "2", "medium": "3", "low": "4", "info": "5"}
 """Severity → critical, major, minor, warning, OK."""
 
 CLEAR = "0"
+RECOVERED = "5"
+"""The severities of a closing event, and of one that tells of a recovery but leaves the alert open."""
 
 _COLUMNS = ("source", "event_class", "node", "resource", "type", "metric_name")
 _LONGEST_COLUMN = 100
-_LONGEST_INFO = 4000
+_LONGEST_INFO = 3700  # of 4000: what tells the bridge its own events comes on top
+_RESOURCE = Expression.parse("resources[0]")
 
 
 def event_fields(fields: Mapping[str, str], event: Mapping[str, Any], rule: str, severity: str) -> dict[str, str]:
@@ -31,7 +32,7 @@ def event_fields(fields: Mapping[str, str], event: Mapping[str, Any], rule: str,
     `fields` are the rendered ones of the rule: columns of em_event are taken as they are, the two descriptions become
     one, and everything else travels in `additional_info`, where alert rules of ServiceNow can use it.
     """
-    arn = str(next(iter(event.get("resources") or ()), ""))
+    arn = _RESOURCE.text(event)
     defaults = {
         "source": "AWS",
         "event_class": event["source"],
@@ -40,15 +41,15 @@ def event_fields(fields: Mapping[str, str], event: Mapping[str, Any], rule: str,
         "type": event["detail-type"],
         "metric_name": rule,
     }
-    columns = {name: fields.get(name) or defaults[name] for name in _COLUMNS}
+    columns = inert_fields({name: fields.get(name) or defaults[name] for name in _COLUMNS})
     described = "\n".join(filter(None, (fields.get("short_description"), fields.get("description"))))
     apart = {"short_description", "description", "impact", "urgency", "severity", *_COLUMNS}
     others = {name: inert_note(text) for name, text in fields.items() if name not in apart}
     info = {"account": event["account"], "region": event["region"], "resource_arn": arn, **others}
     return {
-        **{name: shorten(" ".join(inert_note(text).split()), _LONGEST_COLUMN) for name, text in columns.items()},
+        **{name: shorten(text, _LONGEST_COLUMN) for name, text in columns.items()},
         "severity": fields.get("severity") or severity,
-        "description": inert_note(described),
+        **inert_fields({"description": described}),
         "additional_info": _bounded({name: text for name, text in info.items() if text}),
     }
 

@@ -47,6 +47,10 @@ class _Functions(functions.Functions):  # type: ignore[misc] # jmespath has no t
         host = next((host for start, host in _CONSOLES.items() if region.startswith(start)), "console.aws.amazon.com")
         return f"https://{region}.{host}"
 
+    @functions.signature({"types": ["string", "null"]}, {"types": ["string"]})  # type: ignore[untyped-decorator]
+    def _func_split(self, value: str | None, separator: str) -> list[str] | None:
+        return value.split(separator) if value and separator else None
+
 
 _OPTIONS = jmespath.Options(custom_functions=_Functions())
 
@@ -110,6 +114,12 @@ class Template:
     def parse(cls, source: str) -> "Template":
         """Compile `source`. Raises ValueError that says which expression, or which pair of braces, is wrong."""
         return cls(tuple(tuple(_pieces(line)) for line in source.strip("\n").split("\n")))
+
+    @property
+    def constant(self) -> str | None:
+        """The text where it is the same for every event; None where it holds an expression."""
+        pieces = [piece for line in self.lines for piece in line]
+        return None if any(isinstance(piece, Expression) for piece in pieces) else self.render({})
 
     def render(self, event: Mapping[str, Any]) -> str:
         """Return the text for one event."""

@@ -12,7 +12,9 @@ LENGTHS: Mapping[str, int] = {
 }
 """The longest value of a field in the platform's default dictionary."""
 
-_OTHER_FIELDS = 255
+OTHER_FIELDS = 255
+"""The longest value of any other field, which is one line."""
+
 # Control characters, halves of surrogate pairs, characters that Unicode excludes, and the marks that turn the order
 # of other people's text around. Right-to-left scripts need none of these marks.
 _NOT_PRINTABLE = re.compile(
@@ -24,7 +26,7 @@ _ELLIPSIS = "…"
 
 def inert_fields(fields: Mapping[str, str]) -> dict[str, str]:
     """Return the non-empty fields, cleaned and cut to the lengths of their columns."""
-    cleaned = {name: shorten(_clean(name, value), LENGTHS.get(name, _OTHER_FIELDS)) for name, value in fields.items()}
+    cleaned = {name: shorten(_clean(name, value), LENGTHS.get(name, OTHER_FIELDS)) for name, value in fields.items()}
     return {name: value for name, value in cleaned.items() if value}
 
 

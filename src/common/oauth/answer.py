@@ -78,14 +78,26 @@ def token_of(response: Response, *, asked: float) -> AccessToken:
         raise ConfigurationError(
             f"The token endpoint answered with a redirect (status {status}), which is never followed.",
             action="Set SERVICENOW_INSTANCE_HOST and OAUTH_TOKEN_PATH to where the endpoint really is.",
+            code="no_endpoint",
         )
     if status in _NO_GRANT_STATUSES:
         raise ConfigurationError(
             f"There is no token endpoint to be used here (status {status}).",
             action="Check SERVICENOW_INSTANCE_HOST and OAUTH_TOKEN_PATH, and that no IP address rule of the "
             "instance keeps the function out.",
+            code="no_endpoint",
         )
     raise _refusal(status, _json_object(response) or {})
+
+
+def unusable_token() -> CredentialsError:
+    """Return the error for a token that the API refuses although the endpoint has only just issued it."""
+    return CredentialsError(
+        "ServiceNow refuses an access token that it has only just issued (401).",
+        action="Check that the OAuth Application User is active, not locked out and may use the REST API, that no API "
+        "access policy keeps OAuth out, and that the instance is newer than Vancouver, which issues tokens of guest.",
+        code="token_unusable",
+    )
 
 
 def _granted(response: Response, asked: float) -> AccessToken:
@@ -94,6 +106,7 @@ def _granted(response: Response, asked: float) -> AccessToken:
         raise TransientError(
             "The token endpoint answered with something that is no JSON object, such as a page.",
             action="Check whether the instance hibernates or is in maintenance; open it in a browser.",
+            code="no_json",
         )
     if "error" in content:
         raise _refusal(response.status, content)
@@ -126,10 +139,11 @@ def lifetime(expires_in: object) -> float:
 
 
 def _refusal(status: int, content: Mapping[str, Any]) -> BridgeError:
-    code = content.get("error")
-    meaning, action = _REFUSALS.get(code if isinstance(code, str) else "", ("refuses the token request", _CHECK_ALL))
+    error = content.get("error")
+    code = error if isinstance(error, str) and error in _REFUSALS else ""
+    meaning, action = _REFUSALS.get(code, ("refuses the token request", _CHECK_ALL))
     kind = ConfigurationError if code == "invalid_scope" else CredentialsError
-    return kind(f"ServiceNow {meaning} (status {status}).", action=action)
+    return kind(f"ServiceNow {meaning} (status {status}).", action=action, code=code)
 
 
 def _json_object(response: Response) -> dict[str, Any] | None:

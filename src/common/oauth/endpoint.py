@@ -94,5 +94,5 @@ class TokenEndpoint:
             )
         except (AmbiguousError, TransientError) as error:
             # Asking twice for a token does no harm, so an unanswered request is repeated like one not sent.
-            raise PassingError(error.message, action=error.action) from error
+            raise PassingError(error.message, action=error.action, code=error.code) from error
         return token_of(response, asked=asked)

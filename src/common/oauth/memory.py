@@ -72,7 +72,9 @@ class TokenMemory:
         if self._rejected is None:
             return True
         when, rejected = self._rejected
-        return stored.issued > when or (stored.value != rejected.value and stored.issued >= rejected.issued)
+        if stored.value == rejected.value:
+            return stored.issued > max(when, rejected.issued)
+        return stored.issued >= rejected.issued
 
 
 class FailureMemory:
@@ -111,6 +113,6 @@ class FailureMemory:
 
 def _again(error: BridgeError, seconds_left: float | None = None) -> BridgeError:
     """Return a copy, because an exception that several threads raise collects all their tracebacks."""
-    if isinstance(error, TransientError):
-        return TransientError(error.message, action=error.action, retry_after=seconds_left or error.retry_after)
-    return type(error)(error.message, action=error.action)
+    kind = TransientError if isinstance(error, TransientError) else type(error)
+    wait = error.retry_after if seconds_left is None or error.retry_after is None else seconds_left
+    return kind(error.message, action=error.action, status=error.status, retry_after=wait, code=error.code)

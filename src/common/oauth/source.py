@@ -14,6 +14,7 @@ from typing import Final
 
 from common.clock import Clock, Deadline
 from common.errors import BridgeError, CredentialsError, HeldError, TransientError
+from common.oauth.answer import unusable_token
 from common.oauth.credentials import ClientCredentials
 from common.oauth.memory import REFUSAL_SECONDS, FailureMemory, TokenMemory
 from common.oauth.parts import Credentials, Dice, Endpoint, Store
@@ -90,7 +91,7 @@ class TokenSource:
                 return current
             now = self._now()
             if token is self._replacement and 0 <= now - token.asked < REFUSAL_SECONDS:
-                raise _unusable_token()
+                raise unusable_token()
             self._memory.reject(token)
             replacement = self._obtain(failures_before, deadline)
             if replacement.asked >= now:
@@ -190,8 +191,8 @@ class TokenSource:
         self._telemetry.log.warning(
             "The access token could not be renewed and is used on", extra={"reason": error.message}
         )
-        back_off = token.least_interval * 2.0 ** min(self._early_failures, _MOST_DOUBLINGS)
         self._early_failures += 1
+        back_off = token.least_interval * 2.0 ** min(self._early_failures, _MOST_DOUBLINGS)
         kept = replace(token, asked=self._now())
         self._memory.postpone(kept, back_off)
         if self._client is not None:
@@ -243,11 +244,3 @@ class TokenSource:
                 raise
         self._telemetry.log.info("The client secret was changed and has been read again")
         return self._endpoint.request(self._know(renewed), deadline)
-
-
-def _unusable_token() -> CredentialsError:
-    return CredentialsError(
-        "ServiceNow refuses an access token that it had only just issued.",
-        action="Check that the OAuth Application User is active and may use the REST API, that no API access "
-        "policy keeps OAuth out, and that the instance is newer than Vancouver, which issues tokens of guest.",
-    )

@@ -15,10 +15,10 @@ from common.errors import (
     AmbiguousError,
     BridgeError,
     ConfigurationError,
-    CredentialsError,
     PermanentError,
     TransientError,
 )
+from common.oauth.answer import unusable_token
 from common.oauth.token import AccessToken
 from common.retry import LONGEST_PAUSE, full_jitter, retry_after
 from common.telemetry import Telemetry
@@ -147,13 +147,11 @@ class ServiceNowClient:
                 continue
             self._telemetry.count("TokensRejected")
             if replays == _MOST_REPLAYS:
-                raise _unusable_token()
+                raise unusable_token()
             token = self._tokens.rejected(token, end)
             replays += 1
 
-    def _send(
-        self, method: str, target: str, body: Content | None, token: AccessToken, deadline: Deadline
-    ) -> Response:
+    def _send(self, method: str, target: str, body: Content | None, token: AccessToken, deadline: Deadline) -> Response:
         headers = {"Accept": "application/json", "Authorization": f"Bearer {token.value}"}
         if body is not None:
             headers["Content-Type"] = body.media_type
@@ -184,7 +182,8 @@ class ServiceNowClient:
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             if document is not None and _is_success(document) and status != HTTPStatus.ACCEPTED:
                 return Answer(status, document["result"], response.headers)
-            raise _unclear(method, f"ServiceNow answered {status} without a proper result.")
+            code = "no_json" if document is None else ""
+            raise _unclear(method, f"ServiceNow answered {status} without a proper result.", code=code)
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             self._telemetry.count("ServiceNowRateLimited")
             raise TransientError(
@@ -220,20 +219,11 @@ def _is_success(document: Mapping[str, Any]) -> bool:
     return "result" in document and not document.get("error") and document.get("status") != "failure"
 
 
-def _unclear(method: str, message: str, wait: float | None = None) -> BridgeError:
+def _unclear(method: str, message: str, wait: float | None = None, *, code: str = "") -> BridgeError:
     if method in _READS:
-        return TransientError(message, action=_LATER, retry_after=wait)
+        return TransientError(message, action=_LATER, retry_after=wait, code=code)
     return AmbiguousError(
-        message, action="The bridge looks whether the write was carried out. " + _LATER, retry_after=wait
-    )
-
-
-def _unusable_token() -> CredentialsError:
-    return CredentialsError(
-        "ServiceNow refuses a token that it has just issued (401).",
-        action="Check that the OAuth Application User of the registry record is active and not locked, that an API "
-        "access policy does not demand another kind of authentication, and that the instance is newer than "
-        "Vancouver: older ones issue tokens of the guest user.",
+        message, action="The bridge looks whether the write was carried out. " + _LATER, retry_after=wait, code=code
     )
 
 
@@ -255,6 +245,7 @@ def _refusal(status: int, error: Mapping[str, Any]) -> BridgeError:
             action="Give it the roles sn_incident_read and sn_incident_write, snc_platform_rest_api_access where "
             "REST ACLs are active, and the OAuth scope that the API asks for.",
             status=status,
+            code="access_denied",
         )
     if status == HTTPStatus.FORBIDDEN and "Data Policy" in words:
         return RejectedError(

@@ -34,10 +34,8 @@ def term(field: str, operator: str, value: str) -> str:
             f"The value for {field} cannot be used in a query.",
             action=f"Send 1 to {_LONGEST_VALUE} printable characters without ^.",
         )
-    if value.lstrip().lower().startswith("javascript:"):
-        raise PermanentError(
-            f"The value for {field} would be run as a script.", action="Do not begin it with javascript:."
-        )
+    if "javascript:" in value.lower():
+        raise PermanentError(f"The value for {field} could be run as a script.", action="Leave out javascript:.")
     if any(longer != operator and f"{operator}{value}".startswith(longer) for longer in _LONGER_OPERATORS):
         raise PermanentError(
             f"The value for {field} would change the operator {operator}.", action="Begin it with something else."
@@ -63,6 +61,11 @@ def all_of(terms: Iterable[str], *, order_by: str | None = None) -> str:
     if not _FIELD.fullmatch(order_by):
         raise PermanentError(f"{order_by[:80]!r} is no field name.", action="Use lower-case letters, digits and _.")
     return f"{query}^ORDERBY{order_by}"
+
+
+def any_of(terms: Iterable[str]) -> str:
+    """Return the alternative of terms made by `term`. Raises PermanentError where there is no term at all."""
+    return all_of(["^OR".join(terms)])
 
 
 def newest_first(query: str) -> str:

@@ -42,9 +42,7 @@ class ShadowRecords(Records):
         return Page([], more=False)
 
     @override
-    def attach(
-        self, table: str, sys_id: str, file_name: str, content: Content, deadline: Deadline
-    ) -> Record:
+    def attach(self, table: str, sys_id: str, file_name: str, content: Content, deadline: Deadline) -> Record:
         """Log the file that would have been attached."""
         size = {"file_name": file_name, "content_type": content.media_type, "size_bytes": str(len(content.data))}
         self._report("ShadowAttached", table, size)

@@ -1,48 +1,108 @@
+"""Reads src/rules/*.toml, and the deployment's own files below it, once."""
 
-def load_rules(directory: Path) -> Rules:
-    """Return the rules of every `*.toml` file in a directory.
+import tomllib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
-    Raises ConfigurationError that names each mistake's file, rule and field.
+from common.errors import ConfigurationError
+from common.incidents.alert import DEFAULT_TABLE
+from common.incidents.rules.matching import Rules, generality
+from common.incidents.rules.override import Override
+from common.incidents.rules.reading import check_override, read_override, read_rule
+from common.incidents.rules.rule import Rule
+from common.incidents.rules.table import Mistake
+
+OWN = "own"
+"""The folder beside the shipped files that belongs to whoever deploys: nothing is ever shipped in it."""
+
+_HEADINGS = ("rule", "override")
+
+type _Read[Entry] = Callable[[str, Mapping[str, Any], Collection[str]], tuple[Entry | None, list[Mistake]]]
+
+
+def load_rules(directory: Path, allowed_tables: Collection[str] = ()) -> Rules:
+    """Return the rules of every `*.toml` file in a directory and in its folder `own`.
+
+    Records may be written to incidents and to `allowed_tables`. Raises ConfigurationError that names each mistake's
+    file, rule and field.
     """
-    rules: dict[str, Rule] = {}
-    mistakes: list[str] = []
-    for path in sorted(directory.glob("*.toml")):
-        for index, table in enumerate(_tables(path, mistakes), start=1):
-            reader = _Reader(f"{path.name}, rule {table.get('name') or index}", table)
-            rule = reader.rule()
-            mistakes.extend(reader.mistakes)
-            if rule is None:
-                continue
-            if rule.name in rules:
-                mistakes.append(f"{reader.place}: another rule has the same name.")
-            if any(_hides(earlier, rule) for earlier in rules.values()):
-                mistakes.append(f"{reader.place}: an earlier rule without when takes all of its events.")
-            rules[rule.name] = rule
-    if not rules and not mistakes:
-        mistakes.append("There is no rule at all.")
+    rules, mistakes = read_rules(directory, allowed_tables)
     if mistakes:
         raise ConfigurationError(
-            "The rules are not usable: " + " ".join(mistakes),
+            "The rules are not usable: " + " ".join(map(str, mistakes)),
             action="Correct the named fields and deploy again.",
         )
-    return Rules(rules.values())
+    return rules
 
 
-def _tables(path: Path, mistakes: list[str]) -> list[dict[str, Any]]:
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        mistakes.append(f"{path.name} is not readable: {error}.")
-        return []
-    tables = content.pop("rule", [])
-    mistakes.extend(f"{path.name}: {name} is not known; every rule begins with [[rule]]." for name in content)
-    if isinstance(tables, list) and all(isinstance(table, dict) for table in tables):
-        return tables
-    mistakes.append(f"{path.name}: rule is no list of tables; every rule begins with [[rule]].")
-    return []
+def read_rules(directory: Path, allowed_tables: Collection[str] = ()) -> tuple[Rules, list[Mistake]]:
+    """Return what `load_rules` returns, as far as it is usable, and every mistake."""
+    tables = frozenset({DEFAULT_TABLE, *allowed_tables})
+    shipped, own = _Files(directory, "", tables), _Files(directory / OWN, f"{OWN}/", tables)
+    rules = [*own.rules, *shipped.rules]
+    overrides = [*shipped.overrides, *own.overrides]
+    mistakes = [*shipped.mistakes, *own.mistakes, *_clashes(shipped.rules, own.rules)]
+    if not rules and not mistakes:
+        mistakes.append(Mistake(directory.name, "rule", "is missing: there is no rule at all"))
+    if not mistakes:
+        mistakes = [mistake for each in overrides for mistake in check_override(each, rules, tables)]
+    return Rules(rules, overrides), mistakes
+
+
+class _Files:
+    """The rule files of one directory, in the order of their names."""
+
+    def __init__(self, directory: Path, prefix: str, tables: Collection[str]) -> None:
+        self.tables = tables
+        self.rules: list[Rule] = []
+        self.overrides: list[Override] = []
+        self.mistakes: list[Mistake] = []
+        for path in sorted(directory.glob("*.toml")):
+            self._file(path, prefix + path.name)
+
+    def _file(self, path: Path, file: str) -> None:
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            self.mistakes.append(Mistake(file, "it", f"is not readable: {error}"))
+            return
+        for heading in sorted(set(content) - set(_HEADINGS)):
+            self.mistakes.append(Mistake(file, heading, "is not known: begin with [[rule]] or [[override]]"))
+        for rule in self._entries(file, "rule", content.get("rule", []), read_rule):
+            place = f"{file}, rule {rule.name}"
+            if any(earlier.name == rule.name for earlier in self.rules):
+                self.mistakes.append(Mistake(place, "name", "is taken: another rule has the same name"))
+            if any(_hides(earlier, rule) for earlier in self.rules):
+                self.mistakes.append(Mistake(place, "when", "never counts: an earlier rule without when takes all"))
+            self.rules.append(rule)
+        self.overrides += self._entries(file, "override", content.get("override", []), read_override)
+
+    def _entries[Entry](self, file: str, heading: str, content: object, read: _Read[Entry]) -> Iterable[Entry]:
+        if not isinstance(content, list) or not all(isinstance(table, dict) for table in content):
+            why = f"is no list of tables; every {heading} begins with [[{heading}]]"
+            self.mistakes.append(Mistake(file, heading, why))
+            return
+        for index, table in enumerate(content, start=1):
+            entry, mistakes = read(f"{file}, {heading} {table.get('name') or index}", table, self.tables)
+            self.mistakes += mistakes
+            if entry is not None:
+                yield entry
+
+
+def _clashes(shipped: Iterable[Rule], own: Collection[Rule]) -> list[Mistake]:
+    shipped_names = {rule.name for rule in shipped}
+    return [
+        Mistake(f"{OWN}, rule {rule.name}", "name", "is that of a shipped rule: use another, or an [[override]]")
+        for rule in own
+        if rule.name in shipped_names
+    ]
 
 
 def _hides(earlier: Rule, later: Rule) -> bool:
-    covers_types = set(later.detail_types) <= set(earlier.detail_types)
-    return earlier.when is None and earlier.source == later.source and covers_types
-
+    return (
+        earlier.when is None
+        and generality(earlier) == generality(later)
+        and set(later.sources) <= set(earlier.sources)
+        and set(later.detail_types) <= set(earlier.detail_types)
+    )

@@ -2,7 +2,9 @@
 
 import re
 
-DEFAULT_TABLE = "incident"
+ANY = "*"
+"""Stands for every source, or for every type of event."""
+
 LEVELS = ("1", "2", "3")
 """The choices of impact and urgency."""
 

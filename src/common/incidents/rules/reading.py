@@ -1,121 +1,110 @@
+"""A table of a rule file becomes a rule or an override."""
 
-class _Reader:
-    """Reads one rule and collects its mistakes."""
+from collections.abc import Collection, Mapping
+from typing import Any
 
-    def __init__(self, place: str, table: Mapping[str, Any]) -> None:
-        self.place = place
-        self.table = table
-        self.mistakes: list[str] = []
+from common.incidents.alert import DEFAULT_TABLE, Policy
+from common.incidents.expressions import Expression, Template
+from common.incidents.rules.names import ANY
+from common.incidents.rules.override import Override
+from common.incidents.rules.rule import Rule
+from common.incidents.rules.table import NOTES, Mistake, RuleTable
 
-    def rule(self) -> Rule | None:
-        for name in _REQUIRED:
-            if not self.table.get(name):
-                self.wrong(name, "is missing")
-        for name in sorted(set(self.table) - _KNOWN):
-            self.wrong(name, f"is not known; the fields are {', '.join(sorted(_KNOWN))}")
-        for name in _TEXTS:
-            if not isinstance(self.table.get(name, ""), str):
-                self.wrong(name, "is no text")
-        if self.mistakes:
-            return None
-        notes = self.texts("notes", ("firing", "resolved"))
-        rule = Rule(
-            name=self.table["name"],
-            source=self.table["source"],
-            detail_types=self.detail_types(),
-            when=self.expression("when"),
-            key=self.key(),
-            firing=self.expression("firing") or Expression.parse("`false`"),
-            resolved=self.expression("resolved"),
-            time=self.expression("time"),
-            severity=self.expression("severity"),
-            link=self.template("link", self.table["link"]) if "link" in self.table else None,
-            fields=self.texts("fields"),
-            firing_note=notes.get("firing", Template(())),
-            resolved_note=notes.get("resolved", Template(())),
-            policy=self.policy(),
-            table=self.column("table", self.table.get("table", "incident")),
-        )
-        return None if self.mistakes else rule
+_RULE_TEXTS = ("name", "when", "firing", "resolved", "time", "severity", "link", "table", "table_from", "fields_from")
+_RULE_LISTS = ("source", "detail_type", "key", "accepts", "group")
+_RULE_OTHERS = ("fields", "notes", "policy", "once")
+_REQUIRED = ("name", "source", "detail_type", "key", "firing")
 
-    def wrong(self, field: str, why: str) -> None:
-        self.mistakes.append(f"{self.place}: {field} {why}.")
+_OVERRIDE_TEXTS = ("name", "match", "table", "severity")
+_OVERRIDE_LISTS = ("rules", "accepts", "group")
+_CHANGES = ("drop", "table", "severity", "accepts", "group", "fields", "policy")
 
-    def section(self, name: str) -> Mapping[str, Any]:
-        value = self.table.get(name, {})
-        if isinstance(value, dict):
-            return value
-        self.wrong(name, "is no table")
-        return {}
 
-    def column(self, place: str, name: str) -> str:
-        if not _COLUMN.fullmatch(name):
-            self.wrong(place, "is no name that ServiceNow uses: lower-case letters, digits and _")
-        elif name in _OWN_COLUMNS:
-            self.wrong(place, "is set by the bridge itself")
-        return name
+def read_rule(place: str, content: Mapping[str, Any], tables: Collection[str]) -> tuple[Rule | None, list[Mistake]]:
+    """Return the rule that `content` describes, or None and what is wrong with it."""
+    table = RuleTable(place, content, tables)
+    for name in _REQUIRED:
+        if not content.get(name):
+            table.wrong(name, "is missing")
+    if not content.get("fields") and not content.get("fields_from"):
+        table.wrong("fields", "is missing")
+    table.check_names({*_RULE_TEXTS, *_RULE_LISTS, *_RULE_OTHERS}, _RULE_TEXTS)
+    if table.mistakes:
+        return None, table.mistakes
+    notes = table.templates("notes", NOTES)
+    policy = table.policy()
+    target = table.table() or DEFAULT_TABLE
+    rule = Rule(
+        name=content["name"],
+        sources=_kinds(table, "source"),
+        detail_types=_kinds(table, "detail_type"),
+        when=table.expression("when"),
+        key=table.expressions("key"),
+        firing=table.expression("firing") or Expression.parse("`false`"),
+        resolved=table.expression("resolved"),
+        time=table.expression("time"),
+        severity=table.expression("severity"),
+        link=table.template("link", content["link"]) if "link" in content else None,
+        fields=table.templates("fields"),
+        fields_from=table.expression("fields_from"),
+        accepts=table.names("accepts"),
+        firing_note=notes.get("firing", Template(())),
+        resolved_note=notes.get("resolved", Template(())),
+        policy=Policy(**policy),
+        table=target,
+        table_from=table.expression("table_from"),
+        tables=frozenset(tables),
+        group=table.expressions("group"),
+        once=table.switch("once") or False,
+    )
+    if rule.resolved is not None:
+        table.check_states(target, policy)
+    return (None if table.mistakes else rule), table.mistakes
 
-    def texts(self, section: str, names: Collection[str] = ()) -> dict[str, Template]:
-        """Return the templates of a section, whose names are `names`, or else columns."""
-        found = {}
-        for name, text in self.section(section).items():
-            place = f"{section}.{name}"
-            if not names:
-                self.column(place, name)
-            elif name not in names:
-                self.wrong(place, f"is not known; the fields are {', '.join(names)}")
-            if type(text) not in (str, int):
-                self.wrong(place, "is no text")
-            found[name] = self.template(place, text)
-        return found
 
-    def detail_types(self) -> tuple[str, ...]:
-        value = self.table["detail_type"]
-        names = value if isinstance(value, list) else [value]
-        if not all(isinstance(name, str) and name for name in names):
-            self.wrong("detail_type", "is neither a text nor a list of texts")
-            return ()
-        return tuple(names)
+def read_override(
+    place: str, content: Mapping[str, Any], tables: Collection[str]
+) -> tuple[Override | None, list[Mistake]]:
+    """Return the override that `content` describes, or None and what is wrong with it."""
+    table = RuleTable(place, content, tables)
+    table.check_names({*_OVERRIDE_TEXTS, *_OVERRIDE_LISTS, *_CHANGES}, _OVERRIDE_TEXTS)
+    if not any(name in content for name in _CHANGES):
+        table.wrong(_CHANGES[0], f"is missing: say what changes, with one of {', '.join(_CHANGES)}")
+    if table.mistakes:
+        return None, table.mistakes
+    override = Override(
+        name=content.get("name") or place,
+        place=place,
+        patterns=table.names("rules") or (ANY,),
+        condition=table.expression("match"),
+        drop=table.switch("drop"),
+        table=table.table(),
+        severity=table.expression("severity"),
+        group=table.expressions("group") if "group" in content else None,
+        accepts=table.names("accepts"),
+        fields=table.templates("fields"),
+        policy=table.policy(),
+    )
+    return (None if table.mistakes else override), table.mistakes
 
-    def key(self) -> tuple[Expression, ...]:
-        sources = self.table["key"]
-        if not isinstance(sources, list):
-            self.wrong("key", "is no list of expressions")
-            return ()
-        return tuple(parsed for source in sources if (parsed := self.parse("key", source)) is not None)
 
-    def expression(self, name: str) -> Expression | None:
-        return self.parse(name, self.table[name]) if name in self.table else None
+def check_override(override: Override, rules: Collection[Rule], tables: Collection[str]) -> list[Mistake]:
+    """Return what is wrong with an override in the light of the rules that it is laid over."""
+    table = RuleTable(override.place, {}, tables)
+    concerned = [rule for rule in rules if override.concerns(rule)]
+    if not concerned:
+        names = ", ".join(sorted(rule.name for rule in rules))
+        table.wrong("rules", f"names no rule that there is: {names}")
+    for rule in concerned:
+        changed = override.over(rule)
+        policy = {name: getattr(changed.policy, name) for name in Policy.__dataclass_fields__}
+        if changed.resolved is not None:
+            table.check_states(changed.table, policy)
+    return list(dict.fromkeys(table.mistakes))
 
-    def parse(self, name: str, source: object) -> Expression | None:
-        try:
-            return Expression.parse(str(source))
-        except ValueError as error:
-            self.wrong(name, f"is wrong: {error}")
-            return None
 
-    def template(self, name: str, source: object) -> Template:
-        try:
-            return Template.parse(str(source))
-        except ValueError as error:
-            self.wrong(name, f"is wrong: {error}")
-            return Template(())
-
-    def policy(self) -> Policy:
-        choices: dict[str, type[StrEnum]] = {
-            "on_repeat": OnRepeat,
-            "on_recovery": OnRecovery,
-            "on_return": OnReturn,
-        }
-        values: dict[str, Any] = {}
-        for name, value in self.section("policy").items():
-            if name in choices and value in list(choices[name]):
-                values[name] = choices[name](value)
-            elif (name in ("close_code", "close_notes") and isinstance(value, str)) or (
-                name == "reopen_window" and type(value) is int and value >= 0
-            ):
-                values[name] = value
-            else:
-                offered = ", ".join(choices[name]) if name in choices else "see docs/rules.md"
-                self.wrong(f"policy.{name}", f"is not usable ({offered})")
-        return Policy(**values)
+def _kinds(table: RuleTable, field: str) -> tuple[str, ...]:
+    names = table.names(field)
+    if ANY in names and len(names) > 1:
+        table.wrong(field, f"has {ANY} beside others; {ANY} alone stands for all of them")
+    return names

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import PermanentError
-from common.incidents.alert import ONLY_MEMBER, Alert, Policy, Status, dedup_key, digest
-from common.incidents.event_management import EVENT_TABLE, SEVERITY_OF_EVENTS, event_fields
+from common.incidents.alert import DEFAULT_TABLE, ONLY_MEMBER, Alert, Policy, Status, dedup_key, digest
+from common.incidents.event_management import SEVERITY_OF_EVENTS, event_fields
 from common.incidents.expressions import Expression, Template, as_text, milliseconds
 from common.incidents.fields import inert_fields, inert_note, with_footer
-from common.incidents.rules.names import DEFAULT_TABLE, LEVELS, is_column
+from common.incidents.rules.names import LEVELS, is_column
+from common.servicenow.event_management import EVENT_TABLE
 
 SEVERITIES: Mapping[str, tuple[str, str]] = {
     "critical": ("1", "1"),
@@ -35,8 +36,9 @@ _FOOTER = Template.parse(
 class Rule:
     """One kind of event: when it fires and recovers, which problem it is about, and what the record says.
 
-    `tables` are those that the deployment may write. `overrides` names what was laid over the rule for one event,
-    and `dropped_by` the one of them that says that nothing is opened for it.
+    `tables` are those that the deployment may write. `once` is for events that ask for one record and say the same
+    each time: another content under the same key is refused. `overrides` names what was laid over the rule for one
+    event, and `dropped_by` the one of them that says that nothing is opened for it.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Rule:
     table_from: Expression | None = None
     tables: frozenset[str] = frozenset({DEFAULT_TABLE})
     group: tuple[Expression, ...] = ()
+    once: bool = False
     overrides: tuple[str, ...] = ()
     dropped_by: str = ""
 
@@ -88,6 +91,7 @@ class Rule:
             table=table,
             policy=self.policy,
             member=member,
+            fingerprint=self._fingerprint(event, table) if self.once else "",
         )
 
     def severity_of(self, event: Mapping[str, Any]) -> str:
@@ -148,6 +152,9 @@ class Rule:
         if table == DEFAULT_TABLE or "description" in texts:
             texts["description"] = with_footer(fields.get("description", ""), footer)
         return texts
+
+    def _fingerprint(self, event: Mapping[str, Any], table: str) -> str:
+        return digest(table, *(part for pair in sorted(self._sent(event).items()) for part in pair))
 
     def _sent(self, event: Mapping[str, Any]) -> dict[str, str]:
         """Return the fields that the event itself brings. Raises PermanentError that names one that is not allowed."""

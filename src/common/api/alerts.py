@@ -1,0 +1,184 @@
+"""Alerts of callers: into the queue, in the shape of an EventBridge event, so that the events function handles them.
+
+The event says who sent it (`detail.origin`), and src/rules/own-alerts.toml puts that into the dedup key: nobody opens,
+repeats or resolves another's problem. Only the API function may put events with this source into the queue.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from common.clock import Clock
+from common.errors import TransientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.client import SQSClient
+
+SOURCE = "servicenow-bridge.api"
+DETAIL_TYPE = "ServiceNow Alert"
+
+MOST_ALERTS = 200
+"""The most alerts of one request."""
+
+_BATCH = 10
+_BATCH_BYTES = 250_000
+_TRIES = 2
+# The desk refuses older events; an alert that still fires and is reported again may have begun long before.
+_OLDEST = timedelta(days=29)
+_SEVERITIES: Mapping[str, str] = {
+    "emergency": "critical",
+    "fatal": "critical",
+    "page": "critical",
+    "error": "high",
+    "major": "high",
+    "warning": "medium",
+    "warn": "medium",
+    "minor": "low",
+    "notice": "info",
+    "none": "info",
+    "ok": "info",
+}
+_LONGEST_TEXT = 4000
+_LONGEST_LABEL = 300
+_MOST_LABELS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class CallersAlert:
+    """What a caller says about one problem of its own. `dedup_key` names the problem among the caller's."""
+
+    dedup_key: str
+    status: str
+    summary: str
+    severity: str = "medium"
+    description: str = ""
+    occurred_at: datetime | None = None
+    url: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who sends alerts, and in which account and Region the API is that takes them."""
+
+    caller: str
+    account: str
+    region: str
+
+
+class AlertQueue:
+    """Puts alerts into the event queue."""
+
+    def __init__(self, sqs: "SQSClient", queue_url: str, *, clock: Clock) -> None:
+        """Send to the queue at `queue_url`."""
+        self._sqs = sqs
+        self._queue_url = queue_url
+        self._clock = clock
+
+    def accept(self, alerts: Iterable[CallersAlert], origin: Origin) -> int:
+        """Put alerts into the queue and return how many there were.
+
+        Raises TransientError where the queue did not take all of them; sending them all again does no harm.
+        """
+        now = datetime.fromtimestamp(self._clock.now(), UTC)
+        bodies = [json.dumps(_event(alert, origin, now)) for alert in alerts]
+        for batch in _batches(bodies):
+            self._send(batch)
+        return len(bodies)
+
+    def _send(self, bodies: Sequence[str]) -> None:
+        left = dict(enumerate(bodies))
+        for _ in range(_TRIES):
+            entries: Any = [{"Id": str(number), "MessageBody": body} for number, body in left.items()]
+            try:
+                answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
+            except (ClientError, BotoCoreError) as error:
+                raise _not_taken(type(error).__name__) from None
+            left = {int(failed["Id"]): left[int(failed["Id"])] for failed in answer.get("Failed", [])}
+            if not left:
+                return
+        raise _not_taken("some messages failed")
+
+
+def severity_of(label: str) -> str:
+    """Return the bridge's severity for what a monitoring system calls it."""
+    name = label.strip().lower()
+    return _SEVERITIES.get(name, name)
+
+
+def webhook_alert(  # noqa: PLR0913 (what Alertmanager and Grafana both send of an alert)
+    *,
+    status: str,
+    labels: Mapping[str, str],
+    annotations: Mapping[str, str],
+    starts_at: datetime,
+    ends_at: datetime | None,
+    url: str,
+    fingerprint: str,
+) -> CallersAlert:
+    """Return what one alert of Alertmanager's or Grafana's webhook says.
+
+    Its fingerprint, a hash of the labels, names the problem. While it fires, its time is when it began, so that the
+    notifications that repeat it change nothing.
+    """
+    name = labels.get("alertname", "Alert")
+    details = [f"{key}: {value[:_LONGEST_LABEL]}" for key, value in sorted(labels.items())[:_MOST_LABELS]]
+    text = annotations.get("description") or annotations.get("message") or ""
+    return CallersAlert(
+        dedup_key=fingerprint,
+        status=status,
+        summary=annotations.get("summary") or name,
+        severity=severity_of(labels.get("severity", "")),
+        description="\n".join(filter(None, (text[:_LONGEST_TEXT], *details)))[:_LONGEST_TEXT],
+        occurred_at=starts_at if status == "firing" or ends_at is None else ends_at,
+        url=url[:_LONGEST_TEXT],
+    )
+
+
+def _event(alert: CallersAlert, origin: Origin, now: datetime) -> dict[str, Any]:
+    occurred_at = min(max(alert.occurred_at or now, now - _OLDEST), now)
+    return {
+        "version": "0",
+        "id": str(uuid4()),
+        "detail-type": DETAIL_TYPE,
+        "source": SOURCE,
+        "account": origin.account,
+        "time": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "region": origin.region,
+        "resources": [],
+        "detail": {
+            "origin": origin.caller,
+            "dedup_key": alert.dedup_key,
+            "status": alert.status,
+            "summary": alert.summary,
+            "severity": alert.severity,
+            "description": alert.description,
+            "occurred_at": occurred_at.astimezone(UTC).isoformat(timespec="milliseconds"),
+            "url": alert.url,
+            "fields": dict(alert.fields),
+        },
+    }
+
+
+def _batches(bodies: Iterable[str]) -> Iterable[list[str]]:
+    batch: list[str] = []
+    size = 0
+    for body in bodies:
+        if batch and (len(batch) == _BATCH or size + len(body) > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(body)
+        size += len(body)
+    if batch:
+        yield batch
+
+
+def _not_taken(why: str) -> TransientError:
+    return TransientError(
+        f"The queue did not take all alerts ({why}).", action="Send them again: those that it took change nothing more."
+    )

@@ -1,0 +1,224 @@
+"""Incidents for callers: create, read, list, change, comment, resolve, attach."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from common.api.allow_list import LONG_TEXTS, READ_ALWAYS, AllowList
+from common.api.creation import Created, Creation
+from common.api.once import Once
+from common.api.paging import Filter, Page, read_page
+from common.api.problems import Kind, ProblemError, harmless_to_repeat, invalid
+from common.api.requests import RequestKey, Sender
+from common.clock import Deadline
+from common.errors import AmbiguousError
+from common.incidents.fields import inert_fields, inert_note
+from common.incidents.item import deployment_prefix
+from common.servicenow.client import Content
+from common.servicenow.query import equals, term
+from common.servicenow.records import Record, Records
+
+TABLE = "incident"
+
+STATES: Mapping[str, str] = {
+    "new": "1",
+    "in_progress": "2",
+    "on_hold": "3",
+    "resolved": "6",
+    "closed": "7",
+    "canceled": "8",
+}
+"""The states by which incidents can be listed, beside `open`, which means active."""
+
+IDENTIFIER = r"^([0-9a-f]{32}|[A-Z]{2,10}[0-9]{4,20})$"
+"""A sys_id, or a number such as INC0010001."""
+
+_SYS_ID = re.compile(r"[0-9a-f]{32}")
+_CORRELATION_ID = re.compile(r"[0-9a-f]{32}-[0-9a-f]{16}")
+_RESOLVED, _CLOSED, _CANCELED = "6", "7", "8"
+_HIDDEN = frozenset({"correlation_id", "assignment_group.name"})
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which incidents to list: an empty value asks for all. `group` is a sys_id or a name."""
+
+    state: str = ""
+    group: str = ""
+    opened_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to attach."""
+
+    name: str
+    content: Content
+
+
+class Incidents:
+    """What callers do with incidents. Which ones they see, and which fields they write, the allow-list says."""
+
+    def __init__(  # noqa: PLR0913 (the parts that it is put together from)
+        self,
+        records: Records,
+        listed: Records,
+        creation: Creation,
+        once: Once,
+        allowed: AllowList,
+        *,
+        deployment: str,
+        close_code: str,
+    ) -> None:
+        """Read one incident through `records`, which asks for `fields_of_one`, and pages through `listed`."""
+        self._records = records
+        self._listed = listed
+        self._creation = creation
+        self._once = once
+        self._allowed = allowed
+        self._prefix = deployment_prefix(deployment)
+        self._close_code = close_code
+
+    def create(self, sender: Sender, fields: Mapping[str, str], deadline: Deadline) -> Created:
+        """Open the incident of a request, once. Raises what `Creation.create` raises, and ProblemError."""
+        values = self._allowed.for_incident(fields)
+        request = RequestKey.of(sender, "POST /incidents", values)
+        return self._creation.create(request, TABLE, values, deadline)
+
+    def read(self, identifier: str, deadline: Deadline) -> dict[str, str]:
+        """Return the incident with that sys_id or number. Raises ProblemError where the caller may see none."""
+        return shown(self._one(identifier, deadline))
+
+    def search(self, search: Search, *, cursor: str | None, limit: int, deadline: Deadline) -> Page:
+        """Return a page of incidents without their long texts, newest first. Raises what `read_page` raises."""
+        filters = list(self._filters(search))
+        return read_page(self._listed, TABLE, filters, cursor=cursor, limit=limit, deadline=deadline)
+
+    def change(self, identifier: str, fields: Mapping[str, str], deadline: Deadline) -> dict[str, str]:
+        """Set fields of an incident and return it. Setting the same values again changes nothing more."""
+        values = self._allowed.for_incident(fields)
+        record = self._one(identifier, deadline)
+        try:
+            return shown(self._records.update(TABLE, record.sys_id, values, deadline))
+        except AmbiguousError:
+            raise harmless_to_repeat() from None
+
+    def write_note(self, sender: Sender, identifier: str, field: str, text: str, deadline: Deadline) -> bool:
+        """Append to a journal field (`comments`, `work_notes`); return False where this key has done so before."""
+        values = {field: inert_note(text)}
+        if not values[field]:
+            raise invalid("The text holds nothing that can be shown.")
+
+        def write() -> None:
+            self._records.update(TABLE, record.sys_id, values, deadline)
+
+        record = self._one(identifier, deadline)
+        return self._at_most_once(sender, f"{field} {record.sys_id}", values, write, deadline)
+
+    def resolve(self, identifier: str, notes: str, code: str, deadline: Deadline) -> dict[str, str]:
+        """Resolve an incident and return it; `code` is the deployment's where it is empty.
+
+        One that is resolved already is returned as it is. Raises ProblemError for a closed or canceled one.
+        """
+        record = self._one(identifier, deadline)
+        state = record.fields.get("state")
+        if state == _RESOLVED:
+            return shown(record)
+        if state in (_CLOSED, _CANCELED):
+            raise ProblemError(
+                Kind.CONFLICT, "The incident is closed or canceled.", action="Nothing is to be done: it is over."
+            )
+        values = inert_fields({"close_code": code or self._close_code, "close_notes": notes})
+        try:
+            return shown(self._records.update(TABLE, record.sys_id, {"state": _RESOLVED, **values}, deadline))
+        except AmbiguousError:
+            raise harmless_to_repeat() from None
+
+    def attach(self, sender: Sender, identifier: str, file: File, deadline: Deadline) -> bool:
+        """Attach a file to an incident; return False where this key has done so before."""
+
+        def write() -> None:
+            self._records.attach(TABLE, record.sys_id, file.name, file.content, deadline)
+
+        record = self._one(identifier, deadline)
+        content = {
+            "name": file.name,
+            "media_type": file.content.media_type,
+            "sha256": hashlib.sha256(file.content.data).hexdigest(),
+        }
+        return self._at_most_once(sender, f"attachments {record.sys_id}", content, write, deadline)
+
+    def _at_most_once(
+        self,
+        sender: Sender,
+        operation: str,
+        content: Mapping[str, str],
+        write: Callable[[], None],
+        deadline: Deadline,
+    ) -> bool:
+        if sender.key is None:
+            write()
+            return True
+        request = RequestKey.of(sender, operation, content)
+        return self._once.run(request, TABLE, write, deadline)
+
+    def _one(self, identifier: str, deadline: Deadline) -> Record:
+        if _SYS_ID.fullmatch(identifier):
+            record = self._records.read(TABLE, identifier, deadline)
+            found = [] if record is None else [record]
+        else:
+            found = [
+                record
+                for record in self._records.find(TABLE, equals("number", identifier), deadline)
+                if record.fields.get("number") == identifier
+            ]
+        if len(found) != 1 or not self._is_visible(found[0]):
+            raise ProblemError(
+                Kind.NOT_FOUND,
+                "There is no such incident, or not one that this API shows.",
+                action="Check the number. Incidents that this bridge did not open are not shown by default.",
+            )
+        return found[0]
+
+    def _is_visible(self, record: Record) -> bool:
+        correlation_id = record.fields.get("correlation_id", "")
+        return self._allowed.all_incidents or (
+            correlation_id.startswith(self._prefix) and _CORRELATION_ID.fullmatch(correlation_id) is not None
+        )
+
+    def _filters(self, search: Search) -> Iterator[Filter]:
+        if not self._allowed.all_incidents:
+            yield Filter(term("correlation_id", "STARTSWITH", self._prefix), self._is_visible)
+        if search.state == "open":
+            yield _equals("active", "true")
+        elif search.state:
+            yield _equals("state", STATES[search.state])
+        if search.group:
+            by_id = _SYS_ID.fullmatch(search.group) is not None
+            yield _equals("assignment_group" if by_id else "assignment_group.name", search.group)
+        if search.opened_since is not None:
+            since = f"{search.opened_since.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+            yield Filter(term("opened_at", ">=", since), lambda record: record.fields.get("opened_at", "") >= since)
+
+
+def fields_of_page(allowed: AllowList) -> tuple[str, ...]:
+    """Return the fields of an incident in a page."""
+    hidden = ("correlation_id", "assignment_group.name")
+    return tuple(dict.fromkeys((*READ_ALWAYS, *sorted(allowed.incident_fields - set(LONG_TEXTS)), *hidden)))
+
+
+def fields_of_one(allowed: AllowList) -> tuple[str, ...]:
+    """Return the fields of a single incident."""
+    return tuple(dict.fromkeys((*fields_of_page(allowed), *LONG_TEXTS)))
+
+
+def shown(record: Record) -> dict[str, str]:
+    """Return what callers see of an incident: the fields that were asked for, without the bridge's own."""
+    return {name: value for name, value in record.fields.items() if name not in _HIDDEN}
+
+
+def _equals(field: str, value: str) -> Filter:
+    # ServiceNow compares without regard to case.
+    return Filter(equals(field, value), lambda record: record.fields.get(field, "").lower() == value.lower())

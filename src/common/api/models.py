@@ -1,0 +1,191 @@
+"""The shapes of requests and answers, for validation and for docs/openapi.json. Only the API function imports pydantic.
+
+All values are strings, as in ServiceNow's own Table API: times in UTC, references as sys_ids.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel
+
+from common.api.alerts import MOST_ALERTS, CallersAlert, webhook_alert
+
+type Level = Literal["1", "2", "3"]
+FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,79}$")]
+Value = Annotated[str, Field(max_length=4000)]
+Text = Annotated[str, Field(min_length=1, max_length=4000)]
+SysId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+
+
+class Strict(BaseModel):
+    """A shape that refuses members that it does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewIncident(BaseModel):
+    """An incident to open. Further members are fields of the incident that the deployment allows."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Value] = Field(init=False)
+
+    short_description: Annotated[str, Field(min_length=1, max_length=160, description="What is wrong, in one line.")]
+    description: Annotated[str, Field(max_length=4000, description="Everything else.")] = ""
+    impact: Annotated[Level, Field(description="1 high, 2 medium, 3 low; the priority follows from both.")] = "3"
+    urgency: Annotated[Level, Field(description="1 high, 2 medium, 3 low.")] = "3"
+    assignment_group: Annotated[str, Field(max_length=32, description="The sys_id of a group.")] = ""
+    cmdb_ci: Annotated[str, Field(max_length=32, description="The sys_id of a configuration item.")] = ""
+
+
+class RecordFields(RootModel[dict[FieldName, Value]]):
+    """Fields of a record by name. An empty value clears the field."""
+
+    root: Annotated[dict[FieldName, Value], Field(min_length=1, max_length=100)]
+
+
+class Created(Strict):
+    """The record of a request, the same for every repetition of it."""
+
+    sys_id: SysId
+    number: Annotated[str, Field(description="What people call it; empty where the table has none.")]
+    link: Annotated[str, Field(description="The record's page in ServiceNow.")]
+
+
+class Record(RootModel[dict[str, str]]):
+    """The fields of a record by name, as ServiceNow holds them."""
+
+
+class Records(Strict):
+    """A page of records, newest first."""
+
+    records: list[Record]
+    next_cursor: Annotated[str | None, Field(description="Send it as `cursor` for the next page; null on the last.")]
+
+
+class Note(Strict):
+    """A comment or a work note."""
+
+    text: Text
+
+
+class Done(Strict):
+    """What became of a write that appends."""
+
+    repeated: Annotated[bool, Field(description="True where this Idempotency-Key had done it before.")]
+
+
+class Resolution(Strict):
+    """How an incident was resolved."""
+
+    close_notes: Text
+    close_code: Annotated[str, Field(max_length=100, description="By default the deployment's resolution code.")] = ""
+
+
+class AlertFields(Strict):
+    """Fields of the incident that an alert may choose."""
+
+    assignment_group: Annotated[str, Field(max_length=32, description="The sys_id of a group.")] = ""
+    cmdb_ci: Annotated[str, Field(max_length=32, description="The sys_id of a configuration item.")] = ""
+    business_service: Annotated[str, Field(max_length=32, description="The sys_id of a business service.")] = ""
+    category: Annotated[str, Field(max_length=255)] = ""
+    subcategory: Annotated[str, Field(max_length=255)] = ""
+
+
+class OwnAlert(Strict):
+    """What a caller says about one problem of its own: it is there, or it is over."""
+
+    dedup_key: Annotated[str, Field(min_length=1, max_length=255, description="Names the problem among the caller's.")]
+    status: Literal["firing", "resolved"]
+    summary: Annotated[str, Field(min_length=1, max_length=160)]
+    severity: Literal["critical", "high", "medium", "low", "info"] = "medium"
+    description: Annotated[str, Field(max_length=4000)] = ""
+    occurred_at: Annotated[AwareDatetime | None, Field(description="When; now by default. Older news lose.")] = None
+    url: Annotated[str, Field(max_length=1000, description="Where the alert comes from.")] = ""
+    fields: AlertFields = AlertFields()
+
+    def alert(self) -> CallersAlert:
+        """Return it in the bridge's terms."""
+        return CallersAlert(
+            dedup_key=self.dedup_key,
+            status=self.status,
+            summary=self.summary,
+            severity=self.severity,
+            description=self.description,
+            occurred_at=self.occurred_at,
+            url=self.url,
+            fields=self.fields.model_dump(exclude_unset=True),
+        )
+
+
+class WebhookAlert(BaseModel):
+    """One alert of a webhook of Alertmanager or Grafana."""
+
+    status: Literal["firing", "resolved"]
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    starts_at: Annotated[AwareDatetime, Field(alias="startsAt")]
+    ends_at: Annotated[AwareDatetime | None, Field(alias="endsAt")] = None
+    generator_url: Annotated[str, Field(alias="generatorURL", max_length=4000)] = ""
+    fingerprint: Annotated[str, Field(min_length=1, max_length=255)]
+
+    def alert(self) -> CallersAlert:
+        """Return what it says in the bridge's terms."""
+        return webhook_alert(
+            status=self.status,
+            labels=self.labels,
+            annotations=self.annotations,
+            starts_at=self.starts_at,
+            ends_at=self.ends_at,
+            url=self.generator_url,
+            fingerprint=self.fingerprint,
+        )
+
+
+class Webhook(BaseModel):
+    """What Alertmanager (version 4) and Grafana (version 1) post. Other members are passed over."""
+
+    alerts: Annotated[list[WebhookAlert], Field(min_length=1, max_length=MOST_ALERTS)]
+
+
+def alerts_of(body: OwnAlert | Webhook) -> list[CallersAlert]:
+    """Return the alerts that a request brings."""
+    return [body.alert()] if isinstance(body, OwnAlert) else [alert.alert() for alert in body.alerts]
+
+
+class Accepted(Strict):
+    """Alerts that were put into the queue."""
+
+    accepted: int
+
+
+class CheckResult(Strict):
+    """What came of one check."""
+
+    name: str
+    ok: bool
+
+
+class HealthReport(Strict):
+    """Whether the API works."""
+
+    status: Literal["ok"]
+    checks: list[CheckResult] = []
+
+
+class Mistake(BaseModel):
+    """A part of the request that is not valid."""
+
+    location: Annotated[str, Field(description="Where: body, query, path or header, then the members, with slashes.")]
+    reason: Annotated[str, Field(description="A short name of the rule that it breaks.")]
+
+
+class Problem(BaseModel):
+    """A problem as RFC 9457 has it. `type` never changes its meaning."""
+
+    type: str
+    title: str
+    status: int
+    detail: Annotated[str, Field(description="What happened.")]
+    request_id: Annotated[str, Field(description="Finds the request in the logs.")]
+    action: Annotated[str, Field(description="What to do next.")] = ""
+    errors: Annotated[list[Mistake], Field(description="What is not valid.")] = []
+    idempotency_key: Annotated[str, Field(description="The key to repeat the request with.")] = ""

@@ -1,0 +1,160 @@
+"""Powertools' resolver as this API uses it: its errors are problems, its OpenAPI document is docs/openapi.json."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from aws_lambda_powertools import event_handler
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+
+from common.api.admission import parse_json
+from common.api.models import Problem
+from common.api.problems import MEDIA_TYPE, Answer, Kind, ProblemError, invalid, problem_of
+from common.errors import BridgeError, HeldError
+from common.telemetry import Telemetry
+
+_TITLE = "servicenow-bridge"
+_VERSION = "1.0.0"
+_DESCRIPTION = (
+    "ServiceNow for callers that never see its credentials. Requests are signed with AWS Signature Version 4, service "
+    "`execute-api`. Every error is a problem (RFC 9457) whose `type` never changes its meaning. See docs/api.md."
+)
+_EVERYWHERE = (400, 403, 404, 429, 500, 503)
+_SWAGGER_UI = Path(event_handler.__file__).parent / "openapi" / "swagger_ui"
+_SECURITY = {
+    "sigv4": {
+        "type": "apiKey",
+        "name": "Authorization",
+        "in": "header",
+        "x-amazon-apigateway-authtype": "awsSigv4",
+    }
+}
+
+
+def new_resolver(telemetry: Telemetry) -> APIGatewayRestResolver:
+    """Return a resolver without routes whose every failure is answered with a problem."""
+    app = APIGatewayRestResolver(enable_validation=True, json_body_deserializer=parse_json)
+
+    def answer(problem: ProblemError) -> Response[str]:
+        return as_response(problem.answer(app.current_event.request_context.request_id or ""))
+
+    def on_invalid(error: RequestValidationError) -> Response[str]:
+        errors = [
+            {"location": "/".join(str(part) for part in mistake["loc"]), "reason": str(mistake["type"])}
+            for mistake in error.errors()
+        ]
+        return answer(
+            ProblemError(
+                Kind.INVALID_REQUEST,
+                "Parts of the request are missing or not valid.",
+                action="Correct what errors names; docs/openapi.json has the shapes.",
+                errors=errors[:20],
+            )
+        )
+
+    def on_no_route(_: NotFoundError) -> Response[str]:
+        return answer(ProblemError(Kind.NOT_FOUND, "There is no such path.", action="See docs/openapi.json."))
+
+    def on_error(error: BridgeError) -> Response[str]:
+        if isinstance(error, HeldError):
+            telemetry.count("Held")
+            telemetry.log.error(error.message, action=error.action)
+        else:
+            telemetry.log.info(error.message, action=error.action)
+        return answer(problem_of(error, idempotency_key=app.context.get("idempotency_key")))
+
+    def on_defect(error: Exception) -> Response[str]:
+        telemetry.count("Defects")
+        telemetry.log.error("A defect of the bridge stopped a request.", exc_info=error)
+        return answer(
+            ProblemError(
+                Kind.INTERNAL,
+                "The bridge failed on this request in a way that it does not know.",
+                action="Report the request id to the operators of the bridge.",
+            )
+        )
+
+    for kind, handle in (
+        (ProblemError, answer),
+        (RequestValidationError, on_invalid),
+        (NotFoundError, on_no_route),
+        (BridgeError, on_error),
+        (Exception, on_defect),
+    ):
+        app.exception_handler(kind)(handle)
+    return app
+
+
+def as_response(answer: Answer) -> Response[str]:
+    """Return an answer in Powertools' terms."""
+    built = answer.for_gateway()
+    headers = {name: value for name, value in built["headers"].items() if name != "Content-Type"}
+    return Response(answer.status, answer.media_type, answer.body, headers)
+
+
+def reply(status: int, document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:
+    """Return a JSON answer."""
+    return as_response(Answer(status, json.dumps(document), "application/json", headers or {}))
+
+
+def responses(status: int, model: type[BaseModel], description: str, *problems: int) -> dict[int, Any]:
+    """Return what an operation can answer: its success, and problems with these statuses beside the usual ones."""
+    documented: dict[int, Any] = {
+        status: {"description": description, "content": {"application/json": {"model": model}}}
+    }
+    for problem in sorted({*_EVERYWHERE, *problems}):
+        titles = " ".join(kind.title for kind in Kind if kind.status == problem)
+        documented[problem] = {"description": titles, "content": {MEDIA_TYPE: {"model": Problem}}}
+    return documented
+
+
+def describe(app: APIGatewayRestResolver) -> dict[str, Any]:
+    """Return the OpenAPI document of all routes."""
+    document: dict[str, Any] = json.loads(
+        app.get_openapi_json_schema(title=_TITLE, version=_VERSION, description=_DESCRIPTION)
+    )
+    # Powertools documents its own shapes of errors, which this API never answers with.
+    for operation in _operations(document):
+        unused = operation["responses"].get("422", {})
+        if "HTTPValidationError" in json.dumps(unused):
+            del operation["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
+        document["components"]["schemas"].pop(name, None)
+    document["components"]["securitySchemes"] = _SECURITY
+    document["security"] = [{"sigv4": []}]
+    return document
+
+
+def _operations(document: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+    return (operation for path in document["paths"].values() for operation in path.values())
+
+
+def only_parameters(app: APIGatewayRestResolver, *names: str) -> None:
+    """Raise ProblemError where the query has another parameter: a misspelt filter must not mean "everything"."""
+    given = {*app.current_event.query_string_parameters, *app.current_event.multi_value_query_string_parameters}
+    unknown = sorted(given - set(names))
+    if unknown:
+        raise invalid(f"There is no parameter {unknown[0][:80]!r} here.", f"Use {', '.join(names)}.")
+
+
+def swagger_page(app: APIGatewayRestResolver) -> Response[str]:
+    """Return a page that shows the OpenAPI document; it needs nothing from elsewhere."""
+    from aws_lambda_powertools.event_handler.openapi.swagger_ui import (  # noqa: PLC0415 (hardly ever needed)
+        generate_swagger_html,
+    )
+
+    context = app.current_event.request_context
+    stage = f"/{context.stage}"
+    document = describe(app) | {"servers": [{"url": stage if context.path.startswith(stage) else "/"}]}
+    page = generate_swagger_html(
+        json.dumps(document).replace("</", "<\\/"),
+        (_SWAGGER_UI / "swagger-ui-bundle.min.js").read_text(encoding="utf-8"),
+        (_SWAGGER_UI / "swagger-ui.min.css").read_text(encoding="utf-8"),
+        "",
+        None,
+    )
+    return as_response(Answer(200, page, "text/html"))

@@ -1,0 +1,63 @@
+"""Records of further tables that the deployer allows, with the fields that the deployer allows."""
+
+from collections.abc import Mapping
+
+from common.api.allow_list import AllowList
+from common.api.creation import Created, Creation
+from common.api.paging import Page, read_page
+from common.api.problems import Kind, ProblemError, harmless_to_repeat
+from common.api.requests import RequestKey, Sender
+from common.clock import Deadline
+from common.errors import AmbiguousError
+from common.servicenow.records import Record, Records
+
+
+class Tables:
+    """What callers do with records of allowed tables."""
+
+    def __init__(self, records: Mapping[str, Records], creation: Creation, allowed: AllowList) -> None:
+        """Use, for each allowed table, the entry of `records` that asks for its fields."""
+        self._records = records
+        self._creation = creation
+        self._allowed = allowed
+
+    def create(self, sender: Sender, table: str, fields: Mapping[str, str], deadline: Deadline) -> Created:
+        """Create the record of a request, once. Raises what `Creation.create` raises, and ProblemError."""
+        values = self._allowed.for_table(table, fields)
+        request = RequestKey.of(sender, f"POST /tables/{table}/records", values)
+        return self._creation.create(request, table, values, deadline)
+
+    def read(self, table: str, sys_id: str, deadline: Deadline) -> dict[str, str]:
+        """Return the allowed fields of a record. Raises ProblemError where there is none."""
+        fields = self._allowed.table_fields(table)
+        record = self._records[table].read(table, sys_id, deadline)
+        if record is None:
+            raise _no_such_record()
+        return _shown(record, fields)
+
+    def page(
+        self, table: str, *, cursor: str | None, limit: int, deadline: Deadline
+    ) -> tuple[list[dict[str, str]], str | None]:
+        """Return a page of records, newest first, and the cursor of the next one."""
+        fields = self._allowed.table_fields(table)
+        page: Page = read_page(self._records[table], table, (), cursor=cursor, limit=limit, deadline=deadline)
+        return [_shown(record, fields) for record in page.records], page.next_cursor
+
+    def change(self, table: str, sys_id: str, fields: Mapping[str, str], deadline: Deadline) -> dict[str, str]:
+        """Set fields of a record and return it. Setting the same values again changes nothing more."""
+        values = self._allowed.for_table(table, fields)
+        records = self._records[table]
+        if records.read(table, sys_id, deadline) is None:
+            raise _no_such_record()
+        try:
+            return _shown(records.update(table, sys_id, values, deadline), self._allowed.table_fields(table))
+        except AmbiguousError:
+            raise harmless_to_repeat() from None
+
+
+def _shown(record: Record, fields: tuple[str, ...]) -> dict[str, str]:
+    return {"sys_id": record.sys_id} | {name: record.fields[name] for name in fields if name in record.fields}
+
+
+def _no_such_record() -> ProblemError:
+    return ProblemError(Kind.NOT_FOUND, "There is no such record.", action="Check its sys_id.")

@@ -1,0 +1,54 @@
+"""What a deployment lays over the shipped rules: who gets what, without editing them."""
+
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from common.incidents.expressions import Expression, Template
+from common.incidents.rules.rule import Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """Changes to the rules whose names `patterns` match, for the events of which `condition` holds.
+
+    What an override does not name stays as it is; `place` is where it stands, for a person who looks for it.
+    """
+
+    name: str
+    place: str
+    patterns: tuple[str, ...] = ("*",)
+    condition: Expression | None = None
+    drop: bool | None = None
+    table: str | None = None
+    severity: Expression | None = None
+    group: tuple[Expression, ...] | None = None
+    accepts: tuple[str, ...] = ()
+    fields: Mapping[str, Template]
+    policy: Mapping[str, Any]
+
+    def concerns(self, rule: Rule) -> bool:
+        """Return whether the override is about this rule at all."""
+        return any(fnmatch.fnmatchcase(rule.name, pattern) for pattern in self.patterns)
+
+    def holds(self, rule: Rule, event: Mapping[str, Any]) -> bool:
+        """Return whether the condition holds. It sees the event, and the rule's `rule` and `severity` beside it."""
+        if self.condition is None:
+            return True
+        return self.condition.holds({**event, "rule": rule.name, "severity": rule.severity_of(event)})
+
+    def over(self, rule: Rule) -> Rule:
+        """Return the rule with the changes."""
+        return replace(
+            rule,
+            table=rule.table if self.table is None else self.table,
+            table_from=rule.table_from if self.table is None else None,
+            severity=self.severity or rule.severity,
+            group=rule.group if self.group is None else self.group,
+            accepts=(*rule.accepts, *self.accepts),
+            fields={**rule.fields, **self.fields},
+            policy=replace(rule.policy, **self.policy),
+            overrides=(*rule.overrides, self.name),
+            dropped_by=rule.dropped_by if self.drop is None else self.name * self.drop,
+        )

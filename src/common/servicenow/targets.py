@@ -1,0 +1,60 @@
+"""Where records go: to tables, with names resolved, or to Event Management, which stands for the table em_event."""
+
+from collections.abc import Mapping, Sequence
+from typing import override
+
+from common.clock import Deadline
+from common.servicenow.client import ServiceNowClient
+from common.servicenow.event_management import EVENT_TABLE, EventManagement
+from common.servicenow.names import Names
+from common.servicenow.records import Record, Records
+
+_BY_CORRELATION_ID = "correlation_id="
+
+
+class Targets(Records):
+    """Records of any target. An event of Event Management looks like a record whose sys_id is its message key."""
+
+    def __init__(
+        self, client: ServiceNowClient, fields: Sequence[str], *, names: Names, events: EventManagement
+    ) -> None:
+        """Call through `client`; every answer of a table holds `fields`, which must include sys_id."""
+        super().__init__(client, fields)
+        self._names = names
+        self._event_management = events
+
+    @override
+    def create(self, table: str, fields: Mapping[str, str], deadline: Deadline) -> Record:
+        """Insert a row, or send an event. Raises as `Records.create` does, and as `Names.resolved`."""
+        if table == EVENT_TABLE:
+            return self._event_management.send(fields, deadline)
+        return super().create(table, self._names.resolved(fields, deadline), deadline)
+
+    @override
+    def update(self, table: str, sys_id: str, fields: Mapping[str, str], deadline: Deadline) -> Record:
+        """Change a row, or send another event of the same key."""
+        if table == EVENT_TABLE:
+            return self._event_management.send(fields, deadline)
+        return super().update(table, sys_id, fields, deadline)
+
+    @override
+    def read(self, table: str, sys_id: str, deadline: Deadline) -> Record | None:
+        """Return one row, or what the last event of a key says.
+
+        Where no event can be seen, the alert may still be there: what is returned bears no marker, so that what is in
+        doubt is sent again.
+        """
+        if table == EVENT_TABLE:
+            unseen = Record(sys_id, {"state": "1", "correlation_id": f"{sys_id}-", "correlation_display": ""})
+            return self._event_management.last(sys_id, deadline) or unseen
+        return super().read(table, sys_id, deadline)
+
+    @override
+    def find(self, table: str, query: str, deadline: Deadline, *, limit: int = 2) -> list[Record]:
+        """Return rows that match, or the last event of one attempt, found by its correlation id."""
+        if table != EVENT_TABLE:
+            return super().find(table, query, deadline, limit=limit)
+        correlation_id = query.removeprefix(_BY_CORRELATION_ID)
+        message_key = correlation_id.partition("-")[0]
+        found = self._event_management.last(message_key, deadline, correlation_id=correlation_id)
+        return [] if found is None else [found]
