@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rich import box
 from rich.table import Table
 
 from local.alarms import DEFAULT_NAME, alarm_event, put_event
@@ -85,8 +86,10 @@ def _expect(condition: bool, failure: str) -> None:  # noqa: FBT001 -- an assert
 
 
 def _print_result(terminal: Terminal, observations: list[Observation]) -> None:
-    table = Table("Event", "Incident", "State", title_style="bold")
-    for heading in ("Token requests", "ServiceNow calls", "Seconds"):
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("Event", "Incident", "State"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("Token requests", "API calls", "Seconds"):
         table.add_column(heading, justify="right")
     for each in observations:
         counts = (str(each.token_requests), str(each.calls), f"{each.seconds:.1f}")

@@ -18,6 +18,10 @@ _PROJECT = Path(__file__).resolve().parent.parent
 _BIN = _PROJECT / ".venv-sam" / "bin"
 # Not where `sam deploy` looks by default: a package for this machine must not go to a real account.
 _BUILD_DIRECTORY = _PROJECT / ".aws-sam" / "local"
+
+PACKAGE = _BUILD_DIRECTORY / "package"
+"""Where `start_build` puts template and functions."""
+
 _DEPLOY_TIMEOUT = 120.0
 _LEFT_OUT = ("AWS_", "SAM_")
 """Prefixes of variables of the user's own AWS set-up: no real account must be reached from here."""
@@ -42,7 +46,7 @@ def start_build(logs: Path) -> Process:
     return Process(
         [
             *(_BIN / "sam", "build", "--cached"),
-            *("--build-dir", _BUILD_DIRECTORY / "package", "--cache-dir", _BUILD_DIRECTORY / "cache"),
+            *("--build-dir", PACKAGE, "--cache-dir", _BUILD_DIRECTORY / "cache"),
             *("--config-file", _empty_configuration(logs)),
             *("--parameter-overrides", f"Architecture={this_architecture()}"),
         ],
@@ -70,7 +74,7 @@ def deploy(
     parameters_file = logs / "parameters.yaml"  # JSON is YAML too
     parameters_file.write_text(json.dumps(dict(parameters)), encoding="ascii")
     command: list[str | Path] = [
-        *(_BIN / "sam", "deploy", "--template-file", _BUILD_DIRECTORY / "package" / "template.yaml"),
+        *(_BIN / "sam", "deploy", "--template-file", PACKAGE / "template.yaml"),
         *("--stack-name", stack_name, "--s3-bucket", BUCKET, "--capabilities", "CAPABILITY_IAM"),
         *("--config-file", _empty_configuration(logs), "--no-confirm-changeset", "--no-progressbar"),
         *("--parameter-overrides", f"file://{parameters_file}"),

@@ -45,6 +45,15 @@ def new_client_secret() -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """How many messages wait to be taken, how many are being handled or held back, and how many were refused."""
+
+    waiting: int
+    hidden: int
+    dead: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A message that was refused, and why."""
 
@@ -86,10 +95,12 @@ class LocalStack:
 
     def unfinished_messages(self) -> int:
         """Return how many messages are in the event queue: waiting, being handled, or held back."""
-        attributes = self.root.queues.get_queue_attributes(QueueUrl=self.outputs["QueueUrl"], AttributeNames=_COUNTS)[
-            "Attributes"
-        ]
-        return sum(int(attributes[name]) for name in _COUNTS)
+        return sum(self._counts("QueueUrl"))
+
+    def queue_depth(self) -> QueueDepth:
+        """Return how full the event queue and the dead-letter queue are."""
+        waiting, hidden, delayed = self._counts("QueueUrl")
+        return QueueDepth(waiting, hidden + delayed, sum(self._counts("DeadLetterQueueUrl")))
 
     def wait_until_handled(self, timeout: float = 30.0) -> None:
         """Wait until the event queue is empty. Raises LocalStackError after `timeout` seconds."""
@@ -103,21 +114,18 @@ class LocalStack:
                 raise LocalStackError(f"{failure} within {timeout:.0f} s.")
             time.sleep(_POLL_INTERVAL)
 
+    def peek_dead_letters(self) -> list[DeadLetter]:
+        """Return up to ten messages of the dead-letter queue and leave them there."""
+        return [letter for letter, _ in self._receive_dead_letters(VisibilityTimeout=0)]
+
     def dead_letters(self) -> list[DeadLetter]:
         """Take all messages out of the dead-letter queue."""
-        queues, url = self.root.queues, self.outputs["DeadLetterQueueUrl"]
         letters: list[DeadLetter] = []
-        while True:
-            answer = queues.receive_message(
-                QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=0
-            )
-            for message in answer.get("Messages", []):
-                attributes = message.get("MessageAttributes")
-                reason = attributes["Reason"]["StringValue"] if attributes else ""
-                letters.append(DeadLetter(message["Body"], reason))
-                queues.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            if not answer.get("Messages"):
-                return letters
+        while received := self._receive_dead_letters():
+            for letter, receipt in received:
+                letters.append(letter)
+                self.root.queues.delete_message(QueueUrl=self.outputs["DeadLetterQueueUrl"], ReceiptHandle=receipt)
+        return letters
 
     def function_log(self, lines: int = 25) -> str:
         """Return the last lines of the function's log, and of the emulator's: why it did not start stands there."""
@@ -127,6 +135,27 @@ class LocalStack:
             events = []
         written = readable(event["message"] for event in events)
         return tail(f"{written}\n{self.emulator.log_tail()}", lines)
+
+    def _counts(self, output: str) -> tuple[int, int, int]:
+        answer = self.root.queues.get_queue_attributes(QueueUrl=self.outputs[output], AttributeNames=_COUNTS)
+        waiting, hidden, delayed = (int(answer["Attributes"][name]) for name in _COUNTS)
+        return waiting, hidden, delayed
+
+    def _receive_dead_letters(self, **options: int) -> list[tuple[DeadLetter, str]]:
+        """Receive up to ten messages, each with its receipt handle."""
+        answer = self.root.queues.receive_message(
+            QueueUrl=self.outputs["DeadLetterQueueUrl"],
+            MaxNumberOfMessages=10,
+            MessageAttributeNames=["All"],
+            WaitTimeSeconds=0,
+            **options,  # type: ignore[arg-type]
+        )
+        received: list[tuple[DeadLetter, str]] = []
+        for message in answer.get("Messages", []):
+            attributes = message.get("MessageAttributes")
+            reason = attributes["Reason"]["StringValue"] if attributes else ""
+            received.append((DeadLetter(message["Body"], reason), message["ReceiptHandle"]))
+        return received
 
 
 @contextmanager

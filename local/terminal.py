@@ -1,5 +1,6 @@
 """What a person sees of the local stack, on a terminal or in a log, and how they stop it."""
 
+import io
 import signal
 import sys
 import time
@@ -22,6 +23,8 @@ class Terminal:
 
     def __init__(self, console: Console | None = None) -> None:
         """Write to standard output unless a console is given."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # logs hold any character, a terminal may not know all
         self.console = console or Console(highlight=False, soft_wrap=True)
         self._started = time.monotonic()
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Creates the three virtual environments of this project, or brings them up to date. `make setup` calls it.
+# Creates the virtual environments of this project, or brings them up to date. `make setup` calls it. What is
+# measured against other clients needs a fourth one, which `install.sh bench` adds to the three.
 #
 # Needs Python 3.13 (on PATH or under pyenv) or uv, whichever is at hand. Packages come from wherever this
 # machine's pip or uv is configured to look; every one is checked against the hash in requirements/*.txt.
@@ -101,7 +102,18 @@ install_environment() {
     fingerprint "$2" >"$directory/.made-from"
 }
 
-if is_current .venv dev && is_current .venv-sam sam && is_current .venv-emulator emulator; then exit 0; fi
+environments=".venv:dev .venv-sam:sam .venv-emulator:emulator"
+case ${1:-} in
+    '') ;;
+    bench) environments="$environments .venv-bench:bench" ;;
+    *) fail "'$1' is no environment that can be added" ;;
+esac
+
+outdated=
+for environment in $environments; do
+    is_current "${environment%:*}" "${environment#*:}" || outdated="$outdated $environment"
+done
+if [ -z "$outdated" ]; then exit 0; fi
 
 # `make` puts .venv/bin on PATH, so what is in there would be taken for what is at hand.
 is_usable .venv || rm -rf .venv
@@ -116,7 +128,7 @@ elif [ -z "$uv" ]; then
     fail "neither Python $wanted nor uv was found. Install one of them, then run 'make setup' again."
 fi
 
-install_environment .venv dev
-install_environment .venv-sam sam
-install_environment .venv-emulator emulator
+for environment in $outdated; do
+    install_environment "${environment%:*}" "${environment#*:}"
+done
 echo "setup: ready"

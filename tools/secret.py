@@ -39,7 +39,9 @@ def credentials(stream: TextIO) -> str:
         try:
             found = json.load(stream)
         except ValueError:
-            raise ToolError('Standard input is no JSON object such as {"client_id": "…", "client_secret": "…"}.') from None
+            raise ToolError(
+                'Standard input is no JSON object such as {"client_id": "…", "client_secret": "…"}.'
+            ) from None
     for key in _KEYS:
         if not isinstance(found, dict) or not isinstance(found.get(key), str) or not found[key].strip():
             raise ToolError(f"{key} is missing or empty.")

@@ -150,6 +150,11 @@ class FaultQueue:
         """Add a fault behind those that wait already."""
         self._waiting.append((fault, 0))
 
+    @property
+    def waiting(self) -> list[Fault]:
+        """The faults that still wait, first come first."""
+        return [fault for fault, _ in self._waiting]
+
     def take(self, request: Request, table: str) -> Fault | None:
         """Return the fault that a request meets, or None."""
         for index, (fault, seen) in enumerate(self._waiting):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from .calls import Call
+from .display import View, render
 from .faults import Fault
 from .instance import Instance
 from .schema import Field, Table, Transform, field_of
@@ -60,6 +61,12 @@ class Operations:
         with self._instance.lock:
             self._instance.faults.add(fault)
 
+    @property
+    def waiting_faults(self) -> list[Fault]:
+        """The faults that still wait for requests that they match, oldest first."""
+        with self._instance.lock:
+            return self._instance.faults.waiting
+
     def clear_faults(self) -> None:
         """Forget all faults that are still waiting."""
         with self._instance.lock:
@@ -105,6 +112,19 @@ class Operations:
         with self._instance.settled():
             self._instance.store.schema.table(table)
             return [dict(row) for row in self._instance.store.rows(table)]
+
+    def displayed(self, table: str, fields: tuple[str, ...] = (), *, last: int | None = None) -> list[dict[str, str]]:
+        """Return the display values of the rows of a table, oldest first; with `last`, only of that many at the end.
+
+        `fields` selects, empty for all. Raises KeyError for an unknown table.
+        """
+        with self._instance.settled():
+            store = self._instance.store
+            store.schema.table(table)
+            rows = list(store.rows(table))
+            view = View("", "true", fields, exclude_links=True, utc_offset=self._instance.switches.display_utc_offset)
+            shown = (render(store, row, view) for row in (rows if last is None else rows[-last:]))
+            return [{name: str(value) for name, value in row.items()} for row in shown]
 
     def insert(self, table: str, values: Mapping[str, object]) -> str:
         """Insert a record as an administrator and return its sys_id.

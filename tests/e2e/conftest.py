@@ -1,6 +1,6 @@
 """One deployment for the whole tier; tests keep apart by the names of their alarms."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -10,6 +10,17 @@ from local.stack import LocalStack, run_stack
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker of tests that wait for a lock to end."""
     config.addinivalue_line("markers", "slow: waits for more than a minute")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the function logged below a test that failed."""
+    report = yield
+    if report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            if isinstance(value, LocalStack):
+                report.sections.append(("Log of the function", value.function_log()))
+    return report
 
 
 @pytest.fixture(scope="session")

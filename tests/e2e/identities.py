@@ -19,17 +19,18 @@ def new_user(stack: LocalStack, name: str, *statements: Statement) -> Identity:
     return Identity(key["AccessKeyId"], key["SecretAccessKey"])
 
 
-def clients_of_role(stack: LocalStack, role_arn: str) -> Clients:
+def clients_of_role(stack: LocalStack, role_name: str) -> Clients:
     """Return clients that act with a deployed role.
 
     A user is added to those whom the role trusts, for as long as it takes to assume it: who may assume a role is a
     different thing from what the role may do, and that is left as it was deployed.
     """
-    role_name = role_arn.rpartition("/")[2]
+    iam = stack.root.iam
+    role = iam.get_role(RoleName=role_name)["Role"]
+    role_arn = role["Arn"]
     user_name = f"assumes-{role_name}"[:64]
     user = new_user(stack, user_name, {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role_arn})
-    iam = stack.root.iam
-    trust: Any = iam.get_role(RoleName=role_name)["Role"]["AssumeRolePolicyDocument"]
+    trust: Any = role["AssumeRolePolicyDocument"]
     user_arn = iam.get_user(UserName=user_name)["User"]["Arn"]
     addition = {"Effect": "Allow", "Principal": {"AWS": user_arn}, "Action": "sts:AssumeRole"}
     widened = {**trust, "Statement": [*trust["Statement"], addition]}

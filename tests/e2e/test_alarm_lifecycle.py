@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_a_new_problem_costs_one_call_and_no_token_request_while_a_token_is_at_h
     stack.wait_until_handled()
 
     (call,) = stack.simulator.calls[before:]
-    assert (call.method, call.path) == ("POST", "/api/now/table/incident")
+    assert (call.method, call.table) == ("POST", "incident")
 
 
 def test_an_incident_says_what_is_wrong_and_where(stack: LocalStack) -> None:
@@ -114,7 +115,7 @@ def test_missing_data_opens_nothing_and_resolves_nothing(stack: LocalStack) -> N
 def test_a_recovery_that_overtakes_its_alarm_opens_nothing(stack: LocalStack) -> None:
     """CloudWatch keeps no order: the older ALARM that comes after the newer OK is over already."""
     name = "overtaken"
-    alarm = alarm_event("ALARM", name=name)
+    alarm = alarm_event("ALARM", name=name, at=datetime.now(UTC) - timedelta(seconds=1))
     stack.put_alarm("OK", name=name)
     stack.wait_until_handled()
 

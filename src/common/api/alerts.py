@@ -15,12 +15,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from common.clock import Clock
 from common.errors import TransientError
+from common.incidents.rules.contracts import ALERT, API_SOURCE
+from common.incidents.rules.rule import SEVERITIES
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
-
-SOURCE = "servicenow-bridge.api"
-DETAIL_TYPE = "ServiceNow Alert"
 
 MOST_ALERTS = 200
 """The most alerts of one request."""
@@ -57,8 +56,10 @@ class CallersAlert:
     summary: str
     severity: str = "medium"
     description: str = ""
+    note: str = ""
     occurred_at: datetime | None = None
     url: str = ""
+    group: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -108,7 +109,7 @@ class AlertQueue:
 def severity_of(label: str) -> str:
     """Return the bridge's severity for what a monitoring system calls it."""
     name = label.strip().lower()
-    return _SEVERITIES.get(name, name)
+    return name if name in SEVERITIES else _SEVERITIES.get(name, "medium")
 
 
 def webhook_alert(  # noqa: PLR0913 (what Alertmanager and Grafana both send of an alert)
@@ -142,11 +143,13 @@ def webhook_alert(  # noqa: PLR0913 (what Alertmanager and Grafana both send of 
 
 def _event(alert: CallersAlert, origin: Origin, now: datetime) -> dict[str, Any]:
     occurred_at = min(max(alert.occurred_at or now, now - _OLDEST), now)
+    texts = {"summary": alert.summary, "description": alert.description, "note": alert.note, "url": alert.url}
+    optional = {**texts, "group": alert.group, "fields": dict(alert.fields)}
     return {
         "version": "0",
         "id": str(uuid4()),
-        "detail-type": DETAIL_TYPE,
-        "source": SOURCE,
+        "detail-type": ALERT,
+        "source": API_SOURCE,
         "account": origin.account,
         "time": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "region": origin.region,
@@ -155,12 +158,9 @@ def _event(alert: CallersAlert, origin: Origin, now: datetime) -> dict[str, Any]
             "origin": origin.caller,
             "dedup_key": alert.dedup_key,
             "status": alert.status,
-            "summary": alert.summary,
             "severity": alert.severity,
-            "description": alert.description,
             "occurred_at": occurred_at.astimezone(UTC).isoformat(timespec="milliseconds"),
-            "url": alert.url,
-            "fields": dict(alert.fields),
+            **{name: value for name, value in optional.items() if value},
         },
     }
 

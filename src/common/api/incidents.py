@@ -13,7 +13,7 @@ from common.api.paging import Filter, Page, read_page
 from common.api.problems import Kind, ProblemError, harmless_to_repeat, invalid
 from common.api.requests import RequestKey, Sender
 from common.clock import Deadline
-from common.errors import AmbiguousError
+from common.errors import AmbiguousError, PermanentError
 from common.incidents.fields import inert_fields, inert_note
 from common.incidents.item import deployment_prefix
 from common.servicenow.client import Content
@@ -93,7 +93,10 @@ class Incidents:
 
     def search(self, search: Search, *, cursor: str | None, limit: int, deadline: Deadline) -> Page:
         """Return a page of incidents without their long texts, newest first. Raises what `read_page` raises."""
-        filters = list(self._filters(search))
+        try:
+            filters = list(self._filters(search))
+        except PermanentError as error:
+            raise invalid(error.message, error.action) from None
         return read_page(self._listed, TABLE, filters, cursor=cursor, limit=limit, deadline=deadline)
 
     def change(self, identifier: str, fields: Mapping[str, str], deadline: Deadline) -> dict[str, str]:

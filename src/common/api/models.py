@@ -12,6 +12,7 @@ from common.api.alerts import MOST_ALERTS, CallersAlert, webhook_alert
 type Level = Literal["1", "2", "3"]
 FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,79}$")]
 Value = Annotated[str, Field(max_length=4000)]
+Line = Annotated[str, Field(max_length=255)]
 Text = Annotated[str, Field(min_length=1, max_length=4000)]
 SysId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
@@ -81,23 +82,39 @@ class Resolution(Strict):
 
 
 class AlertFields(Strict):
-    """Fields of the incident that an alert may choose."""
+    """Fields of a new incident that an alert may choose: those that src/rules/own-alerts.toml accepts."""
 
-    assignment_group: Annotated[str, Field(max_length=32, description="The sys_id of a group.")] = ""
-    cmdb_ci: Annotated[str, Field(max_length=32, description="The sys_id of a configuration item.")] = ""
-    business_service: Annotated[str, Field(max_length=32, description="The sys_id of a business service.")] = ""
-    category: Annotated[str, Field(max_length=255)] = ""
-    subcategory: Annotated[str, Field(max_length=255)] = ""
+    assigned_to: Line = ""
+    assignment_group: Line = ""
+    business_service: Line = ""
+    caller_id: Line = ""
+    category: Line = ""
+    cmdb_ci: Line = ""
+    comments: Value = ""
+    company: Line = ""
+    contact_type: Line = ""
+    impact: Level = "2"
+    location: Line = ""
+    service_offering: Line = ""
+    subcategory: Line = ""
+    urgency: Level = "2"
+    work_notes: Value = ""
 
 
 class OwnAlert(Strict):
     """What a caller says about one problem of its own: it is there, or it is over."""
 
-    dedup_key: Annotated[str, Field(min_length=1, max_length=255, description="Names the problem among the caller's.")]
+    dedup_key: Annotated[
+        str, Field(min_length=1, max_length=255, pattern=r"\S", description="Names the problem among the caller's.")
+    ]
     status: Literal["firing", "resolved"]
-    summary: Annotated[str, Field(min_length=1, max_length=160)]
+    summary: Annotated[
+        str, Field(min_length=1, max_length=160, pattern=r"\S", description="The incident's first line.")
+    ]
     severity: Literal["critical", "high", "medium", "low", "info"] = "medium"
-    description: Annotated[str, Field(max_length=4000)] = ""
+    description: Value = ""
+    note: Annotated[str, Field(max_length=4000, description="A work note for an incident that is there already.")] = ""
+    group: Annotated[Line, Field(description="Problems of one group share one incident.")] = ""
     occurred_at: Annotated[AwareDatetime | None, Field(description="When; now by default. Older news lose.")] = None
     url: Annotated[str, Field(max_length=1000, description="Where the alert comes from.")] = ""
     fields: AlertFields = AlertFields()
@@ -110,6 +127,8 @@ class OwnAlert(Strict):
             summary=self.summary,
             severity=self.severity,
             description=self.description,
+            note=self.note,
+            group=self.group,
             occurred_at=self.occurred_at,
             url=self.url,
             fields=self.fields.model_dump(exclude_unset=True),
@@ -125,7 +144,7 @@ class WebhookAlert(BaseModel):
     starts_at: Annotated[AwareDatetime, Field(alias="startsAt")]
     ends_at: Annotated[AwareDatetime | None, Field(alias="endsAt")] = None
     generator_url: Annotated[str, Field(alias="generatorURL", max_length=4000)] = ""
-    fingerprint: Annotated[str, Field(min_length=1, max_length=255)]
+    fingerprint: Annotated[str, Field(min_length=1, max_length=255, pattern=r"\S")]
 
     def alert(self) -> CallersAlert:
         """Return what it says in the bridge's terms."""

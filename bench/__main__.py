@@ -1,0 +1,40 @@
+"""Measure the client against its yardsticks: `python -m bench [group …]`, all groups where none is named.
+
+A group is a module with a function `measure` that returns results; it is added to `GROUPS`.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from bench import client_call, many_threads, short_lives, start_up, warm_token
+from bench.result import Result, show, terminal, write
+
+GROUPS: Mapping[str, Callable[[], Sequence[Result]]] = {
+    "warm_token": warm_token.measure,
+    "many_threads": many_threads.measure,
+    "short_lives": short_lives.measure,
+    "start_up": start_up.measure,
+    "client_call": client_call.measure,
+}
+
+
+def main(chosen: Sequence[str]) -> int:
+    """Run the groups, print one table and write build/bench.json; return 1 where a target was missed."""
+    console = terminal()
+    unknown = set(chosen) - set(GROUPS)
+    if unknown:
+        console.print(f"There is no group {', '.join(sorted(unknown))}. There are: {', '.join(GROUPS)}.")
+        return 2
+    results: list[Result] = []
+    for name in chosen or GROUPS:
+        with console.status(f"Measuring {name}"):
+            results += GROUPS[name]()
+    show(results, console, "This client beside its yardsticks")
+    if not chosen:
+        path = write("bench.json", {result.key: result.value for result in results})
+        console.print(f"Written to {path.relative_to(path.parents[1])}")
+    return 0 if all(result.is_met for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

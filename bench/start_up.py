@@ -1,0 +1,167 @@
+"""A cold start: from the start of a process to a token in hand."""
+
+import io
+import json
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from statistics import median
+from unittest.mock import patch
+
+import boto3
+
+from bench.aws_server import aws_server
+from bench.parts import CLIENT_ID, CLIENT_SECRET
+from bench.result import Result
+from common.clock import SystemClock
+from common.oauth.store import TokenStore
+from common.oauth.token import AccessToken
+from common.telemetry import Telemetry
+
+_PROCESSES = 15
+_SOURCE = Path(__file__).resolve().parents[1] / "src"
+_HOST = "example.service-now.com"
+_PARAMETER = "/servicenow-bridge/bench/access-token"
+_READY = "ready"
+
+_HERE = """
+from common.clock import Deadline
+from handlers.events import bridge
+
+assert bridge.tokens.token(Deadline.after(bridge.clock, 30.0)).value
+print("ready", flush=True)
+"""
+
+_LIBRARIES = """
+import importlib, json, ssl, sys
+
+libraries, clients, parameter = json.loads(sys.argv[1])
+for name in libraries:
+    importlib.import_module(name)
+import boto3
+from botocore.config import Config
+
+config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
+made = {name: boto3.client(name, config=config) for name in clients}
+ssl.create_default_context()
+assert made["ssm"].get_parameter(Name=parameter, WithDecryption=True)["Parameter"]["Value"]
+print("ready", flush=True)
+"""
+
+# What the files of this project that were loaded import from elsewhere, and the clients that they make.
+_INSPECT = """
+import ast, json, sys
+import boto3
+
+make, clients = boto3.client, []
+boto3.client = lambda name, **options: clients.append(name) or make(name, **options)
+import handlers.events
+
+names = []
+for module in list(sys.modules.values()):
+    if module.__name__.partition(".")[0] in ("common", "handlers"):
+        for node in ast.walk(ast.parse(open(module.__file__).read())):
+            if isinstance(node, ast.Import):
+                names += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+own = ("common", "handlers")
+libraries = [name for name in dict.fromkeys(names) if name in sys.modules and name.partition(".")[0] not in own]
+print(json.dumps([libraries, clients]))
+"""
+
+
+def measure() -> list[Result]:
+    """Compare with a process that only imports the same libraries, makes the same clients and reads one parameter."""
+    secret = json.dumps({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET})
+    with aws_server(secret) as address:
+        environment = _environment(address)
+        _store_token(environment)
+        libraries, clients = json.loads(_run(_INSPECT, environment))
+        job = json.dumps([libraries, clients, _PARAMETER])
+        ours, yardstick = _in_turns(
+            lambda: _seconds_until_ready(_HERE, environment),
+            lambda: _seconds_until_ready(_LIBRARIES, environment, job),
+        )
+    return [
+        Result(
+            "start_to_token_vs_libraries",
+            ours / yardstick,
+            1.25,
+            f"{ours * 1e3:.0f} ms",
+            f"{yardstick * 1e3:.0f} ms for the libraries and {len(clients)} clients",
+        )
+    ]
+
+
+def _in_turns(first: Callable[[], float], second: Callable[[], float]) -> tuple[float, float]:
+    measured: list[tuple[float, float]] = []
+    for number in range(_PROCESSES + 1):
+        if number % 2:
+            measured.append((first(), second()))
+        else:
+            later = second()
+            measured.append((first(), later))
+    # The first processes of all write byte code.
+    return median(pair[0] for pair in measured[1:]), median(pair[1] for pair in measured[1:])
+
+
+def _environment(address: str) -> dict[str, str]:
+    return {
+        "AWS_ACCESS_KEY_ID": "bench",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": address,
+        "AWS_SECRET_ACCESS_KEY": "bench",
+        "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/dead-letters",
+        "DEPLOYMENT": "bench",
+        "LEDGER_TABLE": "ledger",
+        "PYTHONPATH": f"{_SOURCE}:{sysconfig.get_path('purelib')}",
+        "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/events",
+        "SERVICENOW_INSTANCE_HOST": _HOST,
+        "SERVICENOW_SECRET_ID": "credentials",
+        "TOKEN_KEY_ID": "key",
+        "TOKEN_PARAMETER": _PARAMETER,
+    }
+
+
+def _store_token(environment: Mapping[str, str]) -> None:
+    clock = SystemClock()
+    with patch.dict("os.environ", environment):
+        store = TokenStore(
+            boto3.client("ssm"),
+            parameter=_PARAMETER,
+            key_id="key",
+            host=_HOST,
+            scope="",
+            clock=clock,
+            telemetry=Telemetry("bench", stream=io.StringIO()),
+        )
+    store.save(AccessToken("t" * 86, clock.now(), clock.now() + 1799, clock.now()), CLIENT_ID)
+
+
+def _command(script: str, *arguments: str) -> list[str]:
+    # -S: nothing but what is on the path, as in Lambda.
+    return [sys.executable, "-S", "-c", script, *arguments]
+
+
+def _run(script: str, environment: Mapping[str, str]) -> str:
+    return subprocess.run(  # noqa: S603 (a fixed command)
+        _command(script), env=environment, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
+def _seconds_until_ready(script: str, environment: Mapping[str, str], *arguments: str) -> float:
+    began = time.perf_counter()
+    process = subprocess.Popen(  # noqa: S603 (a fixed command)
+        _command(script, *arguments), env=environment, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        line = process.stdout.readline() if process.stdout else ""
+        seconds = time.perf_counter() - began
+    if line.strip() != _READY:
+        raise RuntimeError("the process got no token")
+    return seconds

@@ -1,0 +1,21 @@
+"""What the console needs of the AWS side. A running `LocalStack` offers it."""
+
+from typing import Any, Protocol
+
+from local.stack import DeadLetter, QueueDepth
+
+
+class Cloud(Protocol):
+    """The AWS side of a local stack, as `LocalStack` documents it."""
+
+    def put_alarm(self, state: str, *, name: str) -> dict[str, Any]:
+        """Put the event of an alarm that goes into `state` on the bus."""
+
+    def store_credentials(self, client_secret: str | None = None) -> None:
+        """Put the client credentials into Secrets Manager."""
+
+    def queue_depth(self) -> QueueDepth:
+        """Return how full the queues are."""
+
+    def peek_dead_letters(self) -> list[DeadLetter]:
+        """Return a few dead letters and leave them where they are."""

@@ -1,0 +1,84 @@
+// Listens to the server and deals out what it says; ties the buttons to what they do.
+
+import { isOpen, showIncidents } from "./incidents.js";
+import { act, announce, setText } from "./page.js";
+import { showCalls, showDeadLetters } from "./traffic.js";
+
+const CONDITIONS = {
+  healthy: ["Healthy", "Answers as usual."],
+  slow: ["Slow", "Every answer takes 4 seconds."],
+  limited: ["Rate-limited", "API calls get 429 and are asked to wait 10 seconds."],
+  down: ["Down", "Everything answers 503. Events wait in the queue."],
+  other: ["Other faults", "Faults were set outside this page. Healthy clears them."],
+};
+
+const connection = document.querySelector("#connection");
+const names = document.querySelector("#alarm-names");
+
+function fact(name, text, kind = "") {
+  const tile = document.querySelector(`#fact-${name}`);
+  tile.dataset.kind = kind;
+  setText(tile.querySelector("dd"), text);
+}
+
+function showCondition(condition) {
+  const [name, hint] = CONDITIONS[condition];
+  fact("condition", name, condition === "healthy" ? "good" : condition === "down" ? "bad" : "warning");
+  setText(document.querySelector("#condition-hint"), hint);
+  for (const button of document.querySelectorAll("#condition button")) {
+    button.setAttribute("aria-pressed", String(button.dataset.condition === condition));
+  }
+}
+
+function showQueue(queue) {
+  if (!queue) {
+    fact("queue", "not known", "warning");
+    fact("dead", "not known", "warning");
+    return;
+  }
+  const parts = [`${queue.waiting} waiting`];
+  if (queue.hidden) parts.push(`${queue.hidden} in hand`);
+  const isEmpty = !queue.waiting && !queue.hidden;
+  fact("queue", isEmpty ? "Empty" : parts.join(", "), isEmpty ? "" : "warning");
+  fact("dead", `${queue.dead}`, queue.dead ? "bad" : "");
+}
+
+function showConnection(state, text) {
+  if (connection.dataset.state !== "waiting") announce(state === connection.dataset.state ? "" : text);
+  connection.dataset.state = state;
+  setText(connection, text);
+}
+
+const events = new EventSource("/events");
+events.addEventListener("open", () => showConnection("live", "Live"));
+events.addEventListener("error", () => showConnection("lost", "No connection"));
+events.addEventListener("message", ({ data }) => {
+  const now = JSON.parse(data);
+  showCondition(now.condition);
+  showQueue(now.queue);
+  fact("open", `${now.incidents.filter(isOpen).length}`);
+  fact("tokens", `${now.token_requests}`);
+  fact("calls", `${now.api_calls}`);
+  showIncidents(now.incidents, now.incident_count);
+  showCalls(now.calls);
+  showDeadLetters(now.dead_letters, now.queue?.dead ?? 0);
+});
+
+document.querySelector("#alarms").addEventListener("submit", (event) => {
+  event.preventDefault();
+  act("/alarms", { state: event.submitter?.value ?? "ALARM", names: names.value }, event.submitter);
+});
+names.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form.requestSubmit();
+});
+document.querySelector("#condition").addEventListener("click", ({ target }) => {
+  const button = target.closest("button");
+  if (button) act("/condition", { condition: button.dataset.condition }, button);
+});
+document.querySelector("#revoke").addEventListener("click", ({ target }) => act("/token/revoke", {}, target));
+document.querySelector("#rotate-both").addEventListener("click", ({ target }) =>
+  act("/secret/rotate", { in_secrets_manager: true }, target),
+);
+document.querySelector("#rotate-one").addEventListener("click", ({ target }) =>
+  act("/secret/rotate", { in_secrets_manager: false }, target),
+);

@@ -1,0 +1,193 @@
+// The list of incidents, and the one that is selected: its number stands behind the # of the address.
+
+import { act, announce, element, flash, follow, setText } from "./page.js";
+
+const FINAL = new Set(["Closed", "Canceled"]);
+const DONE = new Set(["Resolved", ...FINAL]);
+const MOST_ANNOUNCED = 3;
+
+const rows = document.querySelector("#incident-rows");
+const openOnly = document.querySelector("#open-only");
+const search = document.querySelector("#search");
+const body = document.querySelector("#record-body");
+const noteText = document.querySelector("#note-text");
+
+let incidents = [];
+let known = null; // state by number at the last look, to tell what changed
+let total = 0;
+let shown = ""; // sys_id and version of the record on display
+let recordOf = ""; // sys_id alone
+
+export const isOpen = (incident) => !DONE.has(incident.state);
+
+/** Take over a new list. */
+export function showIncidents(list, count) {
+  incidents = list;
+  total = count;
+  announceChanges();
+  render();
+  showRecord();
+}
+
+function announceChanges() {
+  const now = new Map(incidents.map((each) => [each.number, each.state]));
+  if (known) {
+    const changes = incidents
+      .filter((each) => known.get(each.number) !== each.state)
+      .map(({ number, state, short_description: text }) =>
+        known.has(number) ? `${number} is now ${state}.` : `${number} opened: ${text}.`,
+      );
+    const more = changes.length - MOST_ANNOUNCED;
+    announce(changes.slice(0, MOST_ANNOUNCED).join(" ") + (more > 0 ? ` And ${more} more.` : ""));
+  }
+  known = now;
+}
+
+function render() {
+  const words = search.value.toLowerCase().split(/\s+/);
+  const matches = incidents.filter((incident) => {
+    const text = Object.values(incident).join(" ").toLowerCase();
+    return (!openOnly.checked || isOpen(incident)) && words.every((word) => text.includes(word));
+  });
+  const initial = rows.childElementCount === 0;
+  follow(rows, matches, (incident) => incident.sys_id, createRow, (row, incident, isNew) => {
+    const version = `${incident.sys_mod_count} ${incident.sys_updated_on}`;
+    if (row.dataset.version !== version) {
+      fillRow(row, incident);
+      if (row.dataset.version ? true : isNew && !initial) flash(row);
+      row.dataset.version = version;
+    }
+    mark(row, incident.number === selected());
+  });
+  const empty = document.querySelector("#incidents-empty");
+  empty.hidden = matches.length > 0;
+  setText(empty, incidents.length ? "No incident matches." : "No incidents yet. Fire an alarm to see one open.");
+  setText(
+    document.querySelector("#incidents-count"),
+    matches.length === total ? `${total}` : `${matches.length} of ${total}`,
+  );
+}
+
+function createRow(incident) {
+  const cell = (name, ...children) => element("td", { className: name, role: "cell" }, ...children);
+  const row = element(
+    "tr",
+    { role: "row" },
+    cell("number-cell", element("a", { href: `#${incident.number}` }, incident.number)),
+    cell("state-cell", element("span", { className: "state" })),
+    cell("priority-cell", element("span", { className: "priority" })),
+    cell("text-cell"),
+    cell("opened-cell time"),
+    cell("updated-cell time"),
+    cell("correlation-cell mono"),
+  );
+  row.addEventListener("click", () => {
+    if (!String(getSelection())) location.hash = incident.number;
+  });
+  return row;
+}
+
+function fillRow(row, incident) {
+  const [, state, priority, text, opened, updated, correlation] = row.children;
+  fillState(state.firstChild, incident.state);
+  priority.firstChild.dataset.priority = incident.priority.slice(0, 1);
+  setText(priority.firstChild, incident.priority);
+  setText(text, incident.short_description);
+  setText(opened, incident.opened_at);
+  setText(updated, incident.sys_updated_on);
+  setText(correlation, incident.correlation_id);
+  correlation.title = incident.correlation_id;
+}
+
+function fillState(node, state) {
+  node.dataset.state = state;
+  setText(node, state);
+}
+
+function mark(row, isSelected) {
+  const link = row.querySelector("a");
+  if (isSelected) link.setAttribute("aria-current", "true");
+  else link.removeAttribute("aria-current");
+}
+
+const selected = () => decodeURIComponent(location.hash.slice(1));
+
+async function showRecord() {
+  const incident = incidents.find((each) => each.number === selected());
+  document.querySelector("#record-empty").hidden = Boolean(incident);
+  body.hidden = !incident;
+  document.querySelector("#person").hidden = !incident || FINAL.has(incident.state);
+  const version = incident ? `${incident.sys_id} ${incident.sys_mod_count} ${incident.sys_updated_on}` : "";
+  if (version === shown) return;
+  shown = version;
+  setText(document.querySelector("#record-title"), incident ? incident.number : "Incident");
+  fillState(document.querySelector("#record-state"), incident ? incident.state : "");
+  if (!incident) return;
+  const answer = await fetch(`/incidents/${incident.sys_id}`).catch(() => null);
+  if (!answer?.ok) {
+    shown = ""; // the next look tries again
+    return;
+  }
+  const record = await answer.json();
+  if (shown === version) fillRecord(record);
+}
+
+function fillRecord(record) {
+  const isSame = recordOf === record.sys_id;
+  recordOf = record.sys_id;
+  if (!isSame) body.parentElement.scrollTop = 0;
+  setText(document.querySelector("#record-description"), record.short_description);
+  const journal = document.querySelector("#journal");
+  follow(journal, record.journal, (entry) => entry.sys_id, createEntry, (entry, _, isNew) => {
+    if (isNew && isSame) flash(entry);
+  });
+  if (!record.journal.length) journal.replaceChildren(element("li", { className: "empty" }, "No entries."));
+  const fields = record.fields.flatMap(({ name, label, value }) => [
+    element("dt", {}, label),
+    element("dd", { data: { field: name } }, value),
+  ]);
+  document.querySelector("#fields").replaceChildren(...fields);
+}
+
+function createEntry(entry) {
+  const initials = entry.by
+    .split(" ")
+    .map((word) => word[0])
+    .join("")
+    .slice(0, 2);
+  return element(
+    "li",
+    {},
+    element("span", { className: "avatar", ariaHidden: "true" }, initials),
+    element(
+      "div",
+      {},
+      element(
+        "p",
+        { className: "byline" },
+        element("strong", {}, entry.by),
+        element("span", { className: "kind" }, entry.element),
+        element("time", { dateTime: `${entry.at.replace(" ", "T")}Z` }, entry.at),
+      ),
+      element("p", { className: "entry" }, entry.text),
+    ),
+  );
+}
+
+const change = (content, button) => act(`/incidents/${recordOf}`, content, button);
+
+openOnly.addEventListener("change", render);
+search.addEventListener("input", render);
+addEventListener("hashchange", () => {
+  if (selected() === "incidents") return; // the skip link
+  render();
+  showRecord();
+});
+document.querySelector("#person").addEventListener("click", ({ target }) => {
+  const button = target.closest("button");
+  if (button) change({ state: button.dataset.state }, button);
+});
+document.querySelector("#note").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (await change({ work_note: noteText.value }, event.submitter)) noteText.value = "";
+});

@@ -1,0 +1,113 @@
+"""What the page shows, as JSON: incidents, calls, queues."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from local.simulator import Call
+from local.simulator.operations import Operations
+from local.stack import DeadLetter, QueueDepth
+
+_MOST_INCIDENTS = 200
+_MOST_CALLS = 150
+_LIST_FIELDS = (
+    "sys_id",
+    "number",
+    "state",
+    "priority",
+    "short_description",
+    "opened_at",
+    "sys_updated_on",
+    "correlation_id",
+    "sys_mod_count",
+)
+_RECORD_FIELDS = {
+    "number": "Number",
+    "state": "State",
+    "priority": "Priority",
+    "impact": "Impact",
+    "urgency": "Urgency",
+    "category": "Category",
+    "assignment_group": "Assignment group",
+    "assigned_to": "Assigned to",
+    "cmdb_ci": "Configuration item",
+    "opened_at": "Opened",
+    "sys_updated_on": "Updated",
+    "sys_updated_by": "Updated by",
+    "resolved_at": "Resolved",
+    "close_code": "Resolution code",
+    "close_notes": "Resolution notes",
+    "correlation_id": "Correlation ID",
+    "correlation_display": "Correlation display",
+    "description": "Description",
+}
+_ELEMENTS = {"work_notes": "Work note", "comments": "Comment"}
+
+
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """The last look at the queues; `depth` is None where they could not be looked at."""
+
+    depth: QueueDepth | None = None
+    letters: tuple[DeadLetter, ...] = ()
+
+
+def snapshot(operations: Operations, queues: Queues, condition: str) -> dict[str, Any]:
+    """Return everything that the page shows but the selected incident.
+
+    Incidents come youngest first, calls oldest first; only the youngest of each. Times of calls are epoch
+    milliseconds.
+    """
+    calls = operations.calls
+    first = max(len(calls) - _MOST_CALLS, 0)
+    return {
+        "condition": condition,
+        "incidents": operations.displayed("incident", _LIST_FIELDS, last=_MOST_INCIDENTS)[::-1],
+        "incident_count": operations.record_counts().get("incident", 0),
+        "calls": [_call(number, call) for number, call in enumerate(calls[first:], first)],
+        "token_requests": sum(call.token_request for call in calls),
+        "api_calls": sum(call.path.startswith("/api/") for call in calls),
+        "queue": asdict(queues.depth) if queues.depth else None,
+        "dead_letters": [asdict(letter) for letter in queues.letters],
+    }
+
+
+def record(operations: Operations, sys_id: str) -> dict[str, Any] | None:
+    """Return one incident with its journal, newest entry first, or None if there is none."""
+    shown = next((row for row in operations.displayed("incident") if row["sys_id"] == sys_id), None)
+    if shown is None:
+        return None
+    people = {row["user_name"]: row["name"] for row in operations.records("sys_user")}
+    return {
+        **{name: shown[name] for name in _LIST_FIELDS},
+        "fields": [
+            {"name": name, "label": label, "value": shown[name]}
+            for name, label in _RECORD_FIELDS.items()
+            if shown[name]
+        ],
+        "journal": [
+            {
+                "sys_id": row["sys_id"],
+                "element": _ELEMENTS.get(row["element"], row["element"]),
+                "at": row["sys_created_on"],
+                "by": people.get(row["sys_created_by"], row["sys_created_by"]),
+                "text": row["value"],
+            }
+            for row in reversed(operations.records("sys_journal_field"))
+            if row["element_id"] == sys_id
+        ],
+    }
+
+
+def _call(number: int, call: Call) -> dict[str, Any]:
+    return {
+        "id": number,
+        "at": round(call.started * 1000),
+        "method": call.method,
+        "path": call.path,
+        "query": call.query,
+        "token": call.token_request,
+        "status": call.status,
+        "milliseconds": None if call.ended is None else round((call.ended - call.started) * 1000),
+        "wrote": call.committed,
+        "fault": call.fault,
+    }

@@ -1,0 +1,173 @@
+"""`make rules`: check every rule file, and show what an event would become."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from samtranslator.yaml_helper import yaml_parse
+
+from common.errors import BridgeError
+from common.incidents.alert import DEFAULT_TABLE, ONLY_MEMBER, Alert, Fold, Policy, Status
+from common.incidents.changes import record_fields
+from common.incidents.decide import Moment, Next, Write, plan
+from common.incidents.expressions import Template
+from common.incidents.item import Item, RecordReference, problem_of
+from common.incidents.rules import Rules, read_rules
+from common.intake import read_event
+from common.servicenow.event_management import EVENT_TABLE
+from common.servicenow.names import REFERENCES
+from local.simulator.tables import default_tables
+
+ROOT = Path(__file__).resolve().parents[1]
+
+_CLOSE_CODE = "Solution provided"  # the default of the parameter CloseCode
+_OURS = frozenset({"correlation_id", "correlation_display", "message_key"})
+_CHOICES: Mapping[str, Mapping[str, str]] = {
+    name: column.choices for name, column in default_tables()[DEFAULT_TABLE].fields.items() if column.choices
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the command line says. Return 1 where a rule is wrong or the event is refused, else 0."""
+    parser = argparse.ArgumentParser(prog="make rules", description=__doc__)
+    parser.add_argument("--event", type=Path, help="a file with one EventBridge event: show what it would become")
+    parser.add_argument("--rules", type=Path, default=ROOT / "src/rules", help="the folder of the rule files")
+    parser.add_argument(
+        "--tables",
+        default=os.environ.get("ALLOWED_TABLES", ""),
+        help="what the parameter AllowedTables of the deployment says (default: the variable ALLOWED_TABLES)",
+    )
+    options = parser.parse_args(arguments)
+    rules, mistakes = read_rules(options.rules, list(filter(None, options.tables.split(","))))
+    for mistake in mistakes:
+        print(f"wrong    {mistake}")
+    if mistakes:
+        print(f"\nMistakes: {len(mistakes)}. Nothing works until they are mended: the functions load no rule at all.")
+        return 1
+    if options.event is not None:
+        return _show(rules, options.event)
+    for warning in warnings(rules, ROOT / "template.yaml"):
+        print(f"warning  {warning}")
+    print(f"Rules: {len(list(rules))}, overrides: {len(rules.overrides)}. Nothing is wrong.")
+    return 0
+
+
+def warnings(rules: Rules, template: Path) -> Iterator[str]:
+    """Yield what is more likely a slip than meant: choices that a new instance lacks, events that never come."""
+    delivered = _delivered_types(template)
+    for rule in rules:
+        if rule.table == DEFAULT_TABLE:
+            yield from _choice_warnings(f"rule {rule.name}", rule.fields, rule.policy.close_code)
+        for detail_type in rule.detail_types:
+            if detail_type not in {*delivered, "*"}:
+                yield (
+                    f"rule {rule.name}: EventBridge does not deliver {detail_type!r}: add it to the detail types of "
+                    "EventRule in template.yaml."
+                )
+    for override in rules.overrides:
+        if override.table in (None, DEFAULT_TABLE):
+            yield from _choice_warnings(override.place, override.fields, override.policy.get("close_code", ""))
+
+
+def _choice_warnings(place: str, fields: Mapping[str, Template], close_code: str) -> Iterator[str]:
+    constants = {name: template.constant for name, template in fields.items()}
+    for name, text in {**constants, "close_code": close_code}.items():
+        if text:
+            yield from _choice_warning(place, name, text)
+
+
+def _choice_warning(place: str, name: str, text: str) -> Iterator[str]:
+    choices = _CHOICES.get(name)
+    if choices and text not in choices:
+        yield (
+            f"{place}: {name} is {text!r}, which is none of a new instance's choices ({', '.join(choices)}). "
+            "ServiceNow drops unknown choices without a word: check that your instance has it."
+        )
+
+
+def _delivered_types(template: Path) -> set[str]:
+    pattern = yaml_parse(template.read_text(encoding="utf-8"))["Resources"]["EventRule"]["Properties"]["EventPattern"]
+    return {name for alternative in pattern["$or"] for name in alternative["detail-type"]}
+
+
+def _show(rules: Rules, file: Path) -> int:
+    """Print what the event in `file` would become."""
+    try:
+        event = read_event(file.read_text(encoding="utf-8"))
+        for name, text in _story(rules, event):
+            first, *others = text.split("\n")
+            print(f"{name:<19} {first}")
+            for line in others:
+                print(f"{'':<19} {line}".rstrip())
+    except OSError as error:
+        print(f"{'refused':<19} {file} is not readable: {error.strerror}.")
+        return 1
+    except BridgeError as error:
+        print(f"{'refused':<19} {error.message}\n{'what to do':<19} {error.action}")
+        return 1
+    return 0
+
+
+def _story(rules: Rules, event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "event", f"{event['detail-type']} of {event['source']}"
+    rule = rules.match(event)
+    if rule is None:
+        yield "dropped", "no rule is meant for this source and type, or its condition does not hold"
+        return
+    yield "rule", rule.name
+    yield "overrides", ", ".join(rule.overrides) or "none"
+    alert = rule.alert(event)
+    if alert is None:
+        dropped = f"the override {rule.dropped_by} says so" if rule.dropped_by else "it neither fires nor recovers"
+        yield "dropped", dropped
+        return
+    yield "dedup key", alert.key
+    if alert.member != ONLY_MEMBER:
+        yield "group member", alert.member
+    occurred_at = datetime.fromtimestamp(alert.occurred_at / 1000, UTC)
+    yield "status", f"{alert.status} at {occurred_at.isoformat(sep=' ', timespec='milliseconds')}"
+    yield "severity", rule.severity_of(event)
+    yield "target", "Event Management (em_event)" if alert.table == EVENT_TABLE else f"table {alert.table}"
+    yield from _written(alert)
+
+
+def _written(alert: Alert) -> Iterator[tuple[str, str]]:
+    item = Item(problem=problem_of("", alert.key), dedup_key=alert.key, table=alert.table)
+    if alert.status is Status.RESOLVED:
+        item = replace(item, version=1, orders={alert.member: 1}, record=RecordReference("0" * 32, ""))
+    fold = Fold.of([alert])
+    step = plan(item, fold, Moment(alert.occurred_at, alert.occurred_at, ""))
+    if not isinstance(step, Write) or step.then is not Next.CALL:
+        yield "writes", "nothing: the policy leaves the record as it is"
+        return
+    opens = alert.status is Status.FIRING
+    yield "writes", "a record, where none is open:" if opens else "into the open record, where there is one:"
+    fields = record_fields(step.item, fold, _CLOSE_CODE)
+    for name, text in sorted(fields.items()):
+        if name not in _OURS:
+            yield f"  {name}", _with_reference(alert.table, name, text)
+    if alert.table == DEFAULT_TABLE:
+        for name, text in fields.items():
+            yield from (("warning", warning) for warning in _choice_warning("this event", name, text))
+    yield "policy", _policy(alert.policy)
+
+
+def _with_reference(table: str, name: str, text: str) -> str:
+    reference = REFERENCES.get(name) if table != EVENT_TABLE else None
+    return text if reference is None else f"{text}  (a sys_id, or looked up in {reference.table})"
+
+
+def _policy(policy: Policy) -> str:
+    return (
+        f"repeat: {policy.on_repeat}, recovery: {policy.on_recovery}, return: {policy.on_return} within "
+        f"{policy.reopen_window // 86_400} days"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

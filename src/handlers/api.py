@@ -1,0 +1,296 @@
+"""The API function: named operations on ServiceNow for callers that never see its credentials. See docs/api.md."""
+
+import os
+from typing import Annotated, Any, Literal
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import AwareDatetime
+
+from common.api import models
+from common.api.admission import admit, content_type
+from common.api.alerts import Origin
+from common.api.creation import Created
+from common.api.files import FILE_NAME, MEDIA_TYPES, file_of
+from common.api.incidents import IDENTIFIER, Search, shown
+from common.api.paging import LONGEST_PAGE
+from common.api.problems import Kind, ProblemError
+from common.api.requests import Sender
+from common.api.resolver import new_resolver, only_parameters, reply, responses, swagger_page
+from common.bridge import build_api
+from common.clock import Deadline
+
+bridge = build_api(os.environ)
+app = new_resolver(bridge.telemetry)
+
+# What is left for the answer itself, in seconds.
+_RESERVE_SECONDS = 1.0
+
+_KEY = {"alias": "Idempotency-Key", "pattern": r"^[\x21-\x7e]{1,255}$"}
+RequiredKey = Annotated[str, Header(**_KEY, description="Names this request: repeat it with the same key.")]
+OptionalKey = Annotated[str | None, Header(**_KEY, description="With it, a repeated request is done at most once.")]
+Incident = Annotated[str, Path(pattern=IDENTIFIER, description="A number such as INC0010001, or a sys_id.")]
+Table = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,79}$", description="A table that the deployment allows.")]
+SysId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="A sys_id.")]
+Cursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="The most records of the page.")]
+State = Annotated[
+    Literal["open", "new", "in_progress", "on_hold", "resolved", "closed", "canceled"] | None,
+    Query(description="`open` is every state in which somebody still has to do something."),
+]
+Group = Annotated[str | None, Query(min_length=1, max_length=80, description="The group's sys_id or name.")]
+Since = Annotated[AwareDatetime | None, Query(description="A time with its zone, such as 2026-01-31T08:00:00Z.")]
+Deep = Annotated[bool, Query(description="Also check what the API depends on: ledger, token, ServiceNow.")]
+FileName = Annotated[str, Query(pattern=FILE_NAME, description="The name that the file gets.")]
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer one request of API Gateway (REST API, Lambda proxy integration)."""
+    seconds = context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS
+    try:
+        admitted = admit(event)
+        app.context.update(request=admitted, deadline=Deadline.after(bridge.clock, seconds))
+        return app.resolve(admitted.event, context)
+    except ProblemError as problem:
+        return problem.answer(event["requestContext"]["requestId"]).for_gateway()
+    finally:
+        bridge.tokens.report()
+        bridge.telemetry.flush()
+
+
+@app.post(
+    "/incidents",
+    tags=["Incidents"],
+    operation_id="createIncident",
+    summary="Open an incident",
+    responses=responses(
+        201, models.Created, "The incident, the same one for every repetition.", 409, 413, 415, 422, 504
+    ),
+)
+def create_incident(incident: models.NewIncident, key: RequiredKey) -> Response[str]:
+    """Open one incident for this key, however often and by how many at once the request is sent."""
+    fields = incident.model_dump(exclude_unset=True)
+    return _created("incidents", "incident", bridge.incidents.create(_sender(key), fields, _deadline()))
+
+
+@app.get(
+    "/incidents",
+    tags=["Incidents"],
+    operation_id="listIncidents",
+    summary="List incidents, newest first",
+    responses=responses(200, models.Records, "A page of incidents, without their long texts."),
+)
+def list_incidents(
+    *,
+    state: State = None,
+    group: Group = None,
+    opened_since: Since = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response[str]:
+    """List the incidents that this bridge opened and that meet all filters."""
+    only_parameters(app, "state", "group", "opened_since", "cursor", "limit")
+    search = Search(state or "", group or "", opened_since)
+    page = bridge.incidents.search(search, cursor=cursor, limit=limit, deadline=_deadline())
+    return _page([shown(record) for record in page.records], page.next_cursor)
+
+
+@app.get(
+    "/incidents/<incident>",
+    tags=["Incidents"],
+    operation_id="readIncident",
+    summary="Read an incident",
+    responses=responses(200, models.Record, "The incident's fields."),
+)
+def read_incident(incident: Incident) -> Response[str]:
+    """Read an incident that this bridge opened."""
+    return reply(200, bridge.incidents.read(incident, _deadline()))
+
+
+@app.patch(
+    "/incidents/<incident>",
+    tags=["Incidents"],
+    operation_id="changeIncident",
+    summary="Change fields of an incident",
+    responses=responses(200, models.Record, "The incident's fields as they are now.", 409, 413, 415, 504),
+)
+def change_incident(incident: Incident, fields: Annotated[models.RecordFields, Body()]) -> Response[str]:
+    """Set the fields that are sent and leave all others alone. Repeating it is harmless."""
+    return reply(200, bridge.incidents.change(incident, fields.root, _deadline()))
+
+
+@app.post(
+    "/incidents/<incident>/comments",
+    tags=["Incidents"],
+    operation_id="addComment",
+    summary="Add a comment, which the incident's caller can read",
+    responses=responses(200, models.Done, "The comment is there.", 409, 413, 415, 422, 504),
+)
+def add_comment(incident: Incident, note: models.Note, key: OptionalKey = None) -> Response[str]:
+    """Append a comment; with a key at most once."""
+    return _done(bridge.incidents.write_note(_sender(key), incident, "comments", note.text, _deadline()))
+
+
+@app.post(
+    "/incidents/<incident>/work-notes",
+    tags=["Incidents"],
+    operation_id="addWorkNote",
+    summary="Add a work note, which only those who work on the incident can read",
+    responses=responses(200, models.Done, "The work note is there.", 409, 413, 415, 422, 504),
+)
+def add_work_note(incident: Incident, note: models.Note, key: OptionalKey = None) -> Response[str]:
+    """Append a work note; with a key at most once."""
+    return _done(bridge.incidents.write_note(_sender(key), incident, "work_notes", note.text, _deadline()))
+
+
+@app.post(
+    "/incidents/<incident>/resolve",
+    tags=["Incidents"],
+    operation_id="resolveIncident",
+    summary="Resolve an incident",
+    responses=responses(200, models.Record, "The incident's fields as they are now.", 409, 413, 415, 504),
+)
+def resolve_incident(incident: Incident, resolution: models.Resolution) -> Response[str]:
+    """Resolve an incident. One that is resolved already stays as it is, so repeating it is harmless."""
+    notes, code = resolution.close_notes, resolution.close_code
+    return reply(200, bridge.incidents.resolve(incident, notes, code, _deadline()))
+
+
+@app.post(
+    "/incidents/<incident>/attachments",
+    tags=["Incidents"],
+    operation_id="attachFile",
+    summary="Attach a file of up to 4 MB",
+    responses=responses(200, models.Done, "The file is attached.", 409, 413, 415, 422, 504),
+    openapi_extensions={
+        "requestBody": {
+            "required": True,
+            "content": {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in MEDIA_TYPES},
+        }
+    },
+)
+def attach_file(incident: Incident, file_name: FileName, key: OptionalKey = None) -> Response[str]:
+    """Attach the body of the request; with a key at most once."""
+    only_parameters(app, "file_name")
+    request = app.context["request"]
+    file = file_of(file_name, content_type(request.event), request.file)
+    return _done(bridge.incidents.attach(_sender(key), incident, file, _deadline()))
+
+
+@app.get(
+    "/tables/<table>/records",
+    tags=["Tables"],
+    operation_id="listRecords",
+    summary="List records of an allowed table, newest first",
+    responses=responses(200, models.Records, "A page of records with their allowed fields."),
+)
+def list_records(table: Table, cursor: Cursor = None, limit: Limit = 50) -> Response[str]:
+    """List the records of a table."""
+    only_parameters(app, "cursor", "limit")
+    return _page(*bridge.tables.page(table, cursor=cursor, limit=limit, deadline=_deadline()))
+
+
+@app.post(
+    "/tables/<table>/records",
+    tags=["Tables"],
+    operation_id="createRecord",
+    summary="Create a record of an allowed table",
+    responses=responses(201, models.Created, "The record, the same one for every repetition.", 409, 413, 415, 422, 504),
+)
+def create_record(table: Table, fields: Annotated[models.RecordFields, Body()], key: RequiredKey) -> Response[str]:
+    """Create one record for this key, however often and by how many at once the request is sent."""
+    return _created("records", table, bridge.tables.create(_sender(key), table, fields.root, _deadline()))
+
+
+@app.get(
+    "/tables/<table>/records/<sys_id>",
+    tags=["Tables"],
+    operation_id="readRecord",
+    summary="Read a record of an allowed table",
+    responses=responses(200, models.Record, "The record's allowed fields."),
+)
+def read_record(table: Table, sys_id: SysId) -> Response[str]:
+    """Read a record."""
+    return reply(200, bridge.tables.read(table, sys_id, _deadline()))
+
+
+@app.patch(
+    "/tables/<table>/records/<sys_id>",
+    tags=["Tables"],
+    operation_id="changeRecord",
+    summary="Change a record of an allowed table",
+    responses=responses(200, models.Record, "The record's allowed fields as they are now.", 409, 413, 415, 504),
+)
+def change_record(table: Table, sys_id: SysId, fields: Annotated[models.RecordFields, Body()]) -> Response[str]:
+    """Set the fields that are sent and leave all others alone. Repeating it is harmless."""
+    return reply(200, bridge.tables.change(table, sys_id, fields.root, _deadline()))
+
+
+@app.post(
+    "/alerts",
+    tags=["Alerts"],
+    operation_id="postAlerts",
+    summary="Report that problems are there, or over",
+    responses=responses(202, models.Accepted, "The alerts are in the queue.", 413, 415),
+)
+def post_alerts(alerts: Annotated[models.OwnAlert | models.Webhook, Body()]) -> Response[str]:
+    """Take an alert, or the webhook of Alertmanager or Grafana, to the desk that opens and resolves incidents."""
+    context = app.current_event.request_context
+    origin = Origin(_sender(None).caller, context.account_id or "", bridge.region)
+    return reply(202, {"accepted": bridge.alerts.accept(models.alerts_of(alerts), origin)})
+
+
+@app.get(
+    "/health",
+    tags=["Health"],
+    operation_id="health",
+    summary="Whether the API works",
+    responses=responses(200, models.HealthReport, "It works."),
+)
+def health(*, deep: Deep = False) -> Response[str]:
+    """Answer at once, or after checking the ledger, the token and ServiceNow."""
+    only_parameters(app, "deep")
+    results = bridge.health.examine(_deadline()) if deep else []
+    checks = [{"name": result.name, "ok": not result.failure} for result in results]
+    for result in results:
+        if result.failure:
+            bridge.telemetry.log.error("A check of the API failed.", check=result.name, failure=result.failure)
+            raise ProblemError(Kind.UNAVAILABLE, f"The check of {result.name} failed.", retry_after=60, checks=checks)
+    return reply(200, {"status": "ok", "checks": checks})
+
+
+@app.get("/swagger", include_in_schema=False)
+def swagger() -> Response[str]:
+    """Show a page about this API, where the deployment wants that."""
+    if not bridge.swagger_ui:
+        raise ProblemError(Kind.NOT_FOUND, "This deployment shows no page about the API.")
+    return swagger_page(app)
+
+
+def _sender(key: str | None) -> Sender:
+    if key is not None:
+        app.context["idempotency_key"] = key
+    return Sender(app.context["request"].caller, key)
+
+
+def _deadline() -> Deadline:
+    deadline: Deadline = app.context["deadline"]
+    return deadline
+
+
+def _created(collection: str, table: str, made: Created) -> Response[str]:
+    record = made.record
+    link = f"https://{bridge.instance_host}/nav_to.do?uri={table}.do%3Fsys_id%3D{record.sys_id}"
+    headers = {"Location": f"{collection}/{record.sys_id}"}
+    if made.repeated:
+        headers["Idempotency-Replayed"] = "true"
+    return reply(201, {"sys_id": record.sys_id, "number": record.number, "link": link}, headers)
+
+
+def _done(was_done: bool) -> Response[str]:  # noqa: FBT001 (the outcome itself)
+    return reply(200, {"repeated": not was_done})
+
+
+def _page(records: list[dict[str, str]], next_cursor: str | None) -> Response[str]:
+    return reply(200, {"records": records, "next_cursor": next_cursor})

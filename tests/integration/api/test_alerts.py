@@ -1,0 +1,237 @@
+"""Alerts of callers: through the queue and the events function to one incident per problem."""
+
+import importlib
+import json
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from common.api.models import AlertFields
+from local.simulator import Simulator
+from tests.integration.api.gateway import ALICE, BOB, Gateway
+from tests.support.deployment import ACCOUNT, REGION, Context, Deployment, sqs_event
+
+PROJECT = Path(__file__).resolve().parents[3]
+ALERT = {"dedup_key": "disk", "status": "firing", "summary": "The disk is full", "severity": "high"}
+NOW = datetime.now(UTC)
+
+
+def webhook(status: str, *, starts: datetime, ends: datetime | None = None, **labels: str) -> dict[str, Any]:
+    """Return what Alertmanager posts; Grafana adds members to each alert."""
+    alert = {
+        "status": status,
+        "labels": {"alertname": "DiskFull", "severity": "page", "instance": "a:9100", **labels},
+        "annotations": {"summary": "The disk of a is full", "description": "3 % are left"},
+        "startsAt": starts.isoformat(),
+        "endsAt": ends.isoformat() if ends else "0001-01-01T00:00:00Z",
+        "generatorURL": "https://prometheus.example.com/graph?g0.expr=up",
+        "fingerprint": "9f1c6a3e",
+        "values": {"A": 3},
+        "silenceURL": "https://grafana.example.com",
+    }
+    return {
+        "version": "4",
+        "groupKey": '{}:{alertname="DiskFull"}',
+        "truncatedAlerts": 0,
+        "receiver": "bridge",
+        "status": status,
+        "groupLabels": {"alertname": "DiskFull"},
+        "commonLabels": {},
+        "commonAnnotations": {},
+        "externalURL": "https://alertmanager.example.com",
+        "alerts": [alert],
+    }
+
+
+@pytest.fixture
+def work(stack: Deployment) -> Iterator[Callable[[], None]]:
+    """Provide a way to let the events function handle what is in the queue."""
+    sys.modules.pop("handlers.events", None)
+    events = importlib.import_module("handlers.events")
+    sqs = stack.clients["sqs"]
+
+    def handle_all() -> None:
+        while messages := queued(stack):
+            answer = events.handler(sqs_event([message["Body"] for message in messages]), Context())
+            assert answer == {"batchItemFailures": []}
+            for message in messages:
+                sqs.delete_message(QueueUrl=stack.queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+    yield handle_all
+    events.bridge.transport.close()
+    sys.modules.pop("handlers.events", None)
+
+
+def queued(stack: Deployment) -> list[dict[str, Any]]:
+    """Return up to ten messages of the event queue."""
+    answer = stack.clients["sqs"].receive_message(QueueUrl=stack.queue_url, MaxNumberOfMessages=10)
+    messages: list[dict[str, Any]] = answer.get("Messages", [])
+    return messages
+
+
+def test_an_alert_opens_one_incident_and_resolves_it(
+    api: Gateway, servicenow: Simulator, stack: Deployment, work: Callable[[], None]
+) -> None:
+    """It is taken at once, and what happens then is what happens to events of AWS."""
+    for _ in range(2):
+        accepted = api.call(
+            "POST", "/alerts", ALERT | {"occurred_at": NOW.isoformat(), "fields": {"category": "software"}}
+        )
+        assert (accepted.status, accepted.json) == (202, {"accepted": 1})
+        work()
+    [row] = servicenow.records("incident")
+    assert (row["short_description"], row["state"], row["priority"]) == ("The disk is full", "1", "2")
+    assert row["category"] == "software"
+
+    api.call("POST", "/alerts", {**ALERT, "status": "resolved"})
+    work()
+
+    [row] = servicenow.records("incident")
+    assert row["state"] == "6"
+    assert stack.dead_letters() == []
+
+
+def test_101_nobody_resolves_anothers_problem(api: Gateway, servicenow: Simulator, work: Callable[[], None]) -> None:
+    """Not even with the same dedup key: the event says who sent it, and nothing in the body can."""
+    api.call("POST", "/alerts", ALERT)
+    api.call("POST", "/alerts", ALERT | {"status": "resolved"}, caller=BOB)
+    work()
+
+    [row] = servicenow.records("incident")
+    assert row["state"] == "1"
+    forged = api.call("POST", "/alerts", ALERT | {"status": "resolved", "origin": ALICE}, caller=BOB)
+    assert (forged.status, forged.kind) == (400, "invalid-request")
+
+
+def test_the_event_is_shaped_as_eventbridge_would(api: Gateway, stack: Deployment) -> None:
+    """So that one function, and one rule file, serve both."""
+    api.call("POST", "/alerts", ALERT, caller=f"arn:aws:sts::{ACCOUNT}:assumed-role/billing/i-1")
+
+    [message] = queued(stack)
+
+    event = json.loads(message["Body"])
+    assert (event["source"], event["detail-type"]) == ("servicenow-bridge.api", "ServiceNow Alert")
+    assert (event["account"], event["region"], event["resources"]) == (ACCOUNT, REGION, [])
+    assert event["detail"].items() >= (ALERT | {"origin": f"arn:aws:sts::{ACCOUNT}:assumed-role/billing"}).items()
+
+
+def test_a_webhook_of_alertmanager_or_grafana_opens_and_resolves(
+    api: Gateway, servicenow: Simulator, work: Callable[[], None]
+) -> None:
+    """The notifications that repeat it change nothing; its end is newer than its beginning."""
+    starts = NOW - timedelta(minutes=5)
+    for _ in range(2):
+        assert api.call("POST", "/alerts", webhook("firing", starts=starts)).json == {"accepted": 1}
+        work()
+    [row] = servicenow.records("incident")
+    assert (row["short_description"], row["priority"], row["state"]) == ("The disk of a is full", "1", "1")
+    for fact in ("3 % are left", "instance: a:9100", "https://prometheus.example.com/graph"):
+        assert fact in row["description"]
+    calls = servicenow.api_calls
+
+    api.call("POST", "/alerts", webhook("resolved", starts=starts, ends=NOW))
+    work()
+    # A notification that was late says less than the end.
+    api.call("POST", "/alerts", webhook("firing", starts=starts))
+    work()
+
+    [row] = servicenow.records("incident")
+    assert row["state"] == "6"
+    assert servicenow.api_calls == calls + 1
+
+
+def test_an_alert_that_has_fired_for_months_is_still_taken(
+    api: Gateway, servicenow: Simulator, stack: Deployment, work: Callable[[], None]
+) -> None:
+    """The desk refuses events older than 30 days; an alert that is repeated is no old event."""
+    api.call("POST", "/alerts", webhook("firing", starts=NOW - timedelta(days=90)))
+    work()
+
+    assert len(servicenow.records("incident")) == 1
+    assert stack.dead_letters() == []
+
+
+def test_a_webhook_may_bring_many_alerts(api: Gateway, stack: Deployment) -> None:
+    """Up to 200, in as many messages."""
+    body = webhook("firing", starts=NOW)
+    [alert] = body["alerts"]
+    body["alerts"] = [alert | {"fingerprint": str(number)} for number in range(25)]
+
+    assert api.call("POST", "/alerts", body).json == {"accepted": 25}
+    count = stack.clients["sqs"].get_queue_attributes(
+        QueueUrl=stack.queue_url, AttributeNames=["ApproximateNumberOfMessages"]
+    )
+    assert count["Attributes"]["ApproximateNumberOfMessages"] == "25"
+    body["alerts"] = [alert] * 201
+    assert api.call("POST", "/alerts", body).status == 400
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dedup_key": ""},
+        {"dedup_key": " "},
+        {"dedup_key": "x" * 256},
+        {"status": "ok"},
+        {"summary": ""},
+        {"severity": "page"},
+        {"occurred_at": "today"},
+        {"occurred_at": "2026-01-31T08:00:00"},
+        {"fields": {"sys_id": "x"}},
+        {"fields": {"category": 1}},
+        {"unknown": "x"},
+        {"alerts": []},
+    ],
+)
+def test_an_alert_of_another_shape_is_refused(api: Gateway, stack: Deployment, change: dict[str, object]) -> None:
+    """At once, instead of as a dead letter later."""
+    reply = api.call("POST", "/alerts", ALERT | change)
+
+    assert (reply.status, reply.kind) == (400, "invalid-request")
+    assert queued(stack) == []
+
+
+def test_a_queue_that_is_away_is_told(api: Gateway, stack: Deployment) -> None:
+    """503 and when to come back: an alert is never lost silently."""
+    stack.clients["sqs"].delete_queue(QueueUrl=stack.queue_url)
+
+    reply = api.call("POST", "/alerts", ALERT)
+
+    assert (reply.status, reply.kind) == (503, "unavailable")
+    assert int(reply.headers["retry-after"]) >= 1
+
+
+def test_messages_that_the_queue_fails_are_sent_again(api: Gateway, function: ModuleType) -> None:
+    """Once; then the caller is asked to send all of them again."""
+    queue = function.bridge.alerts
+    real = queue._sqs
+    refuse: list[bool] = [True, False, True, True]
+
+    class Flaky:
+        """Fails the first message of a batch where `refuse` says so."""
+
+        def send_message_batch(self, QueueUrl: str, Entries: list[Any]) -> dict[str, Any]:  # noqa: N803
+            """Send messages."""
+            if not refuse.pop(0):
+                answer: dict[str, Any] = real.send_message_batch(QueueUrl=QueueUrl, Entries=Entries)
+                return answer
+            return {"Failed": [{"Id": Entries[0]["Id"], "Code": "InternalError", "SenderFault": False}]}
+
+    queue._sqs = Flaky()
+
+    assert api.call("POST", "/alerts", ALERT).status == 202
+    assert api.call("POST", "/alerts", ALERT).status == 503
+    assert refuse == []
+
+
+def test_the_fields_of_an_alert_are_those_that_the_rule_takes() -> None:
+    """A field that is validated here and dropped there would vanish without a word."""
+    [rule] = tomllib.loads((PROJECT / "src/rules/own-alerts.toml").read_text())["rule"]
+
+    assert sorted(AlertFields.model_fields) == sorted(rule["accepts"])

@@ -1,0 +1,100 @@
+"""What must hold, whatever happened on the way: the specification of "one incident per problem"."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from common.incidents.alert import ONLY_MEMBER, Alert, OnRecovery, OnRepeat, OnReturn, Policy, Status, is_firing
+from tests.support.world import Scenario, World
+
+
+def broken_on_the_way(scenario: Scenario, world: World) -> str:
+    """Return what is wrong although work still goes on; empty where nothing is."""
+    notes = world.servicenow.notes
+    own = [row for row in world.servicenow.rows if row not in scenario.servicenow.rows]
+    if world.defects:
+        return "the desk raised something that is no error of the vocabulary"
+    if sum(row.is_open for row in own) > 1:
+        return "two records are open"
+    if len(set(notes)) < len(notes):
+        return "a note was written twice"
+    if any(row not in world.servicenow.rows for row in scenario.servicenow.rows):
+        return "a foreign record was changed"
+    # A group adds how many of its members fire.
+    if any(row.description.split(" (")[0] not in _openings(scenario.alerts) for row in own):
+        return "a record does not say what it is about"
+    if world.dead and not world.refused:
+        return "an event was given up although nothing was refused"
+    return ""
+
+
+def broken_at_rest(scenario: Scenario, world: World) -> str:
+    """Return what is wrong now that nothing is left to be done; empty where nothing is."""
+    item = world.item() or {"orders": {"M": {}}}
+    applied = {member: int(order["N"]) for member, order in item["orders"]["M"].items()}
+    kept = [alert for event, alert in enumerate(scenario.alerts) if event not in world.dead]
+    if any(applied.get(alert.member, -1) < alert.order for alert in kept):
+        return "an event was lost"
+    if not {(alert.member, alert.order) for alert in scenario.alerts}.issuperset(applied.items()):
+        return "the ledger holds an event that never was"
+    if "operation" in item and not world.dead:
+        return "the ledger still waits for a write"
+    number = world.servicenow.inserted - scenario.servicenow.inserted
+    if number > _most_records(scenario, world):
+        return "a record exists that in-order delivery would not have made"
+    if not _can_be_read(max(kept, key=lambda alert: alert.order, default=None), scenario, world):
+        return "the newest alarm can be read nowhere"
+    return "" if "operation" in item else _wrong_condition(scenario, world, fires=_fires(applied))
+
+
+def _wrong_condition(scenario: Scenario, world: World, *, fires: bool) -> str:
+    is_open = any(row.is_open for row in world.servicenow.rows if row not in scenario.servicenow.rows)
+    stays_open = any(alert.policy.on_recovery is not OnRecovery.RESOLVE for alert in scenario.alerts)
+    if is_open and not fires and not stays_open:
+        return "a record is open although the problem is over"
+    # What a person did stands until something new happens; an event that was refused does not count as new.
+    a_person_stands = world.servicenow.person_acted_last or (world.dead and world.acts < scenario.acts)
+    if fires and not is_open and not a_person_stands:
+        return "no record is open although the problem is there"
+    return ""
+
+
+def _can_be_read(newest: Alert | None, scenario: Scenario, world: World) -> bool:
+    """Return whether the newest event, where it is an alarm that has to be noted, is in a record."""
+    if newest is None or newest.member != ONLY_MEMBER or newest.status is Status.RESOLVED:
+        return True
+    if newest.policy.on_repeat is OnRepeat.IGNORE:
+        return True
+    if world.servicenow.discards_markers or (world.acts < scenario.acts and "delete" in scenario.act_kinds):
+        return True
+    said = [row.description.split(" (")[0] for row in world.servicenow.rows]
+    said += [note for _, note in world.servicenow.notes]
+    return newest.note in said or newest.fields["short_description"] in said
+
+
+def _fires(orders: dict[str, int]) -> bool:
+    return any(is_firing(order) for order in orders.values())
+
+
+def _openings(alerts: Sequence[Alert]) -> set[str]:
+    return {alert.fields["short_description"] for alert in alerts if alert.fields}
+
+
+def _most_records(scenario: Scenario, world: World) -> int:
+    """Return how many records in-order delivery could have made, one more for each act of a person.
+
+    Where members come in another order than they spoke, the group may seem to be over in between: each alarm may then
+    need a record of its own under a policy that replaces.
+    """
+    acts = scenario.acts - world.acts
+    in_order = sorted(scenario.alerts, key=lambda alert: alert.order)
+    firing = [alert.status is Status.FIRING for alert in in_order]
+    episodes = sum(now and not before for before, now in pairwise([False, *firing]))
+    if len({alert.member for alert in in_order}) > 1:
+        episodes = sum(firing)
+    replaces = any(_replaces(alert.policy) for alert in in_order)
+    return (episodes if replaces else min(1, episodes)) + acts
+
+
+def _replaces(policy: Policy) -> bool:
+    is_short = policy.reopen_window < Policy().reopen_window
+    return policy.on_recovery is OnRecovery.RESOLVE and (policy.on_return is OnReturn.REPLACE or is_short)

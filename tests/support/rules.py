@@ -1,0 +1,58 @@
+"""The rules that are shipped for AWS services, and the sample events that show what they do."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from common.incidents.rules import Rule, load_rules
+
+PROJECT = Path(__file__).resolve().parents[2]
+DIRECTORY = PROJECT / "src" / "rules"
+SHIPPED = load_rules(DIRECTORY)
+
+type Event = dict[str, Any]
+
+
+def is_from_aws(source: str) -> bool:
+    """Return whether an AWS service sends events with this source. Lambda's destinations use a source of their own."""
+    return source.startswith("aws.") or source == "lambda"
+
+
+def rule_files() -> dict[str, dict[str, Any]]:
+    """Return the content of each rule file about an AWS service, by its name without `.toml`."""
+    contents = {path.stem: tomllib.loads(path.read_text()) for path in sorted(DIRECTORY.glob("*.toml"))}
+    return {stem: content for stem, content in contents.items() if all(map(_is_about_aws, content.get("rule", [])))}
+
+
+def aws_rules() -> dict[str, Rule]:
+    """Return each shipped rule for events of AWS services, by its name."""
+    return {rule.name: rule for rule in SHIPPED if all(map(is_from_aws, rule.sources))}
+
+
+def samples() -> dict[str, Event]:
+    """Return every sample event of an AWS service, by the name of its file without `.json`."""
+    events = {path.stem: json.loads(path.read_text()) for path in sorted((PROJECT / "events").glob("*.json"))}
+    return {name: event for name, event in events.items() if is_from_aws(event.get("source", ""))}
+
+
+def shipped_types() -> set[tuple[str, str]]:
+    """Return every source and detail type of AWS services for which a rule is shipped."""
+    return {
+        (source, detail_type)
+        for rule in aws_rules().values()
+        for source in rule.sources
+        for detail_type in rule.detail_types
+    }
+
+
+def pattern_types(pattern: Mapping[str, Any]) -> set[str]:
+    """Return the detail types that an EventBridge pattern names, in all its branches, to compare with the above."""
+    branches = pattern.get("$or", [pattern])
+    return {detail_type for branch in branches for detail_type in branch.get("detail-type", [])}
+
+
+def _is_about_aws(rule: Mapping[str, Any]) -> bool:
+    sources = rule["source"]
+    return all(map(is_from_aws, [sources] if isinstance(sources, str) else sources))

@@ -1,0 +1,48 @@
+"""What is searched exhaustively: few events, few workers, little trouble, and every way in which they can meet."""
+
+from common.incidents.alert import OnRecovery, OnRepeat, OnReturn, Policy
+from tests.support.servicenow import Instance
+from tests.support.world import LOSSES, Scenario, alerts
+
+NOTES = Policy(on_repeat=OnRepeat.NOTE)
+REPLACES = Policy(on_repeat=OnRepeat.NOTE, on_return=OnReturn.REPLACE)
+LEAVES = Policy(on_repeat=OnRepeat.NOTE, on_recovery=OnRecovery.LEAVE, on_return=OnReturn.REPLACE)
+RECOVERY_NOTES = Policy(on_repeat=OnRepeat.NOTE, on_recovery=OnRecovery.NOTE, reopen_window=0)
+
+SCENARIOS = {
+    "one alarm, delivered twice": Scenario(alerts("F1"), duplicates=1, faults=2),
+    "three workers at one alarm": Scenario(alerts("F1"), workers=3, duplicates=2, faults=1),
+    "an alarm and its recovery": Scenario(alerts("F1 R2"), faults=2, kinds=("kill", "late", "not done")),
+    "an alarm that returns": Scenario(alerts("F1 R2 F3"), faults=1),
+    "equal times": Scenario(alerts("R1 F1"), duplicates=1, faults=1),
+    "a noted repeat and a person": Scenario(
+        alerts("F1 F2", NOTES), faults=1, acts=1, act_kinds=("resolve", "close", "delete")
+    ),
+    "a noted repeat, a recovery and a person": Scenario(alerts("F1 F2 R3", NOTES), faults=1, kinds=("kill",), acts=1),
+    "a recovery and a person who acts twice": Scenario(
+        alerts("F1 F2 R3", NOTES), faults=1, kinds=("answer lost",), acts=2
+    ),
+    "refusals": Scenario(
+        alerts("F1 F2 R3", NOTES), faults=2, kinds=("refused", "refused after commit", "held", "not done")
+    ),
+    "trouble with the ledger": Scenario(
+        alerts("F1 R2"), faults=2, kinds=("throttled", "ledger answer lost", "ledger repeated")
+    ),
+    "foreign records": Scenario(
+        alerts("F1 R2"),
+        faults=2,
+        kinds=("dropped", "query ignored"),
+        servicenow=Instance().insert({"short_description": "foreign", "correlation_id": "foreign"}),
+    ),
+    "a group in batches": Scenario(alerts("aF1 bF2 aF3", NOTES), folds=True, duplicates=1),
+    "a refused batch": Scenario(alerts("F1 F2 R3", NOTES), folds=True, faults=1, kinds=("refused", "answer lost")),
+    "replaced on return": Scenario(alerts("F1 R2 F3", REPLACES), faults=1, kinds=("late", "not done"), acts=1),
+    "left open on recovery": Scenario(alerts("F1 R2 F3", LEAVES), faults=1, kinds=("kill", "late")),
+    "noted on recovery": Scenario(alerts("F1 R2 F3", RECOVERY_NOTES), faults=1, kinds=("kill", "late")),
+    "markers are discarded": Scenario(
+        alerts("F1 F2 R3", NOTES), faults=1, kinds=LOSSES, servicenow=Instance(discards_markers=True)
+    ),
+    "closed records can be reopened": Scenario(
+        alerts("F1 F2", NOTES), faults=1, acts=1, servicenow=Instance(closed_is_final=False)
+    ),
+}

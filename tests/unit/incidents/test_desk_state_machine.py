@@ -1,0 +1,184 @@
+"""Any history at all: the longer, wilder ones that an exhaustive search does not reach."""
+
+from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from common.incidents.alert import OnRecovery, OnRepeat, OnReturn, Policy
+from tests.support.oracle import broken_on_the_way
+from tests.support.play import Play
+from tests.support.servicenow import Instance
+from tests.support.workers import Clocks
+from tests.support.world import Scenario, Step, alerts
+
+MEMBERS = ("", "a", "b")
+TROUBLE = 6
+"""How much may go wrong in one history, of each kind: faults, duplicates, acts of people."""
+
+words = st.builds("{}{}{}".format, st.sampled_from(MEMBERS), st.sampled_from("FR"), st.integers(1, 5))
+policies = st.builds(
+    Policy,
+    on_repeat=st.sampled_from(OnRepeat),
+    on_recovery=st.sampled_from([OnRecovery.RESOLVE, *OnRecovery]),
+    on_return=st.sampled_from(OnReturn),
+    reopen_window=st.sampled_from([0, 2, 86_400]),
+)
+clocks = st.builds(Clocks, local_offset=st.sampled_from([-3600, 0, 3600]), date_lag=st.integers(0, 4))
+instances = st.builds(Instance, discards_markers=st.booleans(), closed_is_final=st.booleans())
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """Whatever happens, and however workers are interleaved, the oracle holds."""
+
+    play: Play
+
+    @initialize(
+        texts=st.lists(words, min_size=1, max_size=5),
+        policy=policies,
+        workers=st.integers(2, 3),
+        clocks=st.tuples(clocks, clocks, clocks),
+        servicenow=instances,
+        folds=st.booleans(),
+    )
+    def begin(  # noqa: PLR0913 (one argument for each thing that is drawn)
+        self,
+        texts: list[str],
+        policy: Policy,
+        workers: int,
+        clocks: tuple[Clocks, ...],
+        servicenow: Instance,
+        *,
+        folds: bool,
+    ) -> None:
+        """Choose events, policy, workers, clocks and the kind of instance."""
+        self.play = Play(
+            Scenario(
+                alerts(" ".join(texts), policy),
+                workers=workers,
+                faults=TROUBLE,
+                kinds=(
+                    "kill",
+                    "kill in flight",
+                    "answer lost",
+                    "dropped",
+                    "late",
+                    "not done",
+                    "refused",
+                    "refused after commit",
+                    "held",
+                    "throttled",
+                    "ledger answer lost",
+                    "ledger repeated",
+                ),
+                duplicates=TROUBLE,
+                acts=TROUBLE,
+                act_kinds=("resolve", "close", "delete"),
+                folds=folds,
+                clocks=clocks,
+                servicenow=servicenow,
+            )
+        )
+        self.look()
+
+    def look(self) -> None:
+        """See what can happen next."""
+        self.steps: dict[str, list[Step]] = {}
+        for step in self.play.steps():
+            self.steps.setdefault(step.name.partition(",")[0], []).append(step)
+
+    def take(self, data: st.DataObject, *names: str) -> None:
+        """Take one of the steps of these names."""
+        possible = {f"{step.name} {step.to}": step for name in names for step in self.steps.get(name, [])}
+        self.play.world = possible[data.draw(st.sampled_from(sorted(possible)))].world
+        self.look()
+
+    def can(self, *names: str) -> bool:
+        """Whether one of these can happen."""
+        return any(name in self.steps for name in names)
+
+    @precondition(lambda self: self.can("deliver"))
+    @rule(data=st.data())
+    def deliver(self, data: st.DataObject) -> None:
+        """The queue hands any message, or several, to an idle worker."""
+        self.take(data, "deliver")
+
+    @precondition(lambda self: self.can("duplicate"))
+    @rule(data=st.data())
+    def duplicate(self, data: st.DataObject) -> None:
+        """The queue has a message once more."""
+        self.take(data, "duplicate")
+
+    @precondition(lambda self: self.can("call"))
+    @rule(data=st.data())
+    def call(self, data: st.DataObject) -> None:
+        """A worker makes its next call."""
+        self.take(data, "call")
+
+    @precondition(lambda self: self.can("kill", "kill at the end", "kill in flight"))
+    @rule(data=st.data())
+    def kill(self, data: st.DataObject) -> None:
+        """A worker dies before, after or during a call."""
+        self.take(data, "kill", "kill at the end", "kill in flight")
+
+    @precondition(lambda self: self.can("answer lost", "dropped", "late"))
+    @rule(data=st.data())
+    def lose_the_answer(self, data: st.DataObject) -> None:
+        """A write is carried out, is not, or will be within 65 s, and nobody says which."""
+        self.take(data, "answer lost", "dropped", "late")
+
+    @precondition(lambda self: self.can("commit"))
+    @rule(data=st.data())
+    def commit(self, data: st.DataObject) -> None:
+        """ServiceNow carries out what it still holds."""
+        self.take(data, "commit")
+
+    @precondition(lambda self: self.can("not done", "refused", "refused after commit", "held"))
+    @rule(data=st.data())
+    def refuse(self, data: st.DataObject) -> None:
+        """A call is turned away: for now, for good, for everybody, or although it was carried out."""
+        self.take(data, "not done", "refused", "refused after commit", "held")
+
+    @precondition(lambda self: self.can("throttled", "ledger answer lost", "ledger repeated"))
+    @rule(data=st.data())
+    def trouble_the_ledger(self, data: st.DataObject) -> None:
+        """DynamoDB throttles, or its answer is lost for good, or found again by the AWS SDK."""
+        self.take(data, "throttled", "ledger answer lost", "ledger repeated")
+
+    @precondition(lambda self: self.can("resolve", "close", "delete"))
+    @rule(data=st.data())
+    def person(self, data: st.DataObject) -> None:
+        """Somebody resolves, closes or deletes a record."""
+        self.take(data, "resolve", "close", "delete")
+
+    @precondition(lambda self: self.can("wait until", "linger until"))
+    @rule(data=st.data())
+    def wait(self, data: st.DataObject) -> None:
+        """Time passes, for idle workers or in the middle of a worker's work."""
+        self.take(data, "wait until", "linger until")
+
+    @precondition(lambda self: not self.steps)
+    @rule()
+    def rest(self) -> None:
+        """Nothing is left to be done."""
+        assert self.play.world.is_at_rest
+
+    @invariant()
+    def nothing_is_broken(self) -> None:
+        """At most one record is open, no note is there twice, nothing is given up that was not refused."""
+        if hasattr(self, "play"):
+            assert broken_on_the_way(self.play.scenario, self.play.world) == ""
+
+    def teardown(self) -> None:
+        """In the end every problem is as in-order delivery would have left it."""
+        if hasattr(self, "play"):
+            self.play.drain()
+            assert self.play.broken == ""
+
+
+TestAnyHistory = AnyHistory.TestCase
+TestAnyHistory.settings = settings(
+    max_examples=150,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)

@@ -1,0 +1,129 @@
+import json
+
+import pytest
+from botocore.exceptions import NoCredentialsError, ReadTimeoutError
+
+from common.errors import BridgeError, CredentialsError, TransientError
+from common.oauth.credentials import ClientCredentials, CredentialsReader
+from tests.support.aws import Failing, stubbed
+
+SECRET_ID = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:servicenow"
+EXPECTED_CALL = {"SecretId": SECRET_ID, "VersionStage": "AWSCURRENT"}
+VERSION = "a1b2c3d4-0000-4000-8000-000000000000"
+
+
+def reader_of(value: str | bytes) -> CredentialsReader:
+    """Return a reader of a secret that holds `value`."""
+    client, stubber = stubbed("secretsmanager")
+    key = "SecretString" if isinstance(value, str) else "SecretBinary"
+    stubber.add_response("get_secret_value", {"Name": "servicenow", "VersionId": VERSION, key: value}, EXPECTED_CALL)
+    return CredentialsReader(client, SECRET_ID)
+
+
+def refusing(code: str, status: int = 400) -> CredentialsReader:
+    """Return a reader of a secret that Secrets Manager does not give out."""
+    client, stubber = stubbed("secretsmanager")
+    stubber.add_client_error("get_secret_value", code, "words of AWS", status, expected_params=EXPECTED_CALL)
+    return CredentialsReader(client, SECRET_ID)
+
+
+def failure(reader: CredentialsReader) -> BridgeError:
+    """Return the error that a reading ends with."""
+    with pytest.raises(BridgeError) as caught:
+        reader.read()
+    return caught.value
+
+
+def test_it_reads_client_id_and_secret_of_the_current_version() -> None:
+    """AWSCURRENT is named, so that a rotation under way is not met half-way."""
+    read = reader_of('{"client_id": "bridge", "client_secret": "s+~[#,ecret"}').read()
+    assert read == ClientCredentials("bridge", "s+~[#,ecret", VERSION)
+
+
+def test_white_space_around_is_trimmed_and_other_keys_are_left_alone() -> None:
+    """People paste secrets with a newline at the end."""
+    read = reader_of(json.dumps({"client_id": " bridge\n", "client_secret": "\tsecret \n", "note": 1})).read()
+    assert (read.client_id, read.client_secret) == ("bridge", "secret")
+
+
+def test_the_secret_never_shows_in_a_representation() -> None:
+    """Representations end in logs."""
+    assert "hidden-value" not in repr(ClientCredentials("bridge", "hidden-value", VERSION))
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["  \n", '{"client_id": "", "client_secret": ""}', '{"client_id": "bridge", "client_secret": " "}'],
+)
+def test_a_secret_that_is_not_filled_in_yet_says_how_to_fill_it_in(value: str) -> None:
+    """This is how a new deployment begins."""
+    error = failure(reader_of(value))
+    assert isinstance(error, CredentialsError)
+    assert "not filled in yet" in error.message
+    assert f"put-secret-value --secret-id {SECRET_ID}" in error.action
+
+
+def test_a_secret_without_a_value_is_not_filled_in_either() -> None:
+    """Secrets Manager then answers as if there were no secret."""
+    assert "not filled in yet" in failure(refusing("ResourceNotFoundException")).message
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("client_id=bridge", "not a JSON object"),
+        ('["bridge", "hidden-value"]', "not a JSON object"),
+        ("[" * 100_000, "not a JSON object"),
+        ('{"client_id": "bridge"}', "lacks the key client_secret"),
+        ('{"client_secret": "hidden-value"}', "lacks the key client_id"),
+        ('{"client_id": 7, "client_secret": "hidden-value"}', "under the key client_id"),
+        ('{"client_id": "bridge", "client_secret": ["hidden-value"]}', "under the key client_secret"),
+        ('{"client_id": "bridge", "client_secret": "hidden-value\\ud800"}', "under the key client_secret"),
+        (b"hidden-value", "binary"),
+    ],
+)
+def test_a_malformed_secret_is_told_by_the_key_alone(value: str | bytes, words: str) -> None:
+    """No error, and none of its causes, holds anything of the value."""
+    error = failure(reader_of(value))
+    assert isinstance(error, CredentialsError)
+    assert words in error.message
+    assert "hidden-value" not in str(error)
+    assert error.__cause__ is None
+    assert error.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("AccessDeniedException", "access is denied"),
+        ("DecryptionFailure", "can't be decrypted"),
+        ("KMSInvalidStateException", "can't be decrypted"),
+        ("InvalidRequestException", "InvalidRequestException"),
+    ],
+)
+def test_what_a_person_has_to_mend_is_held(code: str, words: str) -> None:
+    """Every message needs the secret, so all of them wait."""
+    error = failure(refusing(code))
+    assert isinstance(error, CredentialsError)
+    assert words in error.message
+    assert "words of AWS" not in str(error)
+
+
+def test_a_function_without_a_role_is_held() -> None:
+    """The same, where not even a request can be signed."""
+    error = failure(CredentialsReader(Failing(NoCredentialsError()), SECRET_ID))  # type: ignore[arg-type]
+    assert isinstance(error, CredentialsError)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("ThrottlingException", 400), ("InternalServiceError", 500), ("SomethingNew", 503)]
+)
+def test_what_passes_is_tried_again_later(code: str, status: int) -> None:
+    """Throttling, and failures of the service itself."""
+    assert isinstance(failure(refusing(code, status)), TransientError)
+
+
+def test_a_service_that_does_not_answer_is_tried_again_later() -> None:
+    """So is one that can't be reached."""
+    timeout = ReadTimeoutError(endpoint_url="https://secretsmanager.eu-west-1.amazonaws.com")
+    assert isinstance(failure(CredentialsReader(Failing(timeout), SECRET_ID)), TransientError)  # type: ignore[arg-type]

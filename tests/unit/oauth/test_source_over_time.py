@@ -1,0 +1,214 @@
+from dataclasses import replace
+
+import pytest
+
+from common.errors import (
+    BridgeError,
+    TransientError,
+)
+from common.oauth.token import AccessToken, Miss
+from tests.support.clock import EPOCH
+from tests.support.oauth import AWAY, REFUSED, STALE_AT, Issuer, Stack
+
+
+class TestAgeing:
+    """A server that hands out one token with less and less time left."""
+
+    @pytest.fixture(autouse=True)
+    def fixed(self, stack: Stack) -> None:
+        """Let the endpoint be such a server."""
+        stack.issuer.behaviour = "fixed"
+
+    def test_it_is_asked_once_in_vain_and_then_not_before_the_end(self, stack: Stack) -> None:
+        """The token is used to its last second."""
+        stack.token()
+        stack.clock.advance(STALE_AT)
+        for _ in range(602):
+            assert stack.token().value == "token-1"
+            stack.clock.advance(1)
+        assert stack.asked == 2
+
+    def test_all_environments_learn_it_from_one(self, stack: Stack) -> None:
+        """Through the store, though the token is unchanged."""
+        others = [stack.another() for _ in range(10)]
+        for source in (stack.source, *others):
+            source.token(stack.deadline())
+        stack.clock.advance(STALE_AT)
+        stack.token()
+        for _ in range(600):
+            for source in others:
+                source.token(stack.deadline())
+            stack.clock.advance(1)
+        assert stack.asked == 2
+
+    def test_after_its_end_environments_ask_one_after_the_other(self, stack: Stack) -> None:
+        """Each waits for a moment that it draws, looks, and mostly finds the new one."""
+        stack.token()
+        stack.clock.advance(STALE_AT)
+        stack.token()
+        stack.clock.advance(1800 - STALE_AT)
+        assert stack.token().value == "token-2"
+        assert stack.clock.slept == [pytest.approx(1 + 5 * 0.5 ** (1 / 3))]
+        assert (stack.asked, stack.store.looks) == (3, 3)
+
+    def test_a_cold_environment_learns_of_the_end_from_the_store(self, stack: Stack) -> None:
+        """It looks, waits, and looks again."""
+        stack.token()
+        stack.clock.advance(STALE_AT)
+        stack.token()
+        stack.clock.advance(1800 - STALE_AT)
+        looks = stack.store.looks
+        assert stack.another().token(stack.deadline()).value == "token-2"
+        assert stack.store.looks == looks + 2
+
+    def test_long_after_its_end_nobody_waits(self, stack: Stack) -> None:
+        """There is no crowd any more."""
+        stack.token()
+        stack.clock.advance(STALE_AT)
+        stack.token()
+        stack.clock.advance(700)
+        stack.token()
+        assert stack.clock.slept == []
+
+    def test_a_caller_in_a_hurry_asks_at_once(self, stack: Stack) -> None:
+        """One request too many is better than a call too late."""
+        stack.token()
+        stack.clock.advance(STALE_AT)
+        stack.token()
+        stack.clock.advance(1800 - STALE_AT)
+        stack.source.token(stack.deadline(6.0))
+        assert stack.clock.slept == []
+
+    def test_a_crowd_that_the_store_can_not_serve_is_sent_away(self, stack: Stack) -> None:
+        """If everybody asked instead, the endpoint would be overrun."""
+        stack.token()
+        stack.clock.advance(STALE_AT)
+        stack.token()
+        stack.clock.advance(1800 - STALE_AT)
+        stack.store.kept = Miss.BUSY
+        with pytest.raises(TransientError, match="More environments"):
+            stack.token()
+        assert stack.asked == 2
+        stack.clock.advance(300)
+        assert stack.token().value == "token-2"
+
+
+@pytest.mark.parametrize("behaviour", ["sliding", "fixed", "fresh"])
+@pytest.mark.parametrize("life", [5.0, 50.0, 280.0])
+def test_twenty_calls_cost_one_request_however_short_the_life(stack: Stack, behaviour: str, life: float) -> None:
+    """Clients that refresh a fixed time early ask for each call."""
+    stack.issuer = Issuer(stack.clock, behaviour, life)
+    source = stack.another()
+    for _ in range(20):
+        source.token(stack.deadline())
+    assert stack.asked == 1
+
+
+@pytest.mark.parametrize("behaviour", ["sliding", "fixed", "fresh"])
+def test_a_day_of_calls_costs_a_few_requests_a_lifetime(stack: Stack, behaviour: str) -> None:
+    """And no call ever gets a token that is past its end."""
+    stack.issuer.behaviour = behaviour
+    while stack.clock.now() < EPOCH + 86_400:
+        assert stack.token().expires > stack.clock.now()
+        stack.clock.advance(7)
+    assert 48 <= stack.asked <= 2 * 49
+
+
+class TestClock:
+    """Wall clocks are wrong now and then."""
+
+    @pytest.mark.parametrize("behaviour", ["sliding", "fixed", "fresh"])
+    def test_an_hour_ahead_costs_one_request(self, stack: Stack, behaviour: str) -> None:
+        """The token in hand looks expired, and so does the stored one."""
+        stack.issuer.behaviour = behaviour
+        stack.token()
+        stack.clock.jump(3600)
+        for _ in range(5):
+            stack.token()
+        assert stack.asked == 2
+
+    def test_an_hour_behind_is_healed_by_the_first_401(self, stack: Stack) -> None:
+        """The token in hand looks fresh for too long."""
+        old = stack.token()
+        stack.clock.jump(-3600)
+        assert stack.token() is old
+        stack.issuer.behaviour = "fresh"
+        assert stack.source.rejected(old, stack.deadline()).value == "token-2"
+
+    def test_a_freeze_of_hours_costs_one_look(self, stack: Stack) -> None:
+        """Another environment has kept the stored token fresh meanwhile."""
+        other = stack.another()
+        stack.token()
+        for _ in range(12):
+            stack.clock.advance(900)
+            other.refresh(stack.deadline())
+        asked = stack.asked
+        assert stack.token().expires > stack.clock.now()
+        assert stack.asked == asked
+
+
+class TestRefresher:
+    """The scheduled function that keeps the stored token fresh."""
+
+    def test_it_asks_where_there_is_none(self, stack: Stack) -> None:
+        """The first run after a deployment."""
+        assert stack.source.refresh(stack.deadline()) == stack.store.kept
+
+    def test_it_renews_from_one_third_of_the_life_on(self, stack: Stack) -> None:
+        """Every five minutes: at 600 s, not at 300 s."""
+        for expected in (1, 1, 2, 2, 3):
+            stack.source.refresh(stack.deadline())
+            assert stack.asked == expected
+            stack.clock.advance(300)
+
+    def test_it_takes_what_others_have_stored(self, stack: Stack) -> None:
+        """It renews the shared token, not one of its own."""
+        other = stack.another()
+        stack.source.refresh(stack.deadline())
+        stack.clock.advance(500)
+        stack.issuer.behaviour = "fresh"
+        other.refresh(stack.deadline())
+        stack.clock.advance(200)
+        other._memory.reject(other.token(stack.deadline()))
+        stack.issuer.behaviour = "sliding"
+        newest = other.token(stack.deadline())
+        asked = stack.asked
+        assert stack.source.refresh(stack.deadline()) == newest
+        assert stack.asked == asked
+
+    def test_it_mends_a_store_that_lost_the_token(self, stack: Stack) -> None:
+        """Or holds an older one."""
+        token = stack.source.refresh(stack.deadline())
+        for lost in (Miss.ABSENT, AccessToken("older", EPOCH - 60, EPOCH + 1740, EPOCH - 60)):
+            stack.store.kept = lost
+            stack.source.refresh(stack.deadline())
+            assert stack.store.saved[-1] == token
+        saved = len(stack.store.saved)
+        stack.source.refresh(stack.deadline())
+        assert len(stack.store.saved) == saved
+
+    def test_it_leaves_an_ageing_token_alone_once_that_is_known(self, stack: Stack) -> None:
+        """Asking would bring the same one."""
+        stack.issuer.behaviour = "fixed"
+        for _ in range(6):
+            stack.source.refresh(stack.deadline())
+            stack.clock.advance(299)
+        assert stack.asked == 2
+
+    def test_it_keeps_the_least_interval(self, stack: Stack) -> None:
+        """However often it runs."""
+        stack.source.refresh(stack.deadline())
+        stack.clock.advance(600)
+        stack.store.kept = replace(stack.newest_stored(), asked=stack.clock.now() - 10)
+        stack.source.refresh(stack.deadline())
+        assert stack.asked == 1
+
+    @pytest.mark.parametrize("trouble", [AWAY, REFUSED])
+    def test_it_raises_what_went_wrong_though_the_token_would_do(self, stack: Stack, trouble: BridgeError) -> None:
+        """The alarm on its failures is what tells people in time."""
+        stack.source.refresh(stack.deadline())
+        stack.clock.advance(600)
+        stack.issuer.troubles.append(trouble)
+        with pytest.raises(type(trouble)):
+            stack.source.refresh(stack.deadline())
+        assert stack.token().value == "token-1"

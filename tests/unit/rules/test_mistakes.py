@@ -1,0 +1,236 @@
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from common.errors import ConfigurationError
+from common.incidents.alert import OnRecovery, OnRepeat, OnReturn, Policy, Status
+from common.incidents.rules import load_rules
+
+GOOD = {
+    "name": '"disk"',
+    "source": '"my.app"',
+    "detail_type": '"Disk"',
+    "key": '["detail.disk"]',
+    "firing": "\"detail.state == 'full'\"",
+    "fields": '{ short_description = "Disk {{ detail.disk }} is full" }',
+}
+EVENT = {
+    "source": "my.app",
+    "detail-type": "Disk",
+    "account": "111122223333",
+    "region": "eu-west-1",
+    "time": "2026-11-23T09:15:31Z",
+    "detail": {"disk": "a", "state": "full", "rank": "high"},
+}
+
+
+def rule(**changes: str | None) -> str:
+    """Return the TOML of a good rule with changes; None leaves an entry out."""
+    entries = {**GOOD, **changes}
+    return "[[rule]]\n" + "".join(f"{name} = {value}\n" for name, value in entries.items() if value is not None)
+
+
+def mistakes(directory: Path, **files: str) -> str:
+    """Write the files, load them, and return what is wrong with them."""
+    for name, text in files.items():
+        (directory / f"{name}.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        load_rules(directory)
+    assert caught.value.action == "Correct the named fields and deploy again."
+    return caught.value.message
+
+
+def test_a_good_rule_is_loaded_with_its_defaults(tmp_path: Path) -> None:
+    """Everything that it does not say is as in the documentation."""
+    (tmp_path / "disk.toml").write_text(rule())
+    (loaded,) = load_rules(tmp_path)
+    assert (loaded.name, loaded.table, loaded.policy) == ("disk", "incident", Policy())
+    alert = loaded.alert(EVENT)
+    assert alert is not None
+    assert (alert.status, alert.note) == (Status.FIRING, "")
+    assert alert.fields["short_description"] == "Disk a is full"
+    assert loaded.alert(EVENT | {"detail": {"disk": "a", "state": "fine"}}) is None
+
+
+def test_everything_that_a_rule_can_say_is_read(tmp_path: Path) -> None:
+    """Severity, recovery, notes, link and policy."""
+    text = rule(
+        resolved="\"detail.state == 'fine'\"",
+        severity='"detail.rank"',
+        link='"https://disks.example/{{ detail.disk }}"',
+        fields='{ category = "hardware", urgency = 1 }',
+        notes='{ firing = "Full again: {{ detail.disk }}", resolved = "Fine" }',
+        policy='{ on_repeat = "note", on_recovery = "note", on_return = "replace", '
+        'close_code = "c", close_notes = "n", reopen_window = 60 }',
+    )
+    (tmp_path / "disk.toml").write_text(text)
+    (loaded,) = load_rules(tmp_path)
+    alert = loaded.alert(EVENT)
+    assert alert is not None
+    assert alert.fields["category"] == "hardware"
+    assert (alert.fields["impact"], alert.fields["urgency"]) == ("1", "1")
+    assert alert.fields["description"].startswith("Console: https://disks.example/a\n\nAccount: 111122223333")
+    assert alert.note == "Full again: a"
+    policy = alert.policy
+    assert (policy.on_repeat, policy.on_recovery, policy.on_return) == (
+        OnRepeat.NOTE,
+        OnRecovery.NOTE,
+        OnReturn.REPLACE,
+    )
+    assert (policy.close_code, policy.close_notes, policy.reopen_window) == ("c", "n", 60)
+    recovered = loaded.alert(EVENT | {"detail": {"disk": "a", "state": "fine"}})
+    assert recovered is not None
+    assert (recovered.status, recovered.note) == (Status.RESOLVED, "Fine")
+
+
+def test_no_rules_at_all_is_a_mistake(tmp_path: Path) -> None:
+    """Every event would be dropped."""
+    assert "there is no rule at all" in mistakes(tmp_path)
+    assert "there is no rule at all" in mistakes(tmp_path, empty="# nothing yet\n")
+
+
+@pytest.mark.parametrize("name", ["name", "source", "detail_type", "key", "firing", "fields"])
+def test_a_missing_field_is_named(tmp_path: Path, name: str) -> None:
+    """With file and rule; a rule without a name goes by its number."""
+    place = "disk.toml, rule 1" if name == "name" else "disk.toml, rule disk"
+    assert f"{place}: {name} is missing." in mistakes(tmp_path, disk=rule(**{name: None}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "mistake"),
+    [
+        ({"colour": '"red"'}, "colour is not known; the fields are "),
+        ({"firing": "7"}, "firing is no text."),
+        ({"name": "7"}, "name is no text."),
+        ({"link": "[]"}, "link is no text."),
+        ({"when": "true"}, "when is no text."),
+        ({"table": "7"}, "table is no text."),
+        ({"detail_type": "7"}, "detail_type is neither a text nor a list of texts."),
+        ({"detail_type": '["a", 7]'}, "detail_type is neither a text nor a list of texts."),
+        ({"detail_type": '["a", ""]'}, "detail_type is neither a text nor a list of texts."),
+        ({"key": '"detail.disk"'}, "key is no list of expressions."),
+        ({"key": '["detail."]'}, "key is wrong: 'detail.' is no JMESPath expression: "),
+        ({"key": '[""]'}, "key is wrong: '' is no JMESPath expression: "),
+        ({"firing": '"detail.state =="'}, "firing is wrong: 'detail.state ==' is no JMESPath expression: "),
+        ({"resolved": '"nope(detail)"'}, "resolved is wrong: there is no function nope()."),
+        ({"time": '"detail["'}, "time is wrong: "),
+        ({"severity": '"console()"'}, "severity is wrong: console() does not take 0 arguments."),
+        ({"when": '"a b"'}, "when is wrong: "),
+        ({"link": '"{{ a"'}, "link is wrong: '{{ a' has {{ or }} without its counterpart"),
+        ({"fields": '"text"'}, "fields is no table."),
+        ({"fields": '{ description = "{{ nope(@) }}" }'}, "fields.description is wrong: there is no function nope()."),
+        ({"fields": "{ description = [] }"}, "fields.description is no text."),
+        ({"fields": "{ description = true }"}, "fields.description is no text."),
+        ({"fields": '{ "Short Description" = "x" }'}, "fields.Short Description is no name that ServiceNow uses"),
+        ({"fields": '{ correlation_id = "x" }'}, "fields.correlation_id is set by the bridge itself."),
+        ({"fields": '{ correlation_display = "x" }'}, "fields.correlation_display is set by the bridge itself."),
+        ({"fields": '{ sys_id = "x" }'}, "fields.sys_id is set by the bridge itself."),
+        ({"notes": '"text"'}, "notes is no table."),
+        ({"notes": '{ fire = "x" }'}, "notes.fire is not known; the fields are firing, resolved."),
+        ({"notes": "{ firing = 1.5 }"}, "notes.firing is no text."),
+        ({"notes": '{ resolved = "}}" }'}, "notes.resolved is wrong: "),
+        ({"policy": '"note"'}, "policy is no table."),
+        ({"policy": '{ on_repeat = "shout" }'}, "policy.on_repeat is not usable (ignore, note)."),
+        ({"policy": '{ on_recovery = ["note"] }'}, "policy.on_recovery is not usable (resolve, note, leave)."),
+        ({"policy": '{ on_return = "" }'}, "policy.on_return is not usable (reopen, replace)."),
+        ({"policy": "{ close_code = 7 }"}, "policy.close_code is not usable (see docs/rules.md)."),
+        ({"policy": "{ reopen_window = -1 }"}, "policy.reopen_window is not usable (see docs/rules.md)."),
+        ({"policy": "{ reopen_window = true }"}, "policy.reopen_window is not usable (see docs/rules.md)."),
+        ({"policy": '{ reopen_window = "60" }'}, "policy.reopen_window is not usable (see docs/rules.md)."),
+        ({"policy": "{ retries = 3 }"}, "policy.retries is not usable (see docs/rules.md)."),
+        ({"table": '"Incident"'}, "table is no name that ServiceNow uses"),
+        ({"table": '"incident/../sys_user"'}, "table is no name that ServiceNow uses"),
+    ],
+)
+def test_a_mistake_names_file_rule_and_field(tmp_path: Path, changes: dict[str, str], mistake: str) -> None:
+    """It can be found and mended without looking into the code."""
+    message = mistakes(tmp_path, disk=rule(**changes))
+    place = "disk.toml, rule 7" if "name" in changes else "disk.toml, rule disk"
+    assert f"{place}: {mistake}" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        (rule().replace("[[rule]]", "[rule]"), "disk.toml: rule is no list of tables"),
+        ('rule = "x"', "disk.toml: rule is no list of tables"),
+        ("rule = [1, 2]", "disk.toml: rule is no list of tables"),
+        (rule().replace("[[rule]]", "[[rules]]"), "disk.toml: rules is not known"),
+        ("[[rule]\n", "disk.toml: it is not readable: "),
+        ("name = ", "disk.toml: it is not readable: "),
+        ("\x00", "disk.toml: it is not readable: "),
+    ],
+)
+def test_a_file_that_holds_no_rules_is_named(tmp_path: Path, text: str, mistake: str) -> None:
+    """A slip of a bracket would otherwise drop every event without a word."""
+    assert mistake in mistakes(tmp_path, disk=text)
+
+
+def test_a_file_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    """An editor may have saved it otherwise."""
+    (tmp_path / "latin.toml").write_bytes(rule(name='"für"').encode("latin-1"))
+    assert "latin.toml: it is not readable: " in mistakes(tmp_path)
+
+
+def test_all_mistakes_of_all_files_are_named_at_once(tmp_path: Path) -> None:
+    """One deployment mends them all."""
+    message = mistakes(
+        tmp_path,
+        a=rule(firing='"("', key='["("]'),
+        b="[[rule]\n",
+        c=rule(name='"first"') + rule(name='"second"', source=None),
+    )
+    for part in ("a.toml, rule disk: firing", "a.toml, rule disk: key", "b.toml: it", "c.toml, rule second: source"):
+        assert part in message
+    assert "rule first" not in message
+
+
+def test_two_rules_of_one_name_are_a_mistake(tmp_path: Path) -> None:
+    """The name is part of what names a problem."""
+    message = mistakes(tmp_path, a=rule(), b=rule(detail_type='"Other"'))
+    assert "b.toml, rule disk: name is taken: another rule has the same name." in message
+
+
+def test_a_rule_that_could_never_count_is_a_mistake(tmp_path: Path) -> None:
+    """An earlier one without a condition takes all of its events."""
+    message = mistakes(tmp_path, a=rule(detail_type='["Disk", "Tape"]'), b=rule(name='"later"'))
+    assert "b.toml, rule later: when never counts" in message
+
+
+def test_rules_with_conditions_share_a_type(tmp_path: Path) -> None:
+    """The first whose condition holds counts, the last may have none."""
+    special = rule(name='"special"', when="\"detail.disk == 'b'\"")
+    (tmp_path / "a.toml").write_text(special + rule())
+    rules = load_rules(tmp_path)
+    found = [rules.match(EVENT | {"detail": {"disk": disk, "state": "full"}}) for disk in ("a", "b")]
+    assert [each.name if each else None for each in found] == ["disk", "special"]
+
+
+def test_only_toml_files_are_read(tmp_path: Path) -> None:
+    """Notes may lie beside them."""
+    (tmp_path / "README.md").write_text("[[rule]\n")
+    (tmp_path / "disk.toml").write_text(dedent(rule()))
+    assert [each.name for each in load_rules(tmp_path)] == ["disk"]
+
+
+@pytest.mark.parametrize(
+    ("rank", "levels"),
+    [
+        ("critical", ("1", "1")),
+        ("HIGH", ("1", "2")),
+        ("medium", ("2", "2")),
+        ("low", ("2", "3")),
+        ("info", ("3", "3")),
+        ("apocalyptic", ("2", "2")),
+        (None, ("2", "2")),
+        (7, ("2", "2")),
+    ],
+)
+def test_a_severity_becomes_impact_and_urgency(tmp_path: Path, rank: object, levels: tuple[str, str]) -> None:
+    """Priorities 1 to 5; what is not known counts as medium."""
+    (tmp_path / "disk.toml").write_text(rule(severity='"detail.rank"'))
+    (loaded,) = load_rules(tmp_path)
+    alert = loaded.alert(EVENT | {"detail": {"disk": "a", "state": "full", "rank": rank}})
+    assert alert is not None
+    assert (alert.fields["impact"], alert.fields["urgency"]) == levels
