@@ -6,7 +6,7 @@ configuration and the secret, to use the key, and to read and write the ledger t
 
 from argparse import Namespace
 
-from common.bridge import build_bridge
+from common.bridge.events import build_bridge
 from common.clock import Deadline
 from common.incidents.adopt import adopt
 from tools.deployed import find_stack, parser, run

@@ -7,7 +7,7 @@ import json
 import sys
 from argparse import Namespace
 from getpass import getpass
-from typing import TextIO
+from typing import Any, TextIO
 
 from tools.deployed import ToolError, find_stack, parser, run
 
@@ -33,6 +33,7 @@ def credentials(stream: TextIO) -> str:
 
     Raises ToolError that names what is missing, and never shows what was given.
     """
+    found: Any
     if stream.isatty():
         found = {"client_id": input("Client id: ").strip(), "client_secret": getpass("Client secret: ").strip()}
     else:

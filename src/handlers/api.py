@@ -18,7 +18,7 @@ from common.api.paging import LONGEST_PAGE
 from common.api.problems import Kind, ProblemError
 from common.api.requests import Sender
 from common.api.resolver import new_resolver, only_parameters, reply, responses, swagger_page
-from common.bridge import build_api
+from common.bridge.api import build_api
 from common.clock import Deadline
 
 bridge = build_api(os.environ)

@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from common.bridge import check_up
+from common.bridge.doctor import check_up
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from common.bridge import build_bridge
+from common.bridge.events import build_bridge
 from common.clock import Deadline
 from common.queue import Message
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from common.bridge import build_access
+from common.bridge.access import build_access
 from common.clock import Deadline
 
 access = build_access(os.environ)

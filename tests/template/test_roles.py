@@ -78,7 +78,7 @@ DOCTOR_FUNCTION = [
     (ONLY_WITHOUT_RESOURCES, "*", None),
 ]
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, list[tuple[set[str], Any, Any]]] = {
     "DoctorFunction": DOCTOR_FUNCTION,
     "EventsFunction": EVENTS_FUNCTION,
     "TokenRefreshFunction": TOKEN_REFRESH_FUNCTION,

@@ -25,14 +25,13 @@ def record_fields(item: Item, fold: Fold, default_close_code: str) -> dict[str, 
 
     The marker travels in the same request as the note, so that a note whose answer was lost is recognised.
     """
-    if item.pending is None:
-        raise ValueError("A settled item has no operation to carry out.")
-    marker = {"correlation_display": item.pending.marker}
-    if item.pending.operation is Operation.OPEN:
+    pending = item.pending_write
+    marker = {"correlation_display": pending.marker}
+    if pending.operation is Operation.OPEN:
         marker["correlation_id"] = item.correlation_id or ""
     if item.table == EVENT_TABLE:
-        return {**_event(item, fold, item.pending), **marker}
-    return {**_change(item, fold, item.pending, default_close_code), **marker}
+        return {**_event(item, fold, pending), **marker}
+    return {**_change(item, fold, pending, default_close_code), **marker}
 
 
 def _change(item: Item, fold: Fold, pending: Pending, default_close_code: str) -> dict[str, str]:

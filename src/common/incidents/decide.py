@@ -54,7 +54,6 @@ class Moment:
 class Next(StrEnum):
     """What follows a write to the ledger."""
 
-    FINISH = "finish"
     PLAN = "plan"
     CALL = "call"
     GO_BACK = "go back"
@@ -113,7 +112,7 @@ def _plan_firing(item: Item, newer: Mapping[str, int], policy: Policy, moment: M
         return _open(item, newer, moment)
     if item.fires:
         if policy.on_repeat is OnRepeat.IGNORE:
-            return Write(item.settled(newer, item.record), Next.FINISH)
+            return Write(item.settled(newer, item.record), Next.PLAN)
         return _claim(item, Operation.NOTE, newer, moment)
     if policy.on_recovery is not OnRecovery.RESOLVE:
         # The recovery left the record as it was; the answer to the note tells what a person made of it since.
@@ -126,7 +125,7 @@ def _plan_firing(item: Item, newer: Mapping[str, int], policy: Policy, moment: M
 def _plan_recovery(item: Item, newer: Mapping[str, int], policy: Policy, moment: Moment) -> Step:
     after = item.settled(newer, item.record)
     if item.record is None or not item.fires or after.fires or policy.on_recovery is OnRecovery.LEAVE:
-        return Write(after, Next.FINISH)
+        return Write(after, Next.PLAN)
     operation = Operation.RESOLVE if policy.on_recovery is OnRecovery.RESOLVE else Operation.RECOVERY_NOTE
     return _claim(item, operation, newer, moment)
 
@@ -152,7 +151,7 @@ def answered(item: Item, seen: Seen, fold: Fold, moment: Moment) -> Step:
 
     The answer is read: where a person resolved or closed the record, the person wins.
     """
-    pending = _pending(item)
+    pending = item.pending_write
     if pending.operation in _BRINGS_FIRING and seen.condition is not Condition.OPEN:
         may_reopen = (
             seen.condition is Condition.RESOLVED
@@ -174,14 +173,14 @@ def gone(item: Item, fold: Fold, moment: Moment) -> Step:
 
     Somebody deleted it. A problem that fires gets a new record; one that is over needs none.
     """
-    pending = _pending(item)
+    pending = item.pending_write
     if pending.operation in _BRINGS_FIRING:
         return _replace_record(item, fold, moment)
     return Write(item.without_record().settled(pending.orders, None), Next.PLAN)
 
 
 def _replace_record(item: Item, fold: Fold, moment: Moment) -> Write:
-    pending = _pending(item)
+    pending = item.pending_write
     if pending.orders.items() <= fold.orders().items():
         return _open(item.without_record(), pending.orders, moment)
     # Another worker's write: only the one with its messages knows what a new record has to say.
@@ -190,7 +189,7 @@ def _replace_record(item: Item, fold: Fold, moment: Moment) -> Write:
 
 def not_done(item: Item, moment: Moment) -> Step:
     """Return what follows a write that was provably not carried out or was refused (rows 13 and 14)."""
-    pending = _pending(item)
+    pending = item.pending_write
     if pending.operation is Operation.REOPEN_STATE:
         # Its note is already in the record, so only the state may be repeated: the intent is kept.
         return Write(replace(item, pending=replace(pending, lock_until=moment.now)), Next.GO_BACK)
@@ -199,7 +198,7 @@ def not_done(item: Item, moment: Moment) -> Step:
 
 def unknown(item: Item, moment: Moment) -> Step:
     """Return what follows a write that may have been carried out, or still may be (row 15)."""
-    pending = _pending(item)
+    pending = item.pending_write
     latest = moment.now + SERVICENOW_COMMITS_WITHIN + CLOCK_MARGIN
     return Write(replace(item, pending=replace(pending, lock_until=min(pending.lock_until, latest))), Next.GO_BACK)
 
@@ -216,7 +215,7 @@ def _found_none(item: Item) -> Step:
 
 
 def _found_one(item: Item, seen: Seen, policy: Policy, moment: Moment) -> Step:
-    pending = _pending(item)
+    pending = item.pending_write
     applied = Write(item.settled(pending.orders, seen.reference), Next.PLAN)
     brings_firing = pending.operation in _BRINGS_FIRING
     if seen.condition is Condition.CLOSED:
@@ -240,13 +239,13 @@ def _was_carried_out(pending: Pending, seen: Seen) -> bool:
 
 
 def _opens(item: Item) -> bool:
-    return _pending(item).operation is Operation.OPEN
+    return item.pending_write.operation is Operation.OPEN
 
 
 def _redo_reopening(item: Item, policy: Policy, moment: Moment) -> Step:
     if policy.on_return is OnReturn.REPLACE:
         return Write(item.without_record(), Next.PLAN)
-    return _claim(item, Operation.REOPEN_STATE, _pending(item).orders, moment)
+    return _claim(item, Operation.REOPEN_STATE, item.pending_write.orders, moment)
 
 
 def _is_ours(item: Item, seen: Seen) -> bool:
@@ -255,8 +254,3 @@ def _is_ours(item: Item, seen: Seen) -> bool:
     # Other integrations may claim the correlation id for themselves; the sys_id stays.
     return seen.reference.sys_id == item.record.sys_id
 
-
-def _pending(item: Item) -> Pending:
-    if item.pending is None:
-        raise ValueError("A settled item has no write whose outcome could be judged.")
-    return item.pending

@@ -118,7 +118,7 @@ class _Work:
     deadline: Deadline
     owner: str
     operations: list[Operation] = field(default_factory=list)
-    trouble: BridgeError | None = None
+    trouble: BridgeError = field(default_factory=lambda: TransientError("It was not carried out.", action=_COME_BACK))
 
     def run(self, item: Item) -> Applied:
         step = decide.plan(item, self.fold, self.moment())
@@ -141,8 +141,8 @@ class _Work:
                     )
                 case LookUp():
                     step = self.found(item, self.visible(item))
-                case Write():
-                    item, step = self.write(step)
+                case write:
+                    item, step = self.write(write)
         raise TransientError("The problem did not come to rest.", action=_COME_BACK)
 
     def moment(self) -> Moment:
@@ -159,15 +159,11 @@ class _Work:
         item = self.desk.ledger.write(step.item)
         if item is None:
             raise NotYetError("Another worker was faster.", action=_COME_BACK, retry_after=_soon_after(0))
-        match step.then:
-            case Next.FINISH:
-                return item, Finish()
-            case Next.PLAN:
-                return item, decide.plan(item, self.fold, self.moment())
-            case Next.CALL:
-                return item, self.call(item)
-            case Next.GO_BACK:
-                raise self.why(item)
+        if step.then is Next.GO_BACK:
+            raise self.why(item)
+        if step.then is Next.CALL:
+            return item, self.call(item)
+        return item, decide.plan(item, self.fold, self.moment())
 
     def call(self, item: Item) -> Step:
         """Carry out the pending operation and return the step that its outcome leads to."""
@@ -195,9 +191,7 @@ class _Work:
         return self.desk.records.update(item.table, item.record.sys_id, fields, self.deadline)
 
     def note_success(self, item: Item, record: Record) -> None:
-        if item.pending is None:
-            return
-        operation = item.pending.operation
+        operation = item.pending_write.operation
         self.operations.append(operation)
         self.desk.telemetry.count(_METRICS[operation])
         self.desk.telemetry.log.info(
@@ -207,7 +201,7 @@ class _Work:
             dedup_key=item.dedup_key,
             transaction_id=record.transaction_id,
         )
-        if self.seen(item, record).marker != item.pending.marker:
+        if self.seen(item, record).marker != item.pending_write.marker:
             self.desk.telemetry.count("MarkersDiscarded")
             self.desk.telemetry.log.warning(
                 "ServiceNow discarded the correlation fields. Give the integration user write access to "
@@ -231,10 +225,8 @@ class _Work:
 
     def why(self, item: Item) -> BridgeError:
         """Return the error that sent the work back, with the time at which another try can get further."""
-        if self.trouble is None:
-            return TransientError("The write was not carried out.", action=_COME_BACK)
-        if isinstance(self.trouble, AmbiguousError) and item.pending is not None:
-            self.trouble.retry_after = _soon_after(item.pending.lock_until - self.desk.ledger.now())
+        if isinstance(self.trouble, AmbiguousError):
+            self.trouble.retry_after = _soon_after(item.pending_write.lock_until - self.desk.ledger.now())
         return self.trouble
 
 

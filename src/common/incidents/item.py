@@ -72,6 +72,13 @@ class Item:
         """Whether any member fires."""
         return any(is_firing(order) for order in self.orders.values())
 
+    @property
+    def pending_write(self) -> Pending:
+        """The pending write. Raises ValueError where the item is settled: there is nothing to be done or judged."""
+        if self.pending is None:
+            raise ValueError("A settled item has no pending write.")
+        return self.pending
+
     def newer(self, orders: Mapping[str, int]) -> dict[str, int]:
         """Return those of `orders` that this item has not applied yet."""
         return {member: order for member, order in orders.items() if order > self.orders.get(member, -1)}

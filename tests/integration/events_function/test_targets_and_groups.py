@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from common import bridge
+from common.bridge import events as wiring
 from local.simulator import Fault, Simulator
 from tests.support.deployment import ACCOUNT, REGION, Context, Deployment, alarm, deployment, sqs_event
 
-SHIPPED = bridge.RULES
+SHIPPED = wiring.RULES
 SECRET = "s3cr3t+~[#,value"
 START = datetime.now(UTC) - timedelta(minutes=10)
 
@@ -46,7 +46,7 @@ def start(stack: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         shutil.copytree(SHIPPED, rules, dirs_exist_ok=True)
         (rules / "own").mkdir(exist_ok=True)
         (rules / "own/own.toml").write_text(own)
-        monkeypatch.setattr(bridge, "RULES", rules)
+        monkeypatch.setattr(wiring, "RULES", rules)
         sys.modules.pop("handlers.events", None)
         modules.append(importlib.import_module("handlers.events"))
 

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from common.bridge import Bridge, build_bridge
+from common.bridge.events import Bridge, build_bridge
 from common.clock import Deadline
 from common.incidents.adopt import adopt
 from common.queue import Message

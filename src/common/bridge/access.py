@@ -1,0 +1,102 @@
+"""What every function needs: a way to ServiceNow, with a token."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import boto3
+from botocore.config import Config
+from snapshot_restore_py import register_after_restore
+
+from common.clock import Clock, SystemClock
+from common.oauth.credentials import CredentialsReader
+from common.oauth.endpoint import TokenEndpoint
+from common.oauth.source import TokenSource
+from common.oauth.store import TokenStore
+from common.servicenow.client import ServiceNowClient
+from common.settings import AccessSettings, read_access_settings
+from common.telemetry import Telemetry
+from common.transport import Transport
+
+AWS_CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
+"""How long calls to AWS may take, in seconds, and how often they are tried."""
+
+LEDGER_CONFIG = Config(connect_timeout=0.5, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
+"""The same for the ledger: a claim leaves 5 s for writing its outcome down, and two tries must fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a function needs that only gets tokens."""
+
+    clock: Clock
+    telemetry: Telemetry
+    transport: Transport
+    tokens: TokenSource
+
+
+def build_access(environment: Mapping[str, str]) -> Access:
+    """Put together what it takes to get a token; nothing is fetched or connected yet.
+
+    Raises ConfigurationError that names the setting that is wrong.
+    """
+    return access_of(read_access_settings(environment), environment)
+
+
+def access_of(settings: AccessSettings, environment: Mapping[str, str]) -> Access:
+    """Return the parts that get a token, for settings that were read from `environment`."""
+    clock = SystemClock()
+    telemetry = Telemetry(environment.get("POWERTOOLS_SERVICE_NAME", "servicenow-bridge"))
+    transport = Transport(
+        settings.instance_host,
+        clock=clock,
+        certificate_authorities=settings.certificate_authorities,
+        proxy_url=settings.proxy_url,
+    )
+    # Environments that start from one snapshot would else draw the same numbers: the SDK's pauses use `random`.
+    register_after_restore(random.seed)
+    return Access(clock, telemetry, transport, _tokens(settings, transport, clock, telemetry))
+
+
+def _tokens(settings: AccessSettings, transport: Transport, clock: Clock, telemetry: Telemetry) -> TokenSource:
+    return TokenSource(
+        credentials=credentials_reader(settings),
+        store=token_store(settings, clock, telemetry),
+        endpoint=token_endpoint(settings, transport, clock, telemetry),
+        clock=clock,
+        telemetry=telemetry,
+    )
+
+
+def credentials_reader(settings: AccessSettings) -> CredentialsReader:
+    """Return what reads the client credentials."""
+    return CredentialsReader(boto3.client("secretsmanager", config=AWS_CONFIG), settings.secret_id)
+
+
+def token_store(settings: AccessSettings, clock: Clock, telemetry: Telemetry) -> TokenStore:
+    """Return where the shared token is kept."""
+    return TokenStore(
+        boto3.client("ssm", config=AWS_CONFIG),
+        parameter=settings.token_parameter,
+        key_id=settings.token_key_id,
+        host=settings.instance_host,
+        scope=settings.oauth_scope,
+        clock=clock,
+        telemetry=telemetry,
+    )
+
+
+def token_endpoint(settings: AccessSettings, transport: Transport, clock: Clock, telemetry: Telemetry) -> TokenEndpoint:
+    """Return what asks the instance for a token."""
+    return TokenEndpoint(
+        transport,
+        clock=clock,
+        telemetry=telemetry,
+        path=settings.oauth_token_path,
+        scope=settings.oauth_scope,
+    )
+
+
+def client_of(access: Access) -> ServiceNowClient:
+    """Return a client that calls with the shared token."""
+    return ServiceNowClient(access.transport, access.tokens, clock=access.clock, telemetry=access.telemetry)

@@ -1,0 +1,54 @@
+"""The events function's parts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+
+from common.bridge.access import AWS_CONFIG, LEDGER_CONFIG, Access, access_of
+from common.bridge.records import deployment_of, targets_of
+from common.incidents.circuit import Circuit
+from common.incidents.desk import Desk
+from common.incidents.ledger import Ledger
+from common.incidents.rules import load_rules
+from common.intake import Intake
+from common.queue import EventQueue
+from common.servicenow.records import Records
+from common.settings import read_settings
+
+RULES = Path(__file__).resolve().parents[2] / "rules"
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge(Access):
+    """The parts that handlers and commands call. `deployment` names the deployment to the ledger."""
+
+    deployment: str
+    ledger: Ledger
+    records: Records
+    intake: Intake
+
+
+def build_bridge(environment: Mapping[str, str]) -> Bridge:
+    """Put everything together; nothing is fetched or connected yet.
+
+    Raises ConfigurationError that names the setting or the rule file that is wrong.
+    """
+    settings = read_settings(environment)
+    access = access_of(settings, environment)
+    clock, telemetry, transport, tokens = access.clock, access.telemetry, access.transport, access.tokens
+    dynamodb = boto3.client("dynamodb", config=LEDGER_CONFIG)
+    deployment = deployment_of(settings)
+    ledger = Ledger(dynamodb, settings.ledger_table, clock=clock)
+    records = targets_of(settings, access)
+    desk = Desk(ledger, records, deployment=deployment, close_code=settings.close_code, telemetry=telemetry)
+    circuit = Circuit(desk, dynamodb, settings.ledger_table, deployment=deployment, telemetry=telemetry)
+    queue = EventQueue(
+        boto3.client("sqs", config=AWS_CONFIG),
+        settings.queue_url,
+        settings.dead_letter_queue_url,
+        telemetry=telemetry,
+    )
+    intake = Intake(load_rules(RULES, settings.allowed_tables), circuit, queue, telemetry=telemetry)
+    return Bridge(clock, telemetry, transport, tokens, deployment, ledger, records, intake)
