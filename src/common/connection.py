@@ -128,7 +128,7 @@ def tls_context(certificate_authorities: str) -> ssl.SSLContext:
             context.load_verify_locations(cadata=certificate_authorities)
         except (ssl.SSLError, ValueError) as error:
             raise ConfigurationError(
-                "CERTIFICATE_AUTHORITIES holds no readable certificate.",
+                "CertificateAuthorities holds no readable certificate.",
                 action="Set it to certificates in PEM form, each whole, one after the other.",
             ) from error
     return context

@@ -212,14 +212,14 @@ def _connection_failure(error: Exception) -> NotSentError:
     if isinstance(error, socket.gaierror | UnicodeError):
         return NotSentError(
             f"The name of the ServiceNow host, or of the proxy, could not be resolved ({kind}).",
-            action="Check SERVICENOW_INSTANCE_HOST and PROXY_URL, and the DNS of the function's network.",
+            action="Check InstanceHost and ProxyUrl, and the DNS of the function's network.",
             code="not_found",
         )
     if isinstance(error, ssl.SSLCertVerificationError):
         return NotSentError(
             f"The certificate of the ServiceNow host is not trusted (OpenSSL code {error.verify_code}).",
-            action="Check SERVICENOW_INSTANCE_HOST. Where a company's own authority signs, its certificate "
-            "belongs into CERTIFICATE_AUTHORITIES.",
+            action="Check InstanceHost. Where a company's own authority signs, its certificate "
+            "belongs into CertificateAuthorities.",
             code="untrusted",
         )
     if isinstance(error, ssl.SSLError):

@@ -40,6 +40,7 @@ class NewIncident(BaseModel):
 class RecordFields(RootModel[dict[FieldName, Value]]):
     """Fields of a record by name. An empty value clears the field."""
 
+    model_config = ConfigDict(json_schema_extra={"additionalProperties": False})
     root: Annotated[dict[FieldName, Value], Field(min_length=1, max_length=100)]
 
 

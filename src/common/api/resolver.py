@@ -1,7 +1,7 @@
 """Powertools' resolver as this API uses it: its errors are problems, its OpenAPI document is docs/openapi.json."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ _DESCRIPTION = (
     "`execute-api`. Every error is a problem (RFC 9457) whose `type` never changes its meaning. See docs/api.md."
 )
 _EVERYWHERE = (400, 403, 404, 429, 500, 503)
+_WITH_RETRY_AFTER = (409, 429, 503, 504)
+_POWERTOOLS_SCHEMAS = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
 _SWAGGER_UI = Path(event_handler.__file__).parent / "openapi" / "swagger_ui"
 _SECURITY = {
     "sigv4": {
@@ -101,15 +103,29 @@ def reply(status: int, document: Mapping[str, Any], headers: Mapping[str, str] |
     return as_response(Answer(status, json.dumps(document), "application/json", headers or {}))
 
 
-def responses(status: int, model: type[BaseModel], description: str, *problems: int) -> dict[int, Any]:
-    """Return what an operation can answer: its success, and problems with these statuses beside the usual ones."""
+def responses(
+    status: int, model: type[BaseModel], description: str, *problems: int, headers: Mapping[str, str] | None = None
+) -> dict[int, Any]:
+    """Return what an operation can answer: its success, and problems with these statuses beside the usual ones.
+
+    `headers` says what each header of the success is for.
+    """
     documented: dict[int, Any] = {
-        status: {"description": description, "content": {"application/json": {"model": model}}}
+        status: {
+            "description": description,
+            "content": {"application/json": {"model": model}},
+            "headers": {
+                name: {"description": text, "schema": {"type": "string"}} for name, text in (headers or {}).items()
+            },
+        }
     }
-    for problem in sorted({*_EVERYWHERE, *problems}):
-        titles = " ".join(kind.title for kind in Kind if kind.status == problem)
-        documented[problem] = {"description": titles, "content": {MEDIA_TYPE: {"model": Problem}}}
-    return documented
+    return documented | {
+        problem: {
+            "description": " ".join(kind.title for kind in Kind if kind.status == problem),
+            "content": {MEDIA_TYPE: {"model": Problem}},
+        }
+        for problem in (*_EVERYWHERE, *problems)
+    }
 
 
 def describe(app: APIGatewayRestResolver) -> dict[str, Any]:
@@ -117,20 +133,46 @@ def describe(app: APIGatewayRestResolver) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(
         app.get_openapi_json_schema(title=_TITLE, version=_VERSION, description=_DESCRIPTION)
     )
-    # Powertools documents its own shapes of errors, which this API never answers with.
-    for operation in _operations(document):
-        unused = operation["responses"].get("422", {})
-        if "HTTPValidationError" in json.dumps(unused):
-            del operation["responses"]["422"]
-    for name in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
-        document["components"]["schemas"].pop(name, None)
-    document["components"]["securitySchemes"] = _SECURITY
+    shared: dict[str, Any] = {}
+    for path in document["paths"].values():
+        for operation in path.values():
+            for parameter in operation.get("parameters", ()):
+                _tidy_parameter(parameter)
+            operation["responses"] = dict(_tidy_responses(operation["responses"], shared))
+    components = document["components"]
+    components["responses"] = dict(sorted(shared.items()))
+    components["securitySchemes"] = _SECURITY
+    for name in _POWERTOOLS_SCHEMAS:
+        components["schemas"].pop(name, None)
+    document["paths"] = dict(sorted(document["paths"].items()))
     document["security"] = [{"sigv4": []}]
     return document
 
 
-def _operations(document: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
-    return (operation for path in document["paths"].values() for operation in path.values())
+def _tidy_parameter(parameter: dict[str, Any]) -> None:
+    if parameter["name"] == "idempotency-key":
+        parameter["name"] = "Idempotency-Key"
+    schema = parameter["schema"]
+    for name in ("title", "description"):
+        schema.pop(name, None)
+    # A parameter that is left out is not null.
+    for alternative in schema.pop("anyOf", ()):
+        if alternative != {"type": "null"}:
+            schema.update(alternative)
+
+
+def _tidy_responses(found: Mapping[str, Any], shared: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for status, response in sorted(found.items()):
+        if MEDIA_TYPE not in response["content"]:
+            # Powertools documents an error of its own shape, which this API never answers with.
+            if "HTTPValidationError" not in str(response):
+                yield status, response
+            continue
+        name = f"Problem{status}"
+        shared[name] = response
+        if int(status) in _WITH_RETRY_AFTER:
+            response["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}}
+        yield status, {"$ref": f"#/components/responses/{name}"}
 
 
 def only_parameters(app: APIGatewayRestResolver, *names: str) -> None:

@@ -24,6 +24,9 @@ AWS_CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standar
 LEDGER_CONFIG = Config(connect_timeout=0.5, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
 """The same for the ledger: a claim leaves 5 s for writing its outcome down, and two tries must fit."""
 
+STORE_CONFIG = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
+"""The same for the token's store: it only spares a token request, so nobody waits long for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -76,7 +79,7 @@ def credentials_reader(settings: AccessSettings) -> CredentialsReader:
 def token_store(settings: AccessSettings, clock: Clock, telemetry: Telemetry) -> TokenStore:
     """Return where the shared token is kept."""
     return TokenStore(
-        boto3.client("ssm", config=AWS_CONFIG),
+        boto3.client("ssm", config=STORE_CONFIG),
         parameter=settings.token_parameter,
         key_id=settings.token_key_id,
         host=settings.instance_host,

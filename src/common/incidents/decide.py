@@ -253,4 +253,3 @@ def _is_ours(item: Item, seen: Seen) -> bool:
         return seen.correlation_id == item.correlation_id
     # Other integrations may claim the correlation id for themselves; the sys_id stays.
     return seen.reference.sys_id == item.record.sys_id
-

@@ -76,7 +76,7 @@ class Item:
     def pending_write(self) -> Pending:
         """The pending write. Raises ValueError where the item is settled: there is nothing to be done or judged."""
         if self.pending is None:
-            raise ValueError("A settled item has no pending write.")
+            raise ValueError("A settled item has no operation to carry out or to judge.")
         return self.pending
 
     def newer(self, orders: Mapping[str, int]) -> dict[str, int]:

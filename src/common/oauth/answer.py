@@ -32,7 +32,7 @@ _CHECK_ALL = (
     "those of the OAuth registry record; and that its OAuth Application User is active, not locked out and not "
     "marked 'Password needs reset'."
 )
-_CHECK_SCOPE = "Check OAUTH_SCOPE against the scopes of the OAuth registry record, or leave it empty."
+_CHECK_SCOPE = "Check OAuthScope against the scopes of the OAuth registry record, or leave it empty."
 
 # The code under `error` → what it means here, and what to do about it.
 _REFUSALS: Mapping[str, tuple[str, str]] = {
@@ -77,13 +77,13 @@ def token_of(response: Response, *, asked: float) -> AccessToken:
     if status in _REDIRECTS:
         raise ConfigurationError(
             f"The token endpoint answered with a redirect (status {status}), which is never followed.",
-            action="Set SERVICENOW_INSTANCE_HOST and OAUTH_TOKEN_PATH to where the endpoint really is.",
+            action="Set InstanceHost and OAuthTokenPath to where the endpoint really is.",
             code="no_endpoint",
         )
     if status in _NO_GRANT_STATUSES:
         raise ConfigurationError(
             f"There is no token endpoint to be used here (status {status}).",
-            action="Check SERVICENOW_INSTANCE_HOST and OAUTH_TOKEN_PATH, and that no IP address rule of the "
+            action="Check InstanceHost and OAuthTokenPath, and that no IP address rule of the "
             "instance keeps the function out.",
             code="no_endpoint",
         )
@@ -117,7 +117,7 @@ def _granted(response: Response, asked: float) -> AccessToken:
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise ConfigurationError(
             "The token endpoint answered with a token that is not of the type Bearer.",
-            action="Check SERVICENOW_INSTANCE_HOST and OAUTH_TOKEN_PATH: this is not how ServiceNow answers.",
+            action="Check InstanceHost and OAuthTokenPath: this is not how ServiceNow answers.",
         )
     return AccessToken(str(value), asked, asked + lifetime(content.get("expires_in")), asked)
 

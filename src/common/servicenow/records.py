@@ -87,9 +87,7 @@ class Records:
             raise TransientError("ServiceNow answered a query with something that is no list.", action=_SHAPE)
         return Page(found, 'rel="next"' in answer.headers.get("Link", ""))
 
-    def attach(
-        self, table: str, sys_id: str, file_name: str, content: Content, deadline: Deadline
-    ) -> Record:
+    def attach(self, table: str, sys_id: str, file_name: str, content: Content, deadline: Deadline) -> Record:
         """Attach a file to a row and return the row of the attachment (Attachment API). Repeating attaches it twice."""
         named = {"table_name": _name(table), "table_sys_id": _sys_id(sys_id), "file_name": file_name}
         target = f"/api/now/attachment/file?{urlencode(named)}"

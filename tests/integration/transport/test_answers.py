@@ -135,6 +135,20 @@ class TestBounds:
                 send(line, budget=BUDGET)
             assert BUDGET <= time.monotonic() - started < BUDGET + TOLERANCE
 
+    def test_an_answer_that_drips_and_then_stops_ends_with_the_budget(self) -> None:
+        """Each wait is bounded by what is left, not by the whole."""
+
+        def talk(connection: socket.socket) -> None:
+            Requests().read(connection)
+            drip(connection, b"x" * 9, after=b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", every=BUDGET / 10)
+            connection.recv(1)
+
+        with line_to(talk) as (_, line):
+            started = time.monotonic()
+            with pytest.raises(UnansweredError):
+                send(line, budget=BUDGET)
+            assert time.monotonic() - started < 1.5 * BUDGET
+
     def test_a_handshake_that_drips_ends_with_the_budget(self) -> None:
         """Nothing was sent by then."""
         with line_to(lambda connection: drip(connection, b"\x16\x03\x03\x40\x00xxxx" * 99), tls=None) as (_, line):

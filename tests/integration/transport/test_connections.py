@@ -9,10 +9,10 @@ from common.clock import SystemClock
 from common.connection import Connection
 from common.errors import ConfigurationError
 from common.transport import IDLE_SECONDS, NotSentError, Transport, UnansweredError
-from local.certificates import create_authority
+from local.certificates import create_authority, issue
 from tests.support.clock import FakeClock
 from tests.support.lines import BUDGET, TOLERANCE, always, line_to, send, transport_to, until_closed
-from tests.support.raw_server import RawServer, Requests, answer, authority, drip
+from tests.support.raw_server import RawServer, Requests, answer, authority, drip, tls_context
 
 
 class TestKeptConnections:
@@ -139,6 +139,22 @@ class TestProxy:
                 send(line, budget=BUDGET)
             assert time.monotonic() - started < BUDGET + TOLERANCE
 
+    def test_one_that_takes_long_over_tls_and_then_drips_ends_with_the_budget(self) -> None:
+        """The handshake is part of it: what it took is not given back afterwards."""
+        context = tls_context(issue(authority()))
+
+        def talk(connection: socket.socket) -> None:
+            time.sleep(0.75 * BUDGET)
+            with context.wrap_socket(connection, server_side=True) as inside:
+                Requests().read(inside)
+                drip(inside, b"HTTP/1.1 200 OK\r\nX-Drop: " + b"x" * 1000)
+
+        with RawServer(talk, tls=None) as proxy, transport_to(proxy, proxy_url=f"https://{proxy.host}") as line:
+            started = time.monotonic()
+            with pytest.raises(NotSentError):
+                send(line, budget=BUDGET)
+            assert time.monotonic() - started < 1.5 * BUDGET
+
 
 def _pump(source: socket.socket, sink: socket.socket, seen: list[bytes]) -> None:
     try:
@@ -167,7 +183,7 @@ class TestTrust:
     )
     def test_what_is_no_certificate_is_a_setting_that_is_wrong(self, pem: str) -> None:
         """It names the setting."""
-        with pytest.raises(ConfigurationError, match="CERTIFICATE_AUTHORITIES"):
+        with pytest.raises(ConfigurationError, match="CertificateAuthorities"):
             Transport("example.service-now.com", clock=SystemClock(), certificate_authorities=pem)
 
     def test_session_keys_are_written_nowhere(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

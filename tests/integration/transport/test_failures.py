@@ -87,7 +87,7 @@ class TestNotSent:
             pytest.raises(NotSentError, match=f"code {code}") as caught,
         ):
             send(line)
-        assert "CERTIFICATE_AUTHORITIES" in caught.value.action
+        assert "CertificateAuthorities" in caught.value.action
         assert requests.raw == []
 
     def test_what_speaks_no_tls_gets_no_byte(self) -> None:

@@ -72,7 +72,7 @@ def test_a_redirect_is_a_setting_that_is_wrong(status: int) -> None:
     """It names the settings to look at, not the address that was sent."""
     error = failure(answer(b"", status, Location="https://elsewhere.example/"))
     assert isinstance(error, ConfigurationError)
-    assert "SERVICENOW_INSTANCE_HOST" in error.action
+    assert "InstanceHost" in error.action
     assert "elsewhere" not in str(error)
 
 
@@ -116,7 +116,7 @@ def test_a_refused_scope_is_a_setting_that_is_wrong() -> None:
     """The secret is not at fault."""
     error = failure(answer({"error": "invalid_scope"}, 400))
     assert isinstance(error, ConfigurationError)
-    assert "OAUTH_SCOPE" in error.action
+    assert "OAuthScope" in error.action
 
 
 @pytest.mark.parametrize("value", [None, "", "line\nbreak", "x" * 65_000, 12345, ["a"]])
