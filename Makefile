@@ -62,6 +62,10 @@ fleet: ## Simulate fleets of 1 to 10,000 environments that share a token (writes
 	@requirements/install.sh bench
 	PYTHONPATH=src .venv-bench/bin/python -m bench.fleet
 
+.PHONY: contract
+contract: setup ## Look at every known fact about ServiceNow, in the simulator or in SERVICENOW_CONTRACT_HOST (docs/testing.md)
+	PYTHONPATH=src python -m tests.contract
+
 .PHONY: e2e
 e2e: setup ## Test the deployed stack on a local AWS emulator
 	pytest tests/e2e

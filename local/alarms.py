@@ -19,11 +19,17 @@ _EVENTS = Path(__file__).resolve().parent.parent / "events"
 
 
 def alarm_event(
-    state: str, *, name: str = DEFAULT_NAME, at: datetime | None = None, kind: str = "metric"
+    state: str,
+    *,
+    name: str = DEFAULT_NAME,
+    at: datetime | None = None,
+    kind: str = "metric",
+    severity: str = "",
 ) -> dict[str, Any]:
     """Return the event of an alarm that goes into `state` at a moment, which is now unless given.
 
-    `kind` is `metric` or `composite`. Everything but the name and the times is as in the sample.
+    `kind` is `metric` or `composite`. `severity` is the value of the alarm's tag of that name. Everything but these,
+    the name and the times is as in the sample.
     """
     sample = _EVENTS / f"cloudwatch-alarm-{kind}-{state.lower().replace('_', '-')}.json"
     event: dict[str, Any] = json.loads(sample.read_text(encoding="utf-8"))
@@ -33,6 +39,8 @@ def alarm_event(
         detail[each]["timestamp"] = _formatted(_parsed(detail[each]["timestamp"]) + shift)
     event["resources"] = [arn.replace(detail["alarmName"], name) for arn in event["resources"]]
     detail["alarmName"] = name
+    if severity:
+        detail["alarmTags"] = {"severity": severity}
     return event
 
 

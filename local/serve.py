@@ -1,4 +1,4 @@
-"""`make local`: the stack of the demo, left running until Ctrl-C."""
+"""`make local`: the stack of the demo with a console for the browser, left running until Ctrl-C."""
 
 import secrets
 import shlex
@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+from local.console import Console
 from local.emulator import ACCOUNT
 from local.stack import LocalStack, run_stack
 from local.terminal import Terminal, exit_status
@@ -24,12 +25,13 @@ def main() -> None:
         with run_stack(terminal, user=_USER, password=password, control=True) as stack:
             with terminal.step("Put the client credentials into Secrets Manager"):
                 stack.store_credentials()
-            for line in _instructions(stack, password):
-                terminal.say(line)
-            _wait_for_the_end()
+            with Console(stack.simulator, stack) as console:
+                for line in _instructions(stack, password, console):
+                    terminal.say(line)
+                _wait_for_the_end()
 
 
-def _instructions(stack: LocalStack, password: str) -> list[str]:
+def _instructions(stack: LocalStack, password: str, console: Console) -> list[str]:
     endpoint = stack.emulator.endpoint
     servicenow = f"https://{stack.simulator.host}"
     curl = f"curl --silent --cacert {shlex.quote(str(stack.servicenow_authority_file))}"
@@ -39,6 +41,7 @@ def _instructions(stack: LocalStack, password: str) -> list[str]:
     options = f"--endpoint {endpoint.url} --authority {authority} --region {endpoint.region} --account {ACCOUNT}"
     return [
         "",
+        f"Console     {console.url}  (open it in a browser)",
         f"AWS         {endpoint.url}  (Region {endpoint.region}, account {ACCOUNT})",
         f"ServiceNow  {servicenow}  (user {_USER}, password {password})",
         "",

@@ -87,9 +87,9 @@ class LocalStack:
         value = {"client_id": CLIENT_ID, "client_secret": client_secret or self._client_secret}
         self.root.secrets.put_secret_value(SecretId=self.outputs["SecretArn"], SecretString=json.dumps(value))
 
-    def put_alarm(self, state: str, *, name: str) -> dict[str, Any]:
-        """Put the event of a metric alarm that goes into `state` now, and return it."""
-        event = alarm_event(state, name=name)
+    def put_alarm(self, state: str, *, name: str, severity: str = "") -> dict[str, Any]:
+        """Put the event of a metric alarm that goes into `state` now, and return it; see `alarm_event`."""
+        event = alarm_event(state, name=name, severity=severity)
         put_event(self.root, event)
         return event
 

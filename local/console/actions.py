@@ -1,6 +1,7 @@
 """What the buttons do. Every action returns the sentence that the page shows when it is done."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from local.simulator import Fault
@@ -12,21 +13,38 @@ from .cloud import Cloud
 
 SLOW_SECONDS: Final = 4
 RETRY_AFTER_SECONDS: Final = 10
-OTHER = "other"
-"""The condition of an instance whose faults were not made here."""
+SEVERITIES: Final = ("critical", "high", "medium", "low", "info")
+"""Values of an alarm's tag `severity` that the shipped rules know."""
 
-_CONDITIONS: Mapping[str, tuple[str, tuple[Fault, ...]]] = {
-    "healthy": ("ServiceNow answers as usual.", ()),
-    "slow": (
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How ServiceNow is, with a sentence for people. `faults` make it so."""
+
+    name: str
+    text: str
+    faults: tuple[Fault, ...] = ()
+
+
+_CONDITIONS = (
+    Condition("healthy", "ServiceNow answers as usual."),
+    Condition(
+        "slow",
         f"ServiceNow takes {SLOW_SECONDS} seconds for every answer.",
         (Fault(on="any", delay=float(SLOW_SECONDS), times=None),),
     ),
-    "limited": (
+    Condition(
+        "limited",
         f"ServiceNow answers API calls with 429 and asks to wait {RETRY_AFTER_SECONDS} seconds.",
         (Fault(on="api", status=429, headers={"Retry-After": str(RETRY_AFTER_SECONDS)}, times=None),),
     ),
-    "down": ("ServiceNow is down: everything answers 503.", (Fault(on="any", content="maintenance", times=None),)),
-}
+    Condition(
+        "down",
+        "ServiceNow answers everything with 503. Events wait in the queue, longer after each try.",
+        (Fault(on="any", content="maintenance", times=None),),
+    ),
+)
+_OTHER = Condition("other", "Faults were set outside this page. Healthy clears them.")
 _ALARM_STATES = {"ALARM": "Fired", "OK": "Cleared"}
 _MOST_ALARMS = 50
 _LONGEST_NAME = 255
@@ -53,18 +71,21 @@ class Actions:
         self._cloud = cloud
 
     @property
-    def condition(self) -> str:
-        """What the instance is set to: a name that `set_condition` takes, or OTHER."""
+    def condition(self) -> Condition:
+        """How the instance is now; its name is `other` where the faults were not made here."""
         faults = tuple(self._operations.waiting_faults)
-        return next((name for name, (_, expected) in _CONDITIONS.items() if faults == expected), OTHER)
+        return next((condition for condition in _CONDITIONS if condition.faults == faults), _OTHER)
 
-    def put_alarms(self, state: str, names: Sequence[str]) -> str:
+    def put_alarms(self, state: str, names: Sequence[str], severity: str = "") -> str:
         """Put the event of every named alarm on the bus.
 
-        `state` is ALARM or OK; blank and repeated names are left out. Raises ActionError.
+        `state` is ALARM or OK; blank and repeated names are left out; `severity` is the alarms' tag, if they have
+        one. Raises ActionError.
         """
         if state not in _ALARM_STATES:
             raise ActionError(f"An alarm can go into {' or '.join(_ALARM_STATES)}.")
+        if severity not in ("", *SEVERITIES):
+            raise ActionError(f"The severity is none of {', '.join(SEVERITIES)}.")
         unique = list(dict.fromkeys(filter(None, (name.strip() for name in names))))
         if not unique:
             raise ActionError("Type the name of an alarm.")
@@ -74,7 +95,7 @@ class Actions:
             if len(name) > _LONGEST_NAME or not name.isprintable():
                 raise ActionError(f"The name of an alarm has up to {_LONGEST_NAME} printable characters.")
         for name in unique:
-            self._cloud.put_alarm(state, name=name)
+            self._cloud.put_alarm(state, name=name, severity=severity)
         what = f"the alarm {unique[0]}" if len(unique) == 1 else f"{len(unique)} alarms"
         return f"{_ALARM_STATES[state]} {what}."
 
@@ -94,13 +115,13 @@ class Actions:
 
     def set_condition(self, name: str) -> str:
         """Make the instance healthy, slow, limited or down, in place of any fault before. Raises ActionError."""
-        if name not in _CONDITIONS:
-            raise ActionError(f"ServiceNow can be made {', '.join(_CONDITIONS)}.")
-        sentence, faults = _CONDITIONS[name]
+        condition = next((condition for condition in _CONDITIONS if condition.name == name), None)
+        if condition is None:
+            raise ActionError(f"ServiceNow can be {', '.join(condition.name for condition in _CONDITIONS)}.")
         self._operations.clear_faults()
-        for fault in faults:
+        for fault in condition.faults:
             self._operations.add_fault(fault)
-        return sentence
+        return condition.text
 
     def change_incident(self, sys_id: str, *, state: str, work_note: str) -> str:
         """Change an incident as a person in ServiceNow does; empty texts change nothing. Raises ActionError."""

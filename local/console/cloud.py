@@ -8,7 +8,7 @@ from local.stack import DeadLetter, QueueDepth
 class Cloud(Protocol):
     """The AWS side of a local stack, as `LocalStack` documents it."""
 
-    def put_alarm(self, state: str, *, name: str) -> dict[str, Any]:
+    def put_alarm(self, state: str, *, name: str, severity: str = "") -> dict[str, Any]:
         """Put the event of an alarm that goes into `state` on the bus."""
 
     def store_credentials(self, client_secret: str | None = None) -> None:

@@ -148,9 +148,11 @@ class Console:
         return await self._act(request, change)
 
     async def _put_alarms(self, request: web.Request) -> web.Response:
-        return await self._act(
-            request, lambda given: self._actions.put_alarms(str(given["state"]), str(given["names"]).splitlines())
-        )
+        def put(given: Mapping[str, Any]) -> str:
+            names, severity = str(given["names"]).splitlines(), str(given.get("severity", ""))
+            return self._actions.put_alarms(str(given["state"]), names, severity)
+
+        return await self._act(request, put)
 
     async def _revoke_token(self, request: web.Request) -> web.Response:
         return await self._act(request, lambda _: self._actions.revoke_token())

@@ -7,6 +7,8 @@ from local.simulator import Call
 from local.simulator.operations import Operations
 from local.stack import DeadLetter, QueueDepth
 
+from .actions import Condition
+
 _MOST_INCIDENTS = 200
 _MOST_CALLS = 150
 _LIST_FIELDS = (
@@ -51,7 +53,7 @@ class Queues:
     letters: tuple[DeadLetter, ...] = ()
 
 
-def snapshot(operations: Operations, queues: Queues, condition: str) -> dict[str, Any]:
+def snapshot(operations: Operations, queues: Queues, condition: Condition) -> dict[str, Any]:
     """Return everything that the page shows but the selected incident.
 
     Incidents come youngest first, calls oldest first; only the youngest of each. Times of calls are epoch
@@ -60,7 +62,7 @@ def snapshot(operations: Operations, queues: Queues, condition: str) -> dict[str
     calls = operations.calls
     first = max(len(calls) - _MOST_CALLS, 0)
     return {
-        "condition": condition,
+        "condition": {"name": condition.name, "text": condition.text},
         "incidents": operations.displayed("incident", _LIST_FIELDS, last=_MOST_INCIDENTS)[::-1],
         "incident_count": operations.record_counts().get("incident", 0),
         "calls": [_call(number, call) for number, call in enumerate(calls[first:], first)],

@@ -1,23 +1,22 @@
 """The API function: named operations on ServiceNow for callers that never see its credentials. See docs/api.md."""
 
 import os
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
+from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import AwareDatetime
 
-from common.api import models
+from common.api import models, parameters
 from common.api.admission import admit, content_type
 from common.api.alerts import Origin
 from common.api.creation import Created
-from common.api.files import FILE_NAME, MEDIA_TYPES, file_of
-from common.api.incidents import IDENTIFIER, Search, shown
-from common.api.paging import LONGEST_PAGE
+from common.api.files import MEDIA_TYPES, file_of
+from common.api.incidents import Search, shown
 from common.api.problems import Kind, ProblemError
 from common.api.requests import Sender
-from common.api.resolver import new_resolver, only_parameters, reply, responses, swagger_page
+from common.api.resolver import CREATION_HEADERS, CREATION_PROBLEMS, new_resolver, only_parameters, reply, responses
+from common.api.swagger import swagger_page
 from common.bridge.api import build_api
 from common.clock import Deadline
 
@@ -26,23 +25,6 @@ app = new_resolver(bridge.telemetry)
 
 # What is left for the answer itself, in seconds.
 _RESERVE_SECONDS = 1.0
-
-_KEY = {"alias": "Idempotency-Key", "pattern": r"^[\x21-\x7e]{1,255}$"}
-RequiredKey = Annotated[str, Header(**_KEY, description="Names this request: repeat it with the same key.")]
-OptionalKey = Annotated[str | None, Header(**_KEY, description="With it, a repeated request is done at most once.")]
-Incident = Annotated[str, Path(pattern=IDENTIFIER, description="A number such as INC0010001, or a sys_id.")]
-Table = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,79}$", description="A table that the deployment allows.")]
-SysId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="A sys_id.")]
-Cursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="The most records of the page.")]
-State = Annotated[
-    Literal["open", "new", "in_progress", "on_hold", "resolved", "closed", "canceled"] | None,
-    Query(description="`open` is every state in which somebody still has to do something."),
-]
-Group = Annotated[str | None, Query(min_length=1, max_length=80, description="The group's sys_id or name.")]
-Since = Annotated[AwareDatetime | None, Query(description="A time with its zone, such as 2026-01-31T08:00:00Z.")]
-Deep = Annotated[bool, Query(description="Also check what the API depends on: ledger, token, ServiceNow.")]
-FileName = Annotated[str, Query(pattern=FILE_NAME, description="The name that the file gets.")]
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -65,10 +47,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     operation_id="createIncident",
     summary="Open an incident",
     responses=responses(
-        201, models.Created, "The incident, the same one for every repetition.", 409, 413, 415, 422, 504
+        201, models.Created, "The incident, always the same.", *CREATION_PROBLEMS, headers=CREATION_HEADERS
     ),
 )
-def create_incident(incident: models.NewIncident, key: RequiredKey) -> Response[str]:
+def create_incident(incident: models.NewIncident, key: parameters.RequiredKey) -> Response[str]:
     """Open one incident for this key, however often and by how many at once the request is sent."""
     fields = incident.model_dump(exclude_unset=True)
     return _created("incidents", "incident", bridge.incidents.create(_sender(key), fields, _deadline()))
@@ -83,11 +65,11 @@ def create_incident(incident: models.NewIncident, key: RequiredKey) -> Response[
 )
 def list_incidents(
     *,
-    state: State = None,
-    group: Group = None,
-    opened_since: Since = None,
-    cursor: Cursor = None,
-    limit: Limit = 50,
+    state: parameters.State = None,
+    group: parameters.Group = None,
+    opened_since: parameters.Since = None,
+    cursor: parameters.Cursor = None,
+    limit: parameters.Limit = 50,
 ) -> Response[str]:
     """List the incidents that this bridge opened and that meet all filters."""
     only_parameters(app, "state", "group", "opened_since", "cursor", "limit")
@@ -103,7 +85,7 @@ def list_incidents(
     summary="Read an incident",
     responses=responses(200, models.Record, "The incident's fields."),
 )
-def read_incident(incident: Incident) -> Response[str]:
+def read_incident(incident: parameters.Incident) -> Response[str]:
     """Read an incident that this bridge opened."""
     return reply(200, bridge.incidents.read(incident, _deadline()))
 
@@ -115,7 +97,7 @@ def read_incident(incident: Incident) -> Response[str]:
     summary="Change fields of an incident",
     responses=responses(200, models.Record, "The incident's fields as they are now.", 409, 413, 415, 504),
 )
-def change_incident(incident: Incident, fields: Annotated[models.RecordFields, Body()]) -> Response[str]:
+def change_incident(incident: parameters.Incident, fields: Annotated[models.RecordFields, Body()]) -> Response[str]:
     """Set the fields that are sent and leave all others alone. Repeating it is harmless."""
     return reply(200, bridge.incidents.change(incident, fields.root, _deadline()))
 
@@ -127,7 +109,7 @@ def change_incident(incident: Incident, fields: Annotated[models.RecordFields, B
     summary="Add a comment, which the incident's caller can read",
     responses=responses(200, models.Done, "The comment is there.", 409, 413, 415, 422, 504),
 )
-def add_comment(incident: Incident, note: models.Note, key: OptionalKey = None) -> Response[str]:
+def add_comment(incident: parameters.Incident, note: models.Note, key: parameters.OptionalKey = None) -> Response[str]:
     """Append a comment; with a key at most once."""
     return _done(bridge.incidents.write_note(_sender(key), incident, "comments", note.text, _deadline()))
 
@@ -139,7 +121,9 @@ def add_comment(incident: Incident, note: models.Note, key: OptionalKey = None) 
     summary="Add a work note, which only those who work on the incident can read",
     responses=responses(200, models.Done, "The work note is there.", 409, 413, 415, 422, 504),
 )
-def add_work_note(incident: Incident, note: models.Note, key: OptionalKey = None) -> Response[str]:
+def add_work_note(
+    incident: parameters.Incident, note: models.Note, key: parameters.OptionalKey = None
+) -> Response[str]:
     """Append a work note; with a key at most once."""
     return _done(bridge.incidents.write_note(_sender(key), incident, "work_notes", note.text, _deadline()))
 
@@ -151,7 +135,7 @@ def add_work_note(incident: Incident, note: models.Note, key: OptionalKey = None
     summary="Resolve an incident",
     responses=responses(200, models.Record, "The incident's fields as they are now.", 409, 413, 415, 504),
 )
-def resolve_incident(incident: Incident, resolution: models.Resolution) -> Response[str]:
+def resolve_incident(incident: parameters.Incident, resolution: models.Resolution) -> Response[str]:
     """Resolve an incident. One that is resolved already stays as it is, so repeating it is harmless."""
     notes, code = resolution.close_notes, resolution.close_code
     return reply(200, bridge.incidents.resolve(incident, notes, code, _deadline()))
@@ -170,7 +154,9 @@ def resolve_incident(incident: Incident, resolution: models.Resolution) -> Respo
         }
     },
 )
-def attach_file(incident: Incident, file_name: FileName, key: OptionalKey = None) -> Response[str]:
+def attach_file(
+    incident: parameters.Incident, file_name: parameters.FileName, key: parameters.OptionalKey = None
+) -> Response[str]:
     """Attach the body of the request; with a key at most once."""
     only_parameters(app, "file_name")
     request = app.context["request"]
@@ -185,7 +171,9 @@ def attach_file(incident: Incident, file_name: FileName, key: OptionalKey = None
     summary="List records of an allowed table, newest first",
     responses=responses(200, models.Records, "A page of records with their allowed fields."),
 )
-def list_records(table: Table, cursor: Cursor = None, limit: Limit = 50) -> Response[str]:
+def list_records(
+    table: parameters.Table, cursor: parameters.Cursor = None, limit: parameters.Limit = 50
+) -> Response[str]:
     """List the records of a table."""
     only_parameters(app, "cursor", "limit")
     return _page(*bridge.tables.page(table, cursor=cursor, limit=limit, deadline=_deadline()))
@@ -196,9 +184,17 @@ def list_records(table: Table, cursor: Cursor = None, limit: Limit = 50) -> Resp
     tags=["Tables"],
     operation_id="createRecord",
     summary="Create a record of an allowed table",
-    responses=responses(201, models.Created, "The record, the same one for every repetition.", 409, 413, 415, 422, 504),
+    responses=responses(
+        201,
+        models.Created,
+        "The record, always the same.",
+        *CREATION_PROBLEMS,
+        headers=CREATION_HEADERS,
+    ),
 )
-def create_record(table: Table, fields: Annotated[models.RecordFields, Body()], key: RequiredKey) -> Response[str]:
+def create_record(
+    table: parameters.Table, fields: Annotated[models.RecordFields, Body()], key: parameters.RequiredKey
+) -> Response[str]:
     """Create one record for this key, however often and by how many at once the request is sent."""
     return _created("records", table, bridge.tables.create(_sender(key), table, fields.root, _deadline()))
 
@@ -210,7 +206,7 @@ def create_record(table: Table, fields: Annotated[models.RecordFields, Body()], 
     summary="Read a record of an allowed table",
     responses=responses(200, models.Record, "The record's allowed fields."),
 )
-def read_record(table: Table, sys_id: SysId) -> Response[str]:
+def read_record(table: parameters.Table, sys_id: parameters.SysId) -> Response[str]:
     """Read a record."""
     return reply(200, bridge.tables.read(table, sys_id, _deadline()))
 
@@ -222,7 +218,9 @@ def read_record(table: Table, sys_id: SysId) -> Response[str]:
     summary="Change a record of an allowed table",
     responses=responses(200, models.Record, "The record's allowed fields as they are now.", 409, 413, 415, 504),
 )
-def change_record(table: Table, sys_id: SysId, fields: Annotated[models.RecordFields, Body()]) -> Response[str]:
+def change_record(
+    table: parameters.Table, sys_id: parameters.SysId, fields: Annotated[models.RecordFields, Body()]
+) -> Response[str]:
     """Set the fields that are sent and leave all others alone. Repeating it is harmless."""
     return reply(200, bridge.tables.change(table, sys_id, fields.root, _deadline()))
 
@@ -248,7 +246,7 @@ def post_alerts(alerts: Annotated[models.OwnAlert | models.Webhook, Body()]) -> 
     summary="Whether the API works",
     responses=responses(200, models.HealthReport, "It works."),
 )
-def health(*, deep: Deep = False) -> Response[str]:
+def health(*, deep: parameters.Deep = False) -> Response[str]:
     """Answer at once, or after checking the ledger, the token and ServiceNow."""
     only_parameters(app, "deep")
     results = bridge.health.examine(_deadline()) if deep else []

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from tests.support.model import Model
 from tests.support.oracle import broken_at_rest, broken_on_the_way
-from tests.support.world import Model, Scenario, World
+from tests.support.world import Scenario, World
 
 
 @dataclass(frozen=True, slots=True)

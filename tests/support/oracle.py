@@ -1,6 +1,5 @@
 """What must hold, whatever happened on the way: the specification of "one incident per problem"."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 from common.incidents.alert import ONLY_MEMBER, Alert, OnRecovery, OnRepeat, OnReturn, Policy, Status, is_firing
@@ -11,39 +10,37 @@ def broken_on_the_way(scenario: Scenario, world: World) -> str:
     """Return what is wrong although work still goes on; empty where nothing is."""
     notes = world.servicenow.notes
     own = [row for row in world.servicenow.rows if row not in scenario.servicenow.rows]
-    if world.defects:
-        return "the desk raised something that is no error of the vocabulary"
-    if sum(row.is_open for row in own) > 1:
-        return "two records are open"
-    if len(set(notes)) < len(notes):
-        return "a note was written twice"
-    if any(row not in world.servicenow.rows for row in scenario.servicenow.rows):
-        return "a foreign record was changed"
-    # A group adds how many of its members fire.
-    if any(row.description.split(" (")[0] not in _openings(scenario.alerts) for row in own):
-        return "a record does not say what it is about"
-    if world.dead and not world.refused:
-        return "an event was given up although nothing was refused"
-    return ""
+    openings = {alert.fields["short_description"] for alert in scenario.alerts if alert.fields}
+    wrongs = {
+        "the desk raised something that is no error of the vocabulary": world.defects > 0,
+        "two records are open": sum(row.is_open for row in own) > 1,
+        "a note was written twice": len(set(notes)) < len(notes),
+        "a foreign record was changed": not set(scenario.servicenow.rows) <= set(world.servicenow.rows),
+        # A group adds how many of its members fire.
+        "a record does not say what it is about": any(row.description.split(" (")[0] not in openings for row in own),
+        "an event was given up although nothing was refused": bool(world.dead) and not world.refused,
+    }
+    return next((name for name, is_wrong in wrongs.items() if is_wrong), "")
 
 
 def broken_at_rest(scenario: Scenario, world: World) -> str:
     """Return what is wrong now that nothing is left to be done; empty where nothing is."""
-    item = world.item() or {"orders": {"M": {}}}
+    item = world.item or {"orders": {"M": {}}}
     applied = {member: int(order["N"]) for member, order in item["orders"]["M"].items()}
     kept = [alert for event, alert in enumerate(scenario.alerts) if event not in world.dead]
-    if any(applied.get(alert.member, -1) < alert.order for alert in kept):
-        return "an event was lost"
-    if not {(alert.member, alert.order) for alert in scenario.alerts}.issuperset(applied.items()):
-        return "the ledger holds an event that never was"
-    if "operation" in item and not world.dead:
-        return "the ledger still waits for a write"
-    number = world.servicenow.inserted - scenario.servicenow.inserted
-    if number > _most_records(scenario, world):
-        return "a record exists that in-order delivery would not have made"
-    if not _can_be_read(max(kept, key=lambda alert: alert.order, default=None), scenario, world):
-        return "the newest alarm can be read nowhere"
-    return "" if "operation" in item else _wrong_condition(scenario, world, fires=_fires(applied))
+    newest = max(kept, key=lambda alert: alert.order, default=None)
+    told = {(alert.member, alert.order) for alert in scenario.alerts}
+    waits = "operation" in item
+    inserted = world.servicenow.inserted - scenario.servicenow.inserted
+    wrongs = {
+        "an event was lost": any(applied.get(alert.member, -1) < alert.order for alert in kept),
+        "the ledger holds an event that never was": not told.issuperset(applied.items()),
+        "the ledger still waits for a write": waits and not world.dead,
+        "a record exists that in-order delivery would not have made": inserted > _most_records(scenario, world),
+        "the newest alarm can be read nowhere": not _can_be_read(newest, scenario, world),
+    }
+    broken = next((name for name, is_wrong in wrongs.items() if is_wrong), "")
+    return broken or ("" if waits else _wrong_condition(scenario, world, fires=_fires(applied)))
 
 
 def _wrong_condition(scenario: Scenario, world: World, *, fires: bool) -> str:
@@ -73,10 +70,6 @@ def _can_be_read(newest: Alert | None, scenario: Scenario, world: World) -> bool
 
 def _fires(orders: dict[str, int]) -> bool:
     return any(is_firing(order) for order in orders.values())
-
-
-def _openings(alerts: Sequence[Alert]) -> set[str]:
-    return {alert.fields["short_description"] for alert in alerts if alert.fields}
 
 
 def _most_records(scenario: Scenario, world: World) -> int:

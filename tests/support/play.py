@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+from tests.support.model import Model, Step
 from tests.support.oracle import broken_at_rest, broken_on_the_way
 from tests.support.servicenow import Act, Row
-from tests.support.world import Fault, Model, Scenario, Step, World
+from tests.support.world import Fault, Scenario, World
 
 
 class Play:

@@ -1,6 +1,6 @@
-"""The deciding code alone, fed one fold after the other: no worker, no fault, and a person only where a test says so."""
+"""The deciding code alone, fed one fold after the other: no worker, no fault, a person only where a test says so."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from common.incidents import decide
 from common.incidents.alert import Fold
@@ -16,7 +16,7 @@ class Sequence:
     `operations` are the writes in their order; `condition` is the state of the newest record.
     """
 
-    item: Item = settled(version=0)
+    item: Item = field(default_factory=lambda: settled(version=0))
     condition: Condition | None = None
     records: int = 0
     operations: tuple[Operation, ...] = ()

@@ -9,8 +9,7 @@ import io
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, override
+from typing import TYPE_CHECKING, Any, cast, override
 
 from botocore.exceptions import ReadTimeoutError
 
@@ -27,97 +26,25 @@ from common.servicenow.records import Record, Records
 from common.telemetry import Telemetry
 from tests.support.clock import EPOCH
 from tests.support.ledger import LOST_RACE, THROTTLED, Attributes, expected_version, metadata, refusal
+from tests.support.requests import (
+    Answer,
+    Clocks,
+    Create,
+    Fate,
+    Fates,
+    Find,
+    GetItem,
+    Kind,
+    PutItem,
+    Read,
+    Request,
+    Run,
+    Update,
+)
 from tests.support.servicenow import Row
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
-
-FUNCTION_TIMEOUT = 60
-"""Seconds after which a worker is killed."""
-
-
-class GetItem(NamedTuple):
-    """Read the ledger."""
-
-
-class PutItem(NamedTuple):
-    """Write the ledger: the item as JSON, under the condition that the stored version is `expected`."""
-
-    item: str
-    expected: int | None
-
-
-class Create(NamedTuple):
-    """Insert a record."""
-
-    fields: tuple[tuple[str, str], ...]
-
-
-class Update(NamedTuple):
-    """Change a record."""
-
-    sys_id: str
-    fields: tuple[tuple[str, str], ...]
-
-
-class Read(NamedTuple):
-    """Read a record."""
-
-    sys_id: str
-
-
-class Find(NamedTuple):
-    """Look a record up by its key."""
-
-    correlation_id: str
-
-
-type Request = GetItem | PutItem | Create | Update | Read | Find
-type Kind = Literal["done", "unknown", "not done", "refused", "forbidden", "held", "throttled", "lost race", "lost"]
-
-
-class Answer(NamedTuple):
-    """What a worker was told: at which second, how it went, and the item (JSON) or the records."""
-
-    at: int
-    kind: Kind
-    item: str | None = None
-    rows: tuple[Row, ...] = ()
-
-
-type Fate = Literal["done", "back", "dead"]
-
-
-class Fates(NamedTuple):
-    """What became of the messages of a run, in their order, and the defects that the intake caught."""
-
-    of: tuple[Fate, ...]
-    defects: int = 0
-
-
-class Run(NamedTuple):
-    """One invocation: who, with which events, since which second, and what it was told so far."""
-
-    slot: int
-    events: tuple[int, ...]
-    started: int
-    answers: tuple[Answer, ...] = ()
-
-    @property
-    def killed_at(self) -> int:
-        """The second at which the function's time is over."""
-        return self.started + FUNCTION_TIMEOUT
-
-
-@dataclass(frozen=True, slots=True)
-class Clocks:
-    """What is wrong with the clocks of one worker, in seconds: its own wall clock, and the age of a `Date` header.
-
-    The wall clock does not just go wrong, it jumps with every call: ahead by its offset, then back by as much.
-    """
-
-    local_offset: int = 0
-    date_lag: int = 0
 
 
 class Workers:
@@ -140,7 +67,7 @@ class Workers:
 
     def _play(self, run: Run) -> Request | Fates:
         tape = _Tape(run, self._clocks[run.slot])
-        queue = _Queue()
+        queue = NoQueue()
         desk = Desk(
             Ledger(cast("DynamoDBClient", _DynamoDB(tape)), "ledger", clock=tape),
             _Records(tape),
@@ -171,7 +98,7 @@ def _fate(message_id: str, stay: set[str], dead: set[str]) -> Fate:
     return "dead" if message_id in dead else "done"
 
 
-class _Asked(BaseException):  # noqa: N818 (no error: the work just goes no further)
+class _Asked(BaseException):
     def __init__(self, request: Request) -> None:
         super().__init__()
         self.request = request
@@ -309,19 +236,24 @@ class _Rules:
         return self._alerts[int(event["detail"]["event"])]
 
 
-class _Queue(EventQueue):
+class NoQueue(EventQueue):
+    """A queue whose messages are kept track of elsewhere; `dead` holds the ids of those that were given up."""
+
     def __init__(self) -> None:
+        """Start empty."""
         self.dead: set[str] = set()
 
     @override
     def later(self, message: Message, seconds: float) -> None:
-        return
+        """Do nothing."""
 
     @override
     def finish(self, message: Message) -> bool:
+        """Do nothing."""
         return True
 
     @override
     def dead_letter(self, message: Message, error: BridgeError) -> bool:
+        """Remember the message."""
         self.dead.add(message.message_id)
         return True

@@ -10,10 +10,11 @@ from samtranslator.yaml_helper import yaml_parse
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
 
-class _NoManagedPolicies:
+class NoManagedPolicies:
     """Stands for the list of AWS managed policies, which this template has no use for."""
 
     def load(self) -> dict[str, str]:
+        """Return none."""
         return {}
 
 
@@ -36,6 +37,6 @@ def resources() -> dict[str, Any]:
     template["Globals"]["Function"]["CodeUri"] = "s3://bucket/package"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-        expanded: dict[str, Any] = transform(template, {}, _NoManagedPolicies())
+        expanded: dict[str, Any] = transform(template, {}, NoManagedPolicies())
     found: dict[str, Any] = expanded["Resources"]
     return found

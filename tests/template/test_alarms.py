@@ -53,6 +53,20 @@ WATCHED: dict[str, tuple[str, str, str, dict[str, Any], int]] = {
         {"Name": "FunctionName", "Value": {"Ref": "EventsFunction"}},
         1,
     ),
+    "DefectsAlarm": (
+        NAMESPACE,
+        "Defects",
+        "Sum",
+        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
+        1,
+    ),
+    "ApiErrorsAlarm": (
+        "AWS/Lambda",
+        "Errors",
+        "Sum",
+        {"Name": "FunctionName", "Value": {"Ref": "ApiFunction"}},
+        1,
+    ),
     "TokenRefreshErrorsAlarm": (
         "AWS/Lambda",
         "Errors",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from common.errors import ConfigurationError
-from common.settings import Settings, read_access_settings, read_settings
+from common.settings import Settings, read_access_settings, read_api_settings, read_settings
 from tests.template.reading import Resources, of_type
 
 # What the references of the template come to in a stack.
@@ -112,7 +112,11 @@ def read(environment: dict[str, str], **changes: str) -> Settings:
 
 @pytest.mark.parametrize(
     ("function", "read_all"),
-    [("EventsFunction", read_settings), ("TokenRefreshFunction", read_access_settings)],
+    [
+        ("EventsFunction", read_settings),
+        ("ApiFunction", read_api_settings),
+        ("TokenRefreshFunction", read_access_settings),
+    ],
 )
 def test_the_functions_get_exactly_the_variables_that_the_code_reads(
     resources: Resources, function: str, read_all: Callable[[Mapping[str, str]], object]
@@ -164,6 +168,7 @@ def test_the_code_knows_the_same_defaults_as_the_template(environment: dict[str,
         "OAUTH_SCOPE",
         "OAUTH_TOKEN_PATH",
         "CLOSE_CODE",
+        "ALLOWED_TABLES",
         "CERTIFICATE_AUTHORITIES",
         "PROXY_URL",
         "SHADOW_MODE",
@@ -241,6 +246,23 @@ def test_stack_and_code_accept_a_close_code(template: dict[str, Any], environmen
     """Labels are free text in the language of the instance."""
     assert accepts(template, "CloseCode", code)
     assert read(environment, CLOSE_CODE=code).close_code == code
+
+
+@pytest.mark.parametrize("tables", ["", "problem", "problem,em_event,x_shop_request"])
+def test_stack_and_code_accept_tables(template: dict[str, Any], environment: dict[str, str], tables: str) -> None:
+    """None, one or several; rules may then write them."""
+    assert accepts(template, "AllowedTables", tables)
+    assert list(read(environment, ALLOWED_TABLES=tables).allowed_tables) == list(filter(None, tables.split(",")))
+
+
+@pytest.mark.parametrize("tables", ["Problem", "problem, em_event", "problem,", "problem;em_event", "../sys_user"])
+def test_stack_and_code_refuse_what_is_no_table(
+    template: dict[str, Any], environment: dict[str, str], tables: str
+) -> None:
+    """A slip would show only at the first event."""
+    assert not accepts(template, "AllowedTables", tables)
+    with pytest.raises(ConfigurationError, match="ALLOWED_TABLES is malformed"):
+        read(environment, ALLOWED_TABLES=tables)
 
 
 def test_the_stack_refuses_an_empty_close_code(template: dict[str, Any]) -> None:

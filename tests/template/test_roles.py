@@ -59,6 +59,20 @@ EVENTS_FUNCTION = [
     (ONLY_WITHOUT_RESOURCES, "*", None),
 ]
 
+API_FUNCTION = [
+    ({"sqs:SendMessage"}, attribute("EventQueue"), None),
+    ({"kms:Decrypt", "kms:GenerateDataKey"}, attribute("Key"), {"kms:ViaService": via("sqs")}),
+    ({"dynamodb:GetItem", "dynamodb:PutItem"}, attribute("Ledger"), None),
+    (
+        {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},
+        attribute("Key"),
+        {"kms:ViaService": via("dynamodb")},
+    ),
+    *TOKEN,
+    ({"logs:CreateLogStream", "logs:PutLogEvents"}, attribute("ApiFunctionLogs"), None),
+    (ONLY_WITHOUT_RESOURCES, "*", None),
+]
+
 TOKEN_REFRESH_FUNCTION = [
     *TOKEN,
     ({"logs:CreateLogStream", "logs:PutLogEvents"}, attribute("TokenRefreshFunctionLogs"), None),
@@ -79,6 +93,7 @@ DOCTOR_FUNCTION = [
 ]
 
 FUNCTIONS: dict[str, list[tuple[set[str], Any, Any]]] = {
+    "ApiFunction": API_FUNCTION,
     "DoctorFunction": DOCTOR_FUNCTION,
     "EventsFunction": EVENTS_FUNCTION,
     "TokenRefreshFunction": TOKEN_REFRESH_FUNCTION,
@@ -220,13 +235,13 @@ def test_cloudwatch_logs_may_use_the_key_for_the_log_groups_of_this_stack(
 ) -> None:
     """The condition covers every log group that the template names, and none of another stack."""
     (statement,) = [found for principal, found in key_statements.items() if "logs." in principal]
-    condition = statement["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]["Fn::Sub"]
+    condition = statement["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]
     groups = of_type(resources, "AWS::Logs::LogGroup").values()
 
-    prefix = condition.split(":log-group:")[1].removesuffix("*")
+    prefixes = tuple(allowed["Fn::Sub"].split(":log-group:")[1].removesuffix("*") for allowed in condition)
 
-    assert prefix == "/aws/lambda/${AWS::StackName}/"
-    assert all(group["LogGroupName"]["Fn::Sub"].startswith(prefix) for group in groups)
+    assert prefixes == ("/aws/lambda/${AWS::StackName}/", "/aws/apigateway/${AWS::StackName}/")
+    assert all(group["LogGroupName"]["Fn::Sub"].startswith(prefixes) for group in groups)
 
 
 def test_nobody_but_these_is_named_in_the_key_policy(key_statements: dict[str, Statement]) -> None:

@@ -56,6 +56,7 @@ def test_optional_variables_replace_the_defaults() -> None:
         "CLOSE_CODE": "Solved (Permanently)",
         "PROXY_URL": "http://proxy.example.org:3128",
         "SHADOW_MODE": "true",
+        "ALLOWED_TABLES": "problem,em_event",
     }
     settings = read_settings({**COMPLETE, **chosen})
     assert settings.oauth_scope == "incident_read incident_write"
@@ -63,6 +64,7 @@ def test_optional_variables_replace_the_defaults() -> None:
     assert settings.close_code == "Solved (Permanently)"
     assert settings.proxy_url == "http://proxy.example.org:3128"
     assert settings.shadow_mode is True
+    assert settings.allowed_tables == ("problem", "em_event")
 
 
 def test_tables_are_separated_by_commas() -> None:
@@ -122,7 +124,9 @@ def test_a_malformed_opening_of_the_api_is_named(name: str, value: str) -> None:
 
 def test_an_empty_optional_variable_counts_as_left_out() -> None:
     """A stack's empty parameter arrives as an empty variable."""
-    empty = dict.fromkeys(("OAUTH_SCOPE", "OAUTH_TOKEN_PATH", "CLOSE_CODE", "PROXY_URL", "SHADOW_MODE"), " ")
+    empty = dict.fromkeys(
+        ("OAUTH_SCOPE", "OAUTH_TOKEN_PATH", "CLOSE_CODE", "PROXY_URL", "SHADOW_MODE", "ALLOWED_TABLES"), " "
+    )
     assert read_settings({**COMPLETE, **empty}) == read_settings(COMPLETE)
 
 

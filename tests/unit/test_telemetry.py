@@ -120,8 +120,8 @@ def test_a_secret_that_is_named_again_and_again_is_never_forgotten() -> None:
     for number in range(500):
         redactor.protect(SECRET)
         redactor.protect(f"access-token-{number:04}")
-    assert lets_through(redactor, SECRET) == set()
-    assert "access-token-0499" not in redactor.redact("access-token-0499")
+        assert redactor.redact(SECRET) == "[redacted]"
+    assert redactor.redact("access-token-0499") == "[redacted]"
 
 
 def test_only_so_many_secrets_are_remembered() -> None:

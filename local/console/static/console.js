@@ -4,16 +4,12 @@ import { isOpen, showIncidents } from "./incidents.js";
 import { act, announce, setText } from "./page.js";
 import { showCalls, showDeadLetters } from "./traffic.js";
 
-const CONDITIONS = {
-  healthy: ["Healthy", "Answers as usual."],
-  slow: ["Slow", "Every answer takes 4 seconds."],
-  limited: ["Rate-limited", "API calls get 429 and are asked to wait 10 seconds."],
-  down: ["Down", "Everything answers 503. Events wait in the queue."],
-  other: ["Other faults", "Faults were set outside this page. Healthy clears them."],
-};
+const LABELS = { healthy: "Healthy", slow: "Slow", limited: "Rate-limited", down: "Down", other: "Other faults" };
+const KINDS = { healthy: "good", down: "bad" };
 
 const connection = document.querySelector("#connection");
 const names = document.querySelector("#alarm-names");
+const severity = document.querySelector("#alarm-severity");
 
 function fact(name, text, kind = "") {
   const tile = document.querySelector(`#fact-${name}`);
@@ -21,12 +17,11 @@ function fact(name, text, kind = "") {
   setText(tile.querySelector("dd"), text);
 }
 
-function showCondition(condition) {
-  const [name, hint] = CONDITIONS[condition];
-  fact("condition", name, condition === "healthy" ? "good" : condition === "down" ? "bad" : "warning");
-  setText(document.querySelector("#condition-hint"), hint);
+function showCondition({ name, text }) {
+  fact("condition", LABELS[name], KINDS[name] ?? "warning");
+  setText(document.querySelector("#condition-hint"), text);
   for (const button of document.querySelectorAll("#condition button")) {
-    button.setAttribute("aria-pressed", String(button.dataset.condition === condition));
+    button.setAttribute("aria-pressed", String(button.dataset.condition === name));
   }
 }
 
@@ -36,10 +31,10 @@ function showQueue(queue) {
     fact("dead", "not known", "warning");
     return;
   }
-  const parts = [`${queue.waiting} waiting`];
-  if (queue.hidden) parts.push(`${queue.hidden} in hand`);
-  const isEmpty = !queue.waiting && !queue.hidden;
-  fact("queue", isEmpty ? "Empty" : parts.join(", "), isEmpty ? "" : "warning");
+  const parts = [];
+  if (queue.waiting) parts.push(`${queue.waiting} waiting`);
+  if (queue.hidden) parts.push(`${queue.hidden} held`);
+  fact("queue", parts.join(", ") || "Empty", parts.length ? "warning" : "");
   fact("dead", `${queue.dead}`, queue.dead ? "bad" : "");
 }
 
@@ -66,7 +61,8 @@ events.addEventListener("message", ({ data }) => {
 
 document.querySelector("#alarms").addEventListener("submit", (event) => {
   event.preventDefault();
-  act("/alarms", { state: event.submitter?.value ?? "ALARM", names: names.value }, event.submitter);
+  const content = { state: event.submitter?.value ?? "ALARM", names: names.value, severity: severity.value };
+  act("/alarms", content, event.submitter);
 });
 names.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form.requestSubmit();

@@ -4,6 +4,7 @@ import { act, announce, element, flash, follow, setText } from "./page.js";
 
 const FINAL = new Set(["Closed", "Canceled"]);
 const DONE = new Set(["Resolved", ...FINAL]);
+const SEARCHED = ["number", "state", "priority", "short_description", "correlation_id"];
 const MOST_ANNOUNCED = 3;
 
 const rows = document.querySelector("#incident-rows");
@@ -17,6 +18,7 @@ let known = null; // state by number at the last look, to tell what changed
 let total = 0;
 let shown = ""; // sys_id and version of the record on display
 let recordOf = ""; // sys_id alone
+let selected = ""; // number of the incident that was chosen
 
 export const isOpen = (incident) => !DONE.has(incident.state);
 
@@ -44,20 +46,20 @@ function announceChanges() {
 }
 
 function render() {
-  const words = search.value.toLowerCase().split(/\s+/);
+  const sought = search.value.trim().toLowerCase();
   const matches = incidents.filter((incident) => {
-    const text = Object.values(incident).join(" ").toLowerCase();
-    return (!openOnly.checked || isOpen(incident)) && words.every((word) => text.includes(word));
+    const text = SEARCHED.map((name) => incident[name]).join("\n").toLowerCase();
+    return (!openOnly.checked || isOpen(incident)) && text.includes(sought);
   });
   const initial = rows.childElementCount === 0;
   follow(rows, matches, (incident) => incident.sys_id, createRow, (row, incident, isNew) => {
     const version = `${incident.sys_mod_count} ${incident.sys_updated_on}`;
     if (row.dataset.version !== version) {
       fillRow(row, incident);
-      if (row.dataset.version ? true : isNew && !initial) flash(row);
+      if (!isNew || !initial) flash(row);
       row.dataset.version = version;
     }
-    mark(row, incident.number === selected());
+    mark(row, incident.number === selected);
   });
   const empty = document.querySelector("#incidents-empty");
   empty.hidden = matches.length > 0;
@@ -90,11 +92,10 @@ function createRow(incident) {
 function fillRow(row, incident) {
   const [, state, priority, text, opened, updated, correlation] = row.children;
   fillState(state.firstChild, incident.state);
-  priority.firstChild.dataset.priority = incident.priority.slice(0, 1);
-  setText(priority.firstChild, incident.priority);
+  fillPriority(priority.firstChild, incident.priority);
   setText(text, incident.short_description);
-  setText(opened, incident.opened_at);
-  setText(updated, incident.sys_updated_on);
+  fillTime(opened, incident.opened_at);
+  fillTime(updated, incident.sys_updated_on);
   setText(correlation, incident.correlation_id);
   correlation.title = incident.correlation_id;
 }
@@ -104,16 +105,33 @@ function fillState(node, state) {
   setText(node, state);
 }
 
+function fillPriority(node, priority) {
+  node.dataset.priority = priority.slice(0, 1);
+  setText(node, priority);
+}
+
+/** Show the time of today, the date of any other day, and both where the pointer rests. */
+function fillTime(node, text) {
+  const [date, time] = text.split(" ");
+  setText(node, date === new Date().toISOString().slice(0, 10) ? time : date);
+  node.title = `${text} UTC`;
+}
+
 function mark(row, isSelected) {
   const link = row.querySelector("a");
   if (isSelected) link.setAttribute("aria-current", "true");
   else link.removeAttribute("aria-current");
 }
 
-const selected = () => decodeURIComponent(location.hash.slice(1));
+function select() {
+  if (location.hash === "#incidents") return; // the skip link
+  selected = decodeURIComponent(location.hash.slice(1));
+  render();
+  showRecord();
+}
 
 async function showRecord() {
-  const incident = incidents.find((each) => each.number === selected());
+  const incident = incidents.find((each) => each.number === selected);
   document.querySelector("#record-empty").hidden = Boolean(incident);
   body.hidden = !incident;
   document.querySelector("#person").hidden = !incident || FINAL.has(incident.state);
@@ -122,6 +140,7 @@ async function showRecord() {
   shown = version;
   setText(document.querySelector("#record-title"), incident ? incident.number : "Incident");
   fillState(document.querySelector("#record-state"), incident ? incident.state : "");
+  fillPriority(document.querySelector("#record-priority"), incident ? incident.priority : "");
   if (!incident) return;
   const answer = await fetch(`/incidents/${incident.sys_id}`).catch(() => null);
   if (!answer?.ok) {
@@ -178,11 +197,7 @@ const change = (content, button) => act(`/incidents/${recordOf}`, content, butto
 
 openOnly.addEventListener("change", render);
 search.addEventListener("input", render);
-addEventListener("hashchange", () => {
-  if (selected() === "incidents") return; // the skip link
-  render();
-  showRecord();
-});
+addEventListener("hashchange", select);
 document.querySelector("#person").addEventListener("click", ({ target }) => {
   const button = target.closest("button");
   if (button) change({ state: button.dataset.state }, button);
@@ -191,3 +206,4 @@ document.querySelector("#note").addEventListener("submit", async (event) => {
   event.preventDefault();
   if (await change({ work_note: noteText.value }, event.submitter)) noteText.value = "";
 });
+select();

@@ -23,18 +23,19 @@ export function setText(node, text) {
  */
 export function follow(parent, items, keyOf, create, update) {
   const kept = new Map([...parent.children].map((child) => [child.dataset.key, child]));
+  const keys = new Set(items.map((item) => String(keyOf(item))));
+  // What has to go goes first: a child that stays would lose the focus if it were moved.
+  for (const [key, child] of kept) if (!keys.has(key)) child.remove();
   let place = parent.firstElementChild;
   for (const item of items) {
     const key = String(keyOf(item));
     const known = kept.get(key);
     const child = known ?? create(item);
-    kept.delete(key);
     child.dataset.key = key;
     if (child === place) place = place.nextElementSibling;
     else parent.insertBefore(child, place);
     update(child, item, !known);
   }
-  for (const child of kept.values()) child.remove();
 }
 
 /** Let a row light up for a moment. */
@@ -42,6 +43,7 @@ export function flash(node) {
   node.classList.remove("fresh");
   void node.offsetWidth; // without a layout in between, the animation would not start again
   node.classList.add("fresh");
+  node.addEventListener("animationend", () => node.classList.remove("fresh"), { once: true });
 }
 
 /** Say something to people who do not see the page. */

@@ -2,6 +2,7 @@
 
 import { announce, element, flash, follow, setText } from "./page.js";
 
+const PREFIX = /^\/api\/(now\/)?(v\d+\/)?/; // what all have in common; the whole stands in the title
 const SYS_ID = /\b([0-9a-f]{6})[0-9a-f]{26}\b/g;
 
 const rows = document.querySelector("#call-rows");
@@ -18,6 +19,12 @@ export function showCalls(calls) {
   document.querySelector("#calls-empty").hidden = calls.length > 0;
 }
 
+/** Shorten what is called to what tells one call from another. */
+function summary({ path, query }) {
+  const sought = new URLSearchParams(query).get("sysparm_query");
+  return (path.replace(PREFIX, "") + (sought ? ` ${sought}` : "")).replace(SYS_ID, "$1…");
+}
+
 function createRow(call) {
   const target = call.path + (call.query ? `?${call.query}` : "");
   return element(
@@ -27,9 +34,12 @@ function createRow(call) {
     element(
       "td",
       { className: "request", title: `${call.method} ${target}` },
-      element("span", { className: "method", data: { kind: call.token ? "token" : call.method } },
-        call.token ? "TOKEN" : call.method),
-      element("span", { className: "mono" }, target.replace(SYS_ID, "$1…")),
+      element(
+        "span",
+        { className: "method", data: { kind: call.token ? "token" : call.method } },
+        call.token ? "TOKEN" : call.method,
+      ),
+      element("span", { className: "mono" }, summary(call)),
     ),
     element("td", { className: "status" }),
     element("td", { className: "number mono" }),

@@ -1,11 +1,9 @@
-"""Powertools' resolver as this API uses it: its errors are problems, its OpenAPI document is docs/openapi.json."""
+"""Powertools' resolver as this API uses it: every failure is a problem, and every operation says how it can end."""
 
 import json
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from aws_lambda_powertools import event_handler
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
@@ -17,24 +15,16 @@ from common.api.problems import MEDIA_TYPE, Answer, Kind, ProblemError, invalid,
 from common.errors import BridgeError, HeldError
 from common.telemetry import Telemetry
 
-_TITLE = "servicenow-bridge"
-_VERSION = "1.0.0"
-_DESCRIPTION = (
-    "ServiceNow for callers that never see its credentials. Requests are signed with AWS Signature Version 4, service "
-    "`execute-api`. Every error is a problem (RFC 9457) whose `type` never changes its meaning. See docs/api.md."
-)
-_EVERYWHERE = (400, 403, 404, 429, 500, 503)
-_WITH_RETRY_AFTER = (409, 429, 503, 504)
-_POWERTOOLS_SCHEMAS = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
-_SWAGGER_UI = Path(event_handler.__file__).parent / "openapi" / "swagger_ui"
-_SECURITY = {
-    "sigv4": {
-        "type": "apiKey",
-        "name": "Authorization",
-        "in": "header",
-        "x-amazon-apigateway-authtype": "awsSigv4",
-    }
+CREATION_PROBLEMS = (409, 413, 415, 422, 504)
+"""What creating a record can end in beside the usual."""
+
+CREATION_HEADERS = {
+    "Location": "Where the API shows it, relative to the request's own address.",
+    "Idempotency-Replayed": "`true` where an earlier request with this key made it.",
 }
+"""The headers of a record that was created."""
+
+_EVERYWHERE = (400, 403, 404, 429, 500, 503)
 
 
 def new_resolver(telemetry: Telemetry) -> APIGatewayRestResolver:
@@ -128,75 +118,9 @@ def responses(
     }
 
 
-def describe(app: APIGatewayRestResolver) -> dict[str, Any]:
-    """Return the OpenAPI document of all routes."""
-    document: dict[str, Any] = json.loads(
-        app.get_openapi_json_schema(title=_TITLE, version=_VERSION, description=_DESCRIPTION)
-    )
-    shared: dict[str, Any] = {}
-    for path in document["paths"].values():
-        for operation in path.values():
-            for parameter in operation.get("parameters", ()):
-                _tidy_parameter(parameter)
-            operation["responses"] = dict(_tidy_responses(operation["responses"], shared))
-    components = document["components"]
-    components["responses"] = dict(sorted(shared.items()))
-    components["securitySchemes"] = _SECURITY
-    for name in _POWERTOOLS_SCHEMAS:
-        components["schemas"].pop(name, None)
-    document["paths"] = dict(sorted(document["paths"].items()))
-    document["security"] = [{"sigv4": []}]
-    return document
-
-
-def _tidy_parameter(parameter: dict[str, Any]) -> None:
-    if parameter["name"] == "idempotency-key":
-        parameter["name"] = "Idempotency-Key"
-    schema = parameter["schema"]
-    for name in ("title", "description"):
-        schema.pop(name, None)
-    # A parameter that is left out is not null.
-    for alternative in schema.pop("anyOf", ()):
-        if alternative != {"type": "null"}:
-            schema.update(alternative)
-
-
-def _tidy_responses(found: Mapping[str, Any], shared: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    for status, response in sorted(found.items()):
-        if MEDIA_TYPE not in response["content"]:
-            # Powertools documents an error of its own shape, which this API never answers with.
-            if "HTTPValidationError" not in str(response):
-                yield status, response
-            continue
-        name = f"Problem{status}"
-        shared[name] = response
-        if int(status) in _WITH_RETRY_AFTER:
-            response["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}}
-        yield status, {"$ref": f"#/components/responses/{name}"}
-
-
 def only_parameters(app: APIGatewayRestResolver, *names: str) -> None:
     """Raise ProblemError where the query has another parameter: a misspelt filter must not mean "everything"."""
     given = {*app.current_event.query_string_parameters, *app.current_event.multi_value_query_string_parameters}
     unknown = sorted(given - set(names))
     if unknown:
         raise invalid(f"There is no parameter {unknown[0][:80]!r} here.", f"Use {', '.join(names)}.")
-
-
-def swagger_page(app: APIGatewayRestResolver) -> Response[str]:
-    """Return a page that shows the OpenAPI document; it needs nothing from elsewhere."""
-    from aws_lambda_powertools.event_handler.openapi.swagger_ui import (  # noqa: PLC0415 (hardly ever needed)
-        generate_swagger_html,
-    )
-
-    context = app.current_event.request_context
-    stage = f"/{context.stage}"
-    document = describe(app) | {"servers": [{"url": stage if context.path.startswith(stage) else "/"}]}
-    page = generate_swagger_html(
-        json.dumps(document).replace("</", "<\\/"),
-        (_SWAGGER_UI / "swagger-ui-bundle.min.js").read_text(encoding="utf-8"),
-        (_SWAGGER_UI / "swagger-ui.min.css").read_text(encoding="utf-8"),
-        "",
-        None,
-    )
-    return as_response(Answer(200, page, "text/html"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from common.incidents.alert import DEFAULT_TABLE, Alert, Fold, Policy
+from common.incidents.alert import DEFAULT_TABLE, Alert, Fold, OnRepeat, Policy
 from common.incidents.decide import Condition, Seen
 from common.incidents.event_management import CLEAR, RECOVERED, event_time
 from common.incidents.fields import LENGTHS, shorten
@@ -75,11 +75,12 @@ def _counted_note(note: str, firing: int | None) -> str:
 
 
 def _counted_title(alert: Alert, firing: int | None) -> dict[str, str]:
-    """Return the short description of a group with the number of its firing members."""
+    """Return the short description of a group with the number of its firing members, in words that stay true."""
     title = alert.fields.get("short_description")
-    if firing is None or title is None:
+    is_kept_up = alert.policy.on_repeat is OnRepeat.NOTE
+    if title is None or firing is None or (firing == 1 and not is_kept_up):
         return {}
-    count = f" ({firing} firing)"
+    count = f" ({firing} {'firing' if is_kept_up else 'at first'})"
     return {"short_description": shorten(title, LENGTHS["short_description"] - len(count)) + count}
 
 

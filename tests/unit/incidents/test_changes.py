@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from common.incidents.alert import Alert, Fold, OnReturn, Policy, Status
+from common.incidents.alert import Alert, Fold, OnRepeat, OnReturn, Policy, Status
 from common.incidents.changes import record_fields, seen
 from common.incidents.decide import Condition
 from common.incidents.event_management import event_fields, event_time
@@ -100,12 +100,17 @@ def test_another_table_gets_only_states_and_codes_of_its_own() -> None:
     assert written(Operation.REOPEN, alert(FIRING, table="problem", policy=chosen))["state"] == "104"
 
 
-def test_a_group_tells_how_many_fire() -> None:
-    """In the short description and the note, whenever something is written anyway."""
+NOTES = Policy(on_repeat=OnRepeat.NOTE)
+
+
+def test_a_group_that_is_noted_tells_how_many_fire() -> None:
+    """In the short description and the note, whenever something is written."""
     others = {"b": NOW * 10 + 1, "c": NOW * 10}
-    opened = written(Operation.OPEN, alert(FIRING, member="a"), alert(FIRING, member="d"), **others)
-    assert opened["short_description"] == "Disk full (3 firing)"
-    noted = written(Operation.NOTE, alert(FIRING, member="a"), **others)
+    members = (alert(FIRING, member=member, policy=NOTES) for member in "ad")
+    assert written(Operation.OPEN, *members, **others)["short_description"] == "Disk full (3 firing)"
+    alone = written(Operation.OPEN, alert(FIRING, member="a", policy=NOTES))
+    assert alone["short_description"] == "Disk full (1 firing)"
+    noted = written(Operation.NOTE, alert(FIRING, member="a", policy=NOTES), **others)
     assert noted == {
         "short_description": "Disk full (2 firing)",
         "work_notes": "It is firing.\nAlarms of this group that fire now: 2.",
@@ -114,9 +119,17 @@ def test_a_group_tells_how_many_fire() -> None:
     assert resolved["close_notes"].endswith("fire now: 0.")
 
 
+def test_a_group_whose_repeats_are_ignored_tells_how_many_fired_at_first() -> None:
+    """Nobody would keep any other number up; of one alone nothing has to be said."""
+    several = written(Operation.OPEN, *(alert(FIRING, member=member) for member in "abc"))
+    assert several["short_description"] == "Disk full (3 at first)"
+    assert written(Operation.OPEN, alert(FIRING, member="a"))["short_description"] == "Disk full"
+    assert "short_description" not in written(Operation.REOPEN, alert(FIRING, member="a"))
+
+
 def test_the_number_has_room_in_a_long_short_description() -> None:
     """It is cut before the number."""
-    long = replace(alert(FIRING, member="a"), fields={"short_description": "x" * 160})
+    long = replace(alert(FIRING, member="a", policy=NOTES), fields={"short_description": "x" * 160})
     title = written(Operation.OPEN, long)["short_description"]
     assert len(title) == 160
     assert title.endswith("x… (1 firing)")

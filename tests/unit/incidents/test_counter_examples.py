@@ -3,7 +3,10 @@
 Each runs the real intake, desk and ledger, call by call, over an in-memory DynamoDB and ServiceNow.
 """
 
+import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,15 +15,21 @@ from common.errors import PermanentError
 from common.incidents.alert import Fold, OnRepeat, Policy
 from common.incidents.desk import Desk
 from common.incidents.ledger import KEPT_AFTER_RECOVERY, Ledger
-from common.servicenow.records import Records
+from common.incidents.rules import load_rules
+from common.intake import Intake
+from common.queue import Message
 from tests.support.clock import EPOCH, FakeClock
+from tests.support.deployment import alarm
 from tests.support.ledger import InMemoryDynamoDB
 from tests.support.play import Play
+from tests.support.records import InMemoryRecords
 from tests.support.servicenow import IN_PROGRESS, NEW, Instance
 from tests.support.telemetry import readable_telemetry
-from tests.support.workers import Clocks
+from tests.support.requests import Clocks
+from tests.support.workers import NoQueue
 from tests.support.world import Scenario, alerts
 
+RULES = load_rules(Path(__file__).resolve().parents[3] / "src" / "rules")
 NOTES = Policy(on_repeat=OnRepeat.NOTE)
 LOCK = 60 + 65 + 5
 """Seconds for which a claim locks a problem: the function's time, ServiceNow's, and the margin for clocks."""
@@ -123,6 +132,26 @@ def test_t6_a_recovery_that_comes_first_stops_its_alarm() -> None:
     assert history.broken == ""
 
 
+def test_t7_an_alarm_that_knows_nothing_hides_no_older_one() -> None:
+    """INSUFFICIENT_DATA comes first and is passed over; the ledger is not even asked."""
+    clock = FakeClock()
+    dynamodb = InMemoryDynamoDB(clock.now)
+    records = InMemoryRecords()
+    telemetry, _ = readable_telemetry()
+    ledger = Ledger(dynamodb, "ledger", clock=clock)  # type: ignore[arg-type] # has the two calls that count
+    desk = Desk(ledger, records, deployment="deployment", close_code="-", telemetry=telemetry)
+    intake = Intake(RULES, desk, NoQueue(), telemetry=telemetry)
+    now = datetime.fromtimestamp(EPOCH, UTC)
+    unknowing = alarm("a", "INSUFFICIENT_DATA", at=now)
+    firing = alarm("a", "ALARM", at=now - timedelta(seconds=1))
+
+    for index, event in enumerate((unknowing, firing)):
+        assert dynamodb.calls == []
+        intake.process([Message(str(index), "-", json.dumps(event))], Deadline.after(clock, 60))
+
+    assert [row.is_open for row in records.rows] == [True]
+
+
 def test_t8_firing_wins_at_equal_times() -> None:
     """R1 is there already when F1 comes."""
     history = play("R1 F1")
@@ -148,14 +177,13 @@ def test_t9_an_event_is_not_superseded_by_one_that_is_only_pending() -> None:
     assert history.broken == ""
 
 
-def test_t10_a_recovery_is_remembered_for_longer_than_its_alarm_can_be_late() -> None:
+def test_t10_a_recovery_is_remembered_long_enough() -> None:
     """The item lives for 60 days, and what is older than 30 days is refused."""
     clock = FakeClock()
     dynamodb = InMemoryDynamoDB(clock.now)
     telemetry, _ = readable_telemetry()
     ledger = Ledger(dynamodb, "ledger", clock=clock)  # type: ignore[arg-type] # has the two calls that count
-    records = Records.__new__(Records)  # no call is made
-    desk = Desk(ledger, records, deployment="deployment", close_code="-", telemetry=telemetry)
+    desk = Desk(ledger, InMemoryRecords(), deployment="deployment", close_code="-", telemetry=telemetry)
     firing, recovery = alerts("F1 R2")
     desk.apply(Fold.of([recovery]), Deadline.after(clock, 60))
     (stored,) = dynamodb.items.values()

@@ -1,6 +1,7 @@
 """Problems of several members, and alerts that are handled together."""
 
-from collections.abc import Iterator, Sequence as Ordered
+from collections.abc import Iterator
+from collections.abc import Sequence as Ordered
 from itertools import product
 
 import pytest

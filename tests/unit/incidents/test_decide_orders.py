@@ -1,6 +1,7 @@
 """Whatever the order, the outcome is that of the true one."""
 
-from collections.abc import Iterator, Sequence as Ordered
+from collections.abc import Iterator
+from collections.abc import Sequence as Ordered
 from itertools import pairwise, product
 from random import Random
 

@@ -1,14 +1,16 @@
 """Any history at all: the longer, wilder ones that an exhaustive search does not reach."""
 
-from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from common.incidents.alert import OnRecovery, OnRepeat, OnReturn, Policy
+from tests.support.model import Step
 from tests.support.oracle import broken_on_the_way
 from tests.support.play import Play
 from tests.support.servicenow import Instance
-from tests.support.workers import Clocks
-from tests.support.world import Scenario, Step, alerts
+from tests.support.requests import Clocks
+from tests.support.world import Scenario, alerts
 
 MEMBERS = ("", "a", "b")
 TROUBLE = 6

@@ -1,46 +1,112 @@
 """The harness is itself tested: each defect, planted into the running code, has to be caught.
 
-Without it the same scenarios hold, as test_every_interleaving.py shows.
+Without a defect the same scenarios hold, as test_every_interleaving.py shows.
 """
 
-import importlib
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from types import ModuleType
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from common.clock import Deadline
-from common.errors import AmbiguousError, BridgeError, PermanentError, TransientError
-from common.incidents import changes, decide, desk, item as items, ledger as ledgers
-from common.incidents.alert import Alert, Fold, is_firing
-from common.incidents.decide import Condition, Finish, Moment, Next, Seen, Step, Write
-from common.incidents.desk import Desk, _Work
-from common.incidents.item import Item, Operation, RecordReference
-from common.incidents.ledger import Ledger
-from common.intake import Intake
-from common.queue import Message
-from common.servicenow.records import Record
+from tests.support import defects
+from tests.support.defects import Plant
 from tests.support.explorer import explore
-from tests.support.scenarios import NOTES, SCENARIOS
+from tests.support.problems import RECORD, settled
+from tests.support.scenarios import SCENARIOS
 from tests.support.world import Scenario, alerts
+from tests.unit.incidents import test_counter_examples, test_ledger
 
-type Plant = Callable[[pytest.MonkeyPatch], None]
+TWICE = SCENARIOS["one alarm, delivered twice"]
+RECOVERY = SCENARIOS["an alarm and its recovery"]
+RETURN = SCENARIOS["an alarm that returns"]
+PERSON = SCENARIOS["a noted repeat and a person"]
+ACTS = SCENARIOS["a recovery and a person who acts twice"]
+REFUSALS = SCENARIOS["refusals"]
+LEDGER = SCENARIOS["trouble with the ledger"]
 
-PLANTS: dict[str, tuple[Plant, str | Scenario]] = {}
+TWO_OPEN = "two records are open"
+UNSEEN = "no record is open although the problem is there"
+NOT_OVER = "a record is open although the problem is over"
+NOTED_TWICE = "a note was written twice"
+LOST = "an event was lost"
+GIVEN_UP = "an event was given up although nothing was refused"
+
+DEFECTS: Sequence[tuple[Plant, Scenario, str]] = (
+    (defects.no_claim, TWICE, TWO_OPEN),
+    (defects.look_up_only, TWICE, TWO_OPEN),
+    (defects.no_order_guard, RECOVERY, LOST),
+    (defects.blind_repeat, TWICE, TWO_OPEN),
+    (defects.key_not_compared, SCENARIOS["foreign records"], "a foreign record was changed"),
+    (defects.no_tombstone, RECOVERY, LOST),
+    (defects.lock_counted_from_the_claim, TWICE, TWO_OPEN),
+    (defects.lock_of_the_function_alone, TWICE, TWO_OPEN),
+    (defects.no_margin, TWICE, TWO_OPEN),
+    (defects.local_clock, TWICE, TWO_OPEN),
+    (defects.unknown_patch_released, RETURN, UNSEEN),
+    (defects.unknown_post_released, TWICE, TWO_OPEN),
+    (defects.equal_times_dropped, SCENARIOS["equal times"], LOST),
+    (defects.superseded_by_pending, Scenario(alerts("F1 F2"), faults=1, kinds=("refused",)), LOST),
+    (defects.guard_advanced_at_the_claim, RECOVERY, "the ledger still waits for a write"),
+    (defects.no_marker, PERSON, "the newest alarm can be read nowhere"),
+    (defects.note_without_marker, PERSON, NOTED_TWICE),
+    (defects.marker_in_a_second_request, PERSON, NOTED_TWICE),
+    (defects.answer_not_read, PERSON, UNSEEN),
+    (defects.closed_record_kept, PERSON, NOTED_TWICE),
+    (defects.no_version_condition, TWICE, TWO_OPEN),
+    (defects.early_look_up, TWICE, TWO_OPEN),
+    (defects.loser_of_a_refused_fold_deleted, SCENARIOS["a refused batch"], LOST),
+    (defects.refused_insert_believed, REFUSALS, TWO_OPEN),
+    (defects.reopening_with_a_note, PERSON, NOTED_TWICE),
+    (defects.call_after_a_throttled_claim, LEDGER, NOT_OVER),
+    (defects.key_of_an_attempt_used_again, PERSON, GIVEN_UP),
+    (defects.done_after_anothers_write, ACTS, LOST),
+    (defects.words_of_another_event, ACTS, "a record does not say what it is about"),
+    (defects.words_of_a_duplicate, SCENARIOS["a group in batches"], NOTED_TWICE),
+    (defects.open_record_replaced, SCENARIOS["left open on recovery"], TWO_OPEN),
+    (defects.reopening_forgotten, PERSON, NOTED_TWICE),
+)
 
 
-def caught_in(scenario: str | Scenario, *, called: str | None = None) -> Callable[[Plant], Plant]:
-    """Register a defect and the scenario that has to catch it."""
+@pytest.mark.parametrize(("plant", "scenario", "broken"), DEFECTS, ids=[defect[0].__name__ for defect in DEFECTS])
+def test_a_planted_defect_breaks_the_oracle(
+    plant: Plant, scenario: Scenario, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the search shows the shortest way there."""
+    plant(monkeypatch)
 
-    def register(plant: Plant) -> Plant:
-        PLANTS[called or plant.__name__] = (plant, scenario)
-        return plant
+    exploration = explore(scenario)
 
-    return register
+    assert exploration.broken == broken, str(exploration)
+    assert exploration.history
 
 
-@pytest.mark.parametrize("name", PLANTS_NAMES := [])
-def test_placeholder(name: str) -> None:
-    """Replaced below."""
+@pytest.mark.parametrize(
+    ("plant", "specification"),
+    [
+        (defects.recovery_soon_forgotten, test_counter_examples.test_t10_a_recovery_is_remembered_long_enough),
+        (
+            defects.ignorance_taken_for_recovery,
+            test_counter_examples.test_t7_an_alarm_that_knows_nothing_hides_no_older_one,
+        ),
+        (
+            defects.firing_item_expires,
+            lambda: test_ledger.test_an_item_expires_only_when_it_is_settled_and_nothing_fires(
+                test_ledger.Given(), settled("F1", RECORD, version=0), expires=False
+            ),
+        ),
+        (
+            defects.own_write_not_recognised,
+            lambda: test_ledger.test_a_write_that_the_sdk_repeated_counts_as_done(
+                test_ledger.Given(), settled("R1", version=0)
+            ),
+        ),
+    ],
+)
+def test_a_planted_defect_breaks_its_specification(
+    plant: Plant, specification: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """These take days, a rule, or one worker alone: a test of their own tells of them."""
+    specification()
+    plant(monkeypatch)
+
+    with pytest.raises(AssertionError):
+        specification()

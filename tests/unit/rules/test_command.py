@@ -94,6 +94,14 @@ def test_a_choice_that_a_new_instance_lacks_is_a_warning(run: Run) -> None:
     key = ["id"]
     firing = "`true`"
     fields = { category = "databases" }
+    [[rule]]
+    name = "finance"
+    source = "my.app"
+    detail_type = "ServiceNow Record Request"
+    key = ["id"]
+    firing = "`true`"
+    table = "problem"
+    fields = { category = "finance" }
     """
     status, text = run("--tables", "problem", own=own)
     assert status == 0

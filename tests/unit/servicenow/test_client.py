@@ -409,6 +409,7 @@ NO_SUCCESS: dict[str, Response] = {
     "an error beside the result": answer(
         200, {"result": [], "error": {"message": "Transaction cancelled", "detail": None}, "status": "failure"}
     ),
+    "an error beside the result, without status": answer(200, {"result": {}, "error": {"message": "cancelled"}}),
     "an error": answer(200, {"error": {"message": "x"}}),
     "a failure beside a result": answer(201, {"result": {}, "status": "failure"}),
     "no result": answer(200, {"status": "success"}),

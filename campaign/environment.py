@@ -1,0 +1,128 @@
+"""One execution environment of a function: the real module, its connections, and hands on what it sends."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
+from typing import Any, Literal
+
+from common.clock import Deadline, SystemClock
+from common.transport import Response, Transport
+from tests.support.clock import FakeClock
+
+SCALE = 20.0
+"""A call that hangs is cut off after a twentieth of its time limit; the campaign's clock moves by all of it."""
+
+_SHORTEST = 0.4
+_REAL = SystemClock()
+
+type When = Literal["before", "after"]
+
+
+class KilledError(BaseException):
+    """The function's process ends here: nothing catches this, as nothing catches the end of a process."""
+
+
+class Context:
+    """The part of Lambda's context that the functions read, by the campaign's clock."""
+
+    def __init__(self, clock: FakeClock, seconds: float) -> None:
+        """End `seconds` from now."""
+        self._clock = clock
+        self._ends = clock.monotonic() + seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return milliseconds."""
+        return max(0, int(1000 * (self._ends - self._clock.monotonic())))
+
+
+class Environment:
+    """A module under `src/handlers` as an environment has imported it. `tokens` are those that it sent."""
+
+    def __init__(self, function: ModuleType, clock: FakeClock, variables: Mapping[str, str]) -> None:
+        """Take the function's transport in hand."""
+        self.function = function
+        self.clock = clock
+        self.variables = variables
+        self.tokens: set[str] = set()
+        self.requests = 0
+        self.overrun = 0.0
+        self.kill: tuple[When, str] | None = None
+        self.before_send: Callable[[str, str], None] = lambda _method, _target: None
+        self._send = self.parts.transport.send
+        self.parts.transport.send = self._sent  # type: ignore[method-assign] # the campaign stands in between
+
+    @property
+    def parts(self) -> Any:  # noqa: ANN401 (Access, Bridge or Api)
+        """What the function is put together from."""
+        return self.function.bridge if hasattr(self.function, "bridge") else self.function.access
+
+    @property
+    def transport(self) -> Transport:
+        """Its connections."""
+        transport: Transport = self.parts.transport
+        return transport
+
+    def call(self, event: Mapping[str, Any], seconds: float) -> tuple[Any, float]:
+        """Invoke the function; return its answer and the seconds of its time that were left."""
+        context = Context(self.clock, seconds)
+        answer = self.function.handler(event, context)
+        return answer, context.get_remaining_time_in_millis() / 1000
+
+    def break_connections(self) -> None:
+        """Let every kept connection be dead, as after a long sleep."""
+        for connection in self.transport._idle:
+            if connection.sock is not None:
+                connection.sock.close()
+
+    def reprs(self) -> Iterator[str]:
+        """Yield what the parts show of themselves to a debugger."""
+        parts = self.parts
+        yield repr(parts)
+        tokens = getattr(parts, "tokens", None)
+        for holder in (tokens, getattr(tokens, "_memory", None), getattr(tokens, "_client", None), parts.transport):
+            yield repr(holder)
+            yield repr(vars(holder)) if hasattr(holder, "__dict__") else ""
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.transport.close()
+
+    def _sent(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        deadline: Deadline,
+        size_limit: int,
+    ) -> Response:
+        scheme, _, token = headers.get("Authorization", "").partition(" ")
+        if scheme == "Bearer":
+            self.tokens.add(token)
+        self.before_send(method, target)
+        self._die("before", method)
+        left = deadline.remaining()
+        limit = min(left, max(left / SCALE, _SHORTEST))
+        started = time.monotonic()
+        try:
+            answer: Response = self._send(
+                method,
+                target,
+                headers=headers,
+                body=body,
+                deadline=Deadline(_REAL, started + limit),
+                size_limit=size_limit,
+            )
+        finally:
+            took = time.monotonic() - started
+            self.requests += 1
+            self.overrun = max(self.overrun, took - limit)
+            self.clock.advance(max(left, 0.0) if took >= limit else took)
+        self._die("after", method)
+        return answer
+
+    def _die(self, when: When, method: str) -> None:
+        if self.kill == (when, method):
+            self.kill = None
+            raise KilledError

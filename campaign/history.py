@@ -1,0 +1,124 @@
+"""What must hold at the end, whatever happened on the way: every event accounted for, one record for each problem."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from common.errors import PermanentError
+from common.incidents.alert import Alert, Status, is_firing
+from common.incidents.item import problem_of
+from common.incidents.rules import Rules
+from common.intake import read_event
+
+OPEN_STATES = frozenset({"1", "2", "3"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that was put into the queue."""
+
+    message_id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All there is to see at the end: messages, queue, dead letters, ledger and ServiceNow."""
+
+    sent: Sequence[Sent]
+    waiting: frozenset[str]
+    dead_letters: Sequence[Mapping[str, str]]
+    items: Mapping[str, Mapping[str, Any]]
+    incidents: Sequence[Mapping[str, str]]
+    notes: Mapping[str, Sequence[str]]
+    deployment: str
+
+
+@dataclass(slots=True)
+class Judgement:
+    """What is wrong: events that are nowhere, records and notes that are there twice, and everything else."""
+
+    lost: list[str] = field(default_factory=list)
+    duplicates: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+
+def judge(rules: Rules, evidence: Evidence, *, records_a_problem: int = 1) -> Judgement:
+    """Check the whole history.
+
+    Every message is applied, superseded, among the dead letters with its reason, or still in the queue. Each problem
+    has at most one open record, and is in the condition that the newest event that got through says.
+    `records_a_problem` is how many records in-order delivery would have made, more than one only where people act.
+    """
+    judgement = Judgement()
+    problems: dict[str, list[Alert]] = {}
+    dead = Counter(letter["body"] for letter in evidence.dead_letters)
+    for letter in evidence.dead_letters:
+        if not letter.get("Reason"):
+            judgement.wrong.append("a dead letter without a reason")
+    for message in evidence.sent:
+        alert = _alert(rules, message.body)
+        if message.message_id in evidence.waiting or dead[message.body or " "]:
+            continue
+        if isinstance(alert, str):
+            judgement.lost.append(f"{message.message_id} {alert}, and is not among the dead letters")
+        elif alert is not None:
+            problem = problem_of(evidence.deployment, alert.key)
+            problems.setdefault(problem, []).append(alert)
+            if _applied(evidence.items.get(problem, {})).get(alert.member, -1) < alert.order:
+                judgement.lost.append(f"{message.message_id} is neither applied nor superseded")
+    for problem, alerts in problems.items():
+        _judge_problem(judgement, problem, alerts, evidence, records_a_problem)
+    _judge_strangers(judgement, evidence)
+    return judgement
+
+
+def _judge_problem(
+    judgement: Judgement, problem: str, alerts: Sequence[Alert], evidence: Evidence, most: int
+) -> None:
+    item = evidence.items.get(problem, {})
+    own = [row for row in evidence.incidents if row["correlation_id"].startswith(f"{problem}-")]
+    still_open = [row for row in own if row["state"] in OPEN_STATES]
+    if len(own) > most or len(still_open) > 1:
+        judgement.duplicates.append(f"{len(own)} records, {len(still_open)} of them open, for one problem")
+    if "operation" in item and not evidence.waiting:
+        judgement.wrong.append("the ledger waits for a write that nobody will finish")
+        return
+    fires = any(is_firing(order) for order in _applied(item).values())
+    if fires and not still_open:
+        judgement.wrong.append("no record is open although the problem is there")
+    if not fires and still_open:
+        judgement.wrong.append("a record is open although the problem is over")
+    firing = [alert for alert in alerts if alert.status is Status.FIRING]
+    titles = {alert.fields.get("short_description", "") for alert in firing}
+    for row in own:
+        if titles and row["short_description"] not in titles:
+            judgement.wrong.append("a record does not say what it is about")
+        notes = evidence.notes.get(row["sys_id"], ())
+        if len(set(notes)) < len(notes):
+            judgement.duplicates.append("a note is there twice")
+
+
+def _judge_strangers(judgement: Judgement, evidence: Evidence) -> None:
+    """A record of this deployment whose problem the ledger does not know is one that nobody will ever resolve."""
+    prefix = problem_of(evidence.deployment, "")[:8]
+    for row in evidence.incidents:
+        problem = row["correlation_id"].partition("-")[0]
+        if problem.startswith(prefix) and problem not in evidence.items:
+            judgement.wrong.append("a record that the ledger does not know")
+
+
+def _alert(rules: Rules, body: str) -> Alert | str | None:
+    """Return what an event says, None where nothing is to be done, and a text where it is refused."""
+    try:
+        event = read_event(body)
+        rule = rules.match(event)
+        return None if rule is None else rule.alert(event)
+    except PermanentError as error:
+        return f"is refused ({error.message[:60]})"
+
+
+def _applied(item: Mapping[str, Any]) -> dict[str, int]:
+    orders = item.get("orders", {}).get("M", {})
+    return {member: int(order["N"]) for member, order in orders.items()}

@@ -1,0 +1,103 @@
+"""A standard queue that goes by the campaign's clock: visibility, receives, retention. Nothing of it is real time."""
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from tests.support.clock import FakeClock
+
+VISIBILITY = 360.0
+"""Seconds for which a received message is hidden: template.yaml's own value."""
+
+RETENTION = 7 * 86_400.0
+"""Seconds after which the queue forgets a message."""
+
+MOST_RECEIVES = 1000
+"""Receives after which the queue itself moves a message to the dead letters: template.yaml's own value."""
+
+
+@dataclass(slots=True)
+class Queued:
+    """A message. `visible_at` and `sent` are on the wall clock of the campaign, in seconds."""
+
+    message_id: str
+    body: str
+    sent: float
+    visible_at: float
+    receives: int = 0
+
+
+class VirtualQueue:
+    """Messages that wait. `expired` lists those that were kept too long, `worn_out` those received too often."""
+
+    def __init__(self, clock: FakeClock, random: Random, *, most_receives: int = MOST_RECEIVES) -> None:
+        """Start empty."""
+        self._clock = clock
+        self._random = random
+        self._most_receives = most_receives
+        self._waiting: dict[str, Queued] = {}
+        self._number = 0
+        self.expired: list[str] = []
+        self.worn_out: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __contains__(self, message_id: object) -> bool:
+        return message_id in self._waiting
+
+    def send(self, body: str) -> str:
+        """Put a message in and return its id."""
+        self._number += 1
+        message_id = f"message-{self._number}"
+        now = self._now
+        self._waiting[message_id] = Queued(message_id, body, now, now)
+        return message_id
+
+    def receive(self, most: int = 10) -> list[Queued]:
+        """Hand out visible messages, in no order, and hide them."""
+        visible = [message for message in self._waiting.values() if message.visible_at <= self._now]
+        batch: list[Queued] = []
+        for message in self._random.sample(visible, min(most, len(visible))):
+            if self._now - message.sent > RETENTION:
+                self.expired.append(self._waiting.pop(message.message_id).message_id)
+            elif message.receives >= self._most_receives:
+                self.worn_out.append(self._waiting.pop(message.message_id).message_id)
+            else:
+                message.receives += 1
+                message.visible_at = self._now + VISIBILITY
+                batch.append(message)
+        return batch
+
+    def later(self, message_id: str, seconds: float) -> None:
+        """Hide a message for that many seconds from now."""
+        if message_id in self._waiting:
+            self._waiting[message_id].visible_at = self._now + seconds
+
+    def delete(self, message_id: str) -> None:
+        """Forget a message."""
+        self._waiting.pop(message_id, None)
+
+    def wait(self) -> bool:
+        """Let time pass until a message is visible; return whether there is one at all."""
+        if not self._waiting:
+            return False
+        next_visible = min(message.visible_at for message in self._waiting.values())
+        self._clock.advance(max(next_visible - self._now, 0.0))
+        return True
+
+    @property
+    def _now(self) -> float:
+        # The queue's own clock: a wall clock of a function that jumps does not move it.
+        return self._clock.monotonic()
+
+
+def record_of(message: Queued) -> dict[str, Any]:
+    """Return a message as Lambda's poller hands it over."""
+    return {
+        "messageId": message.message_id,
+        "receiptHandle": message.message_id,
+        "body": message.body,
+        "attributes": {"ApproximateReceiveCount": str(message.receives)},
+        "eventSource": "aws:sqs",
+    }

@@ -1,0 +1,196 @@
+"""What all runs of a campaign share: moto for AWS, the simulator over TLS, one clock, and ears for everything said."""
+
+import contextlib
+import importlib
+import io
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from email.utils import formatdate
+from functools import cache
+from types import ModuleType, SimpleNamespace
+from typing import Any, Self
+from unittest.mock import patch
+
+import boto3
+from botocore.config import Config
+from botocore.endpoint import Endpoint
+from moto import mock_aws
+
+import common.bridge.access
+import common.bridge.events
+from common.errors import BridgeError
+from common.incidents.rules import load_rules
+from local.simulator import Simulator
+from tests.support.clock import FakeClock
+
+REGION = "eu-west-1"
+CLIENT_ID = "bridge"
+
+_BREAKER = "aws_lambda_powertools.utilities.circuit_breaker"
+
+type AwsFault = Callable[[str, dict[str, Any]], dict[str, Any] | None]
+"""Given `service.Operation` and the arguments: what the service answers instead, None where it answers itself."""
+
+
+class Stage:
+    """A context manager. Inside it every client of AWS is moto's, and every environment goes by `clock`."""
+
+    def __init__(self) -> None:
+        """Prepare; nothing is replaced yet."""
+        self.clock = FakeClock()
+        self.output = io.StringIO()
+        self.errors: list[BridgeError] = []
+        self.aws_faults: list[AwsFault] = []
+        self.numbers = iter(range(1, sys.maxsize))
+        self._inside = contextlib.ExitStack()
+        self._log = io.StringIO()
+
+    def __enter__(self) -> Self:
+        """Replace AWS, time and standard output, and start the simulator."""
+        enter = self._inside.enter_context
+        enter(patch.dict(os.environ, {"AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION}))
+        enter(mock_aws())
+        self.simulator = enter(
+            Simulator(client_id=CLIENT_ID, client_secret="to be replaced", seed=1, now=lambda: self.clock.now())
+        )
+        self._make_client = boto3.client
+        self.client = cache(self._new_client)
+        enter(patch.object(boto3, "client", lambda service, **_: self.client(service)))
+        enter(_one_at_a_time())
+        enter(patch.object(common.bridge.access, "SystemClock", lambda: self.clock))
+        enter(patch.object(common.bridge.events, "load_rules", cache(load_rules)))
+        time = _BreakerTime(lambda: self.clock.now())
+        for module in ("base", "persistence.base", "persistence.dynamodb"):
+            enter(patch(f"{_BREAKER}.{module}.dt", time))
+        enter(patch.object(BridgeError, "__init__", _heard(BridgeError.__init__, self.errors)))
+        enter(patch.object(sys, "stdout", self.output))
+        enter(_everything_logged(self._log))
+        self.key_id = str(self.client("kms").create_key()["KeyMetadata"]["Arn"])
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Put everything back."""
+        self._inside.close()
+
+    def begin(self) -> None:
+        """Forget the run before: simulator, clock, faults, everything said."""
+        self.simulator.reset()
+        self.clock = FakeClock(now=1_900_000_000.0)
+        self.aws_faults.clear()
+        self.said()
+        self.errors.clear()
+
+    def said(self) -> str:
+        """Return what was written to standard output and to any logger since the last call."""
+        texts = []
+        for stream in (self.output, self._log):
+            texts.append(stream.getvalue())
+            stream.seek(0)
+            stream.truncate()
+        return "\n".join(texts)
+
+    def function(self, name: str, environment: dict[str, str]) -> ModuleType:
+        """Return the module of a function as a new environment imports it."""
+        for variable, value in environment.items():
+            os.environ[variable] = value
+        module = f"handlers.{name}"
+        sys.modules.pop(module, None)
+        try:
+            return importlib.import_module(module)
+        finally:
+            sys.modules.pop(module, None)
+
+    def _new_client(self, service: str) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
+        made: Any = self._make_client(  # type: ignore[call-overload] # the service is a variable
+            service,
+            region_name=REGION,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+        made.meta.events.register("provide-client-params", _remember)
+        made.meta.events.register("before-call", self._before_call)
+        made.meta.events.register("after-call", self._after_call)
+        return made
+
+    def _before_call(self, model: Any, context: dict[str, Any], **_: object) -> object:  # noqa: ANN401 (botocore's)
+        operation = f"{model.service_model.service_name}.{model.name}"
+        for fault in list(self.aws_faults):
+            answer = fault(operation, context.get(_ARGUMENTS, {}))
+            if answer is not None:
+                status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 200)
+                self._after_call(answer)
+                return SimpleNamespace(status_code=status), answer
+        return None
+
+    def _after_call(self, parsed: dict[str, Any], **_: object) -> None:
+        headers = parsed.setdefault("ResponseMetadata", {}).setdefault("HTTPHeaders", {})
+        headers["date"] = formatdate(self.clock.monotonic() + _SERVER_AHEAD, usegmt=True)
+
+
+_ARGUMENTS = "campaign"
+
+
+def _remember(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    context[_ARGUMENTS] = params
+
+
+# DynamoDB's own clock does not jump with that of a function.
+_SERVER_AHEAD = 1_900_000_000.0 - 1_000.0
+
+
+class _BreakerTime:
+    """Stands in for the `datetime` module inside Powertools' circuit breaker."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self.datetime = self
+
+    def now(self, *_: object) -> datetime:
+        return datetime.fromtimestamp(self._now(), UTC)
+
+
+def refusal(code: str, status: int = 400) -> dict[str, Any]:
+    """Return how an AWS service refuses a call."""
+    metadata = {"HTTPStatusCode": status}
+    return {"Error": {"Code": code, "Message": "words of AWS"}, "ResponseMetadata": metadata}
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Put one lock around everything that botocore sends: moto's conditional writes are not thread-safe."""
+    lock = threading.Lock()
+    send = Endpoint.make_request
+
+    def send_alone(self: Endpoint, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 (passed on)
+        with lock:
+            return send(self, *arguments, **options)
+
+    with patch.object(Endpoint, "make_request", send_alone):
+        yield
+
+
+def _heard(original: Callable[..., None], errors: list[BridgeError]) -> Callable[..., None]:
+    def init(self: BridgeError, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 (passed on)
+        original(self, *arguments, **options)
+        errors.append(self)
+
+    return init
+
+
+@contextlib.contextmanager
+def _everything_logged(stream: io.StringIO) -> Iterator[None]:
+    root = logging.getLogger()
+    handler = logging.StreamHandler(stream)
+    before, root.handlers = root.handlers, [handler]
+    level = root.level
+    root.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        root.handlers = before
+        root.setLevel(level)

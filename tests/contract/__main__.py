@@ -1,0 +1,86 @@
+"""`python -m tests.contract`: do the facts about ServiceNow hold? Against the simulator, or against a real instance.
+
+For a real one set SERVICENOW_CONTRACT_HOST, SERVICENOW_CONTRACT_CLIENT_ID and SERVICENOW_CONTRACT_CLIENT_SECRET,
+SERVICENOW_CONTRACT_CA_FILE where a company's own authority signs, and SERVICENOW_CONTRACT_WRITE=1 where probes may
+open, change and delete incidents of their own. The table says what was found, build/contract.json keeps it.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from tests.contract.facts import read_facts
+from tests.contract.instance import Instance, Target
+from tests.contract.run import Report, count, examine, simulated
+from tests.contract.verdict import Finding
+
+_PREFIX = "SERVICENOW_CONTRACT_"
+_BUILD = Path(__file__).resolve().parents[2] / "build"
+_STYLES = {Finding.CONFIRMED: "green", Finding.REFUTED: "bold red", Finding.NOT_OBSERVABLE: "yellow"}
+_WIDE = 150
+
+
+def main(environment: Mapping[str, str]) -> int:
+    """Probe, print the table and write build/contract.json; return 1 where a fact is refuted."""
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDE)
+    facts = read_facts()
+    with _instance(environment) as (instance, name), Progress(console=console, transient=True) as progress:
+        task = progress.add_task("Probing", total=len(facts))
+        reports = examine(facts, instance, lambda _: progress.advance(task))
+        left_behind = instance.left_behind
+    console.print(_table(reports, name))
+    for left in left_behind:
+        console.print(f"Could not be removed again: {left}", style="bold yellow", markup=False)
+    counts = {finding.value: count(reports, finding) for finding in Finding}
+    console.print(", ".join(f"{number} {finding}" for finding, number in counts.items()))
+    _BUILD.mkdir(exist_ok=True)
+    found = [
+        {"id": report.fact.id, "finding": report.finding.value, "why": report.why, "confidence": report.fact.confidence}
+        for report in reports
+    ]
+    content = {"instance": name, "counts": counts, "left_behind": left_behind, "facts": found}
+    (_BUILD / "contract.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return 1 if counts[Finding.REFUTED] else 0
+
+
+@contextmanager
+def _instance(environment: Mapping[str, str]) -> Iterator[tuple[Instance, str]]:
+    host = environment.get(_PREFIX + "HOST", "")
+    if not host:
+        with simulated() as (instance, _):
+            yield instance, "simulator"
+        return
+    authorities = environment.get(_PREFIX + "CA_FILE", "")
+    target = Target(
+        host,
+        environment[_PREFIX + "CLIENT_ID"],
+        environment[_PREFIX + "CLIENT_SECRET"],
+        Path(authorities).read_text(encoding="utf-8") if authorities else "",
+        may_write=environment.get(_PREFIX + "WRITE") == "1",
+    )
+    instance = Instance(target)
+    try:
+        yield instance, host
+    finally:
+        instance.close()
+
+
+def _table(reports: list[Report], name: str) -> Table:
+    table = Table(title=f"Facts about ServiceNow, against {name}", title_justify="left")
+    for heading in ("fact", "known", "found", "why"):
+        table.add_column(heading, no_wrap=heading in {"fact", "found"})
+    for report in reports:
+        style = _STYLES[report.finding]
+        table.add_row(report.fact.id, report.fact.confidence, f"[{style}]{report.finding}[/]", report.why)
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ))

@@ -1,0 +1,133 @@
+"""docs/openapi.json: made from the code, and kept to by the function, whatever is sent."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from common.api.openapi import describe
+from tests.integration.api.conftest import FIELDS, TABLES, Running, running_api
+from tests.integration.api.gateway import ALICE, Reply, reply_of, request_event
+from tests.support.deployment import Context
+from tools.openapi import DOCUMENT
+
+type Case = schemathesis.Case[Any]
+
+BASE_URL = "https://api.example.com/v1"
+SCHEMA = schemathesis.openapi.from_path(DOCUMENT)
+
+
+@dataclass(frozen=True)
+class Existing:
+    """A function, and records that requests can be about."""
+
+    running: Running
+    identifiers: tuple[str, str]
+    item: str
+
+
+@pytest.fixture(scope="module")
+def existing() -> Iterator[Existing]:
+    """Provide one environment for all requests that are made up."""
+    with running_api({"API_INCIDENT_FIELDS": FIELDS, "API_TABLES": TABLES}) as running:
+        made = running.api.call("POST", "/incidents", {"short_description": "x"}, key="k").json
+        item = running.api.call("POST", "/tables/cmdb_ci/records", {"name": "x"}, key="k").json
+        yield Existing(running, (made["number"], made["sys_id"]), item["sys_id"])
+
+
+def through_the_gateway(existing: Existing, case: Case) -> schemathesis.Response:
+    """Send what was made up as an HTTP client and API Gateway would, and return the answer as the client gets it."""
+    request = requests.Request(**case.as_transport_kwargs(base_url=BASE_URL)).prepare()
+    parts = urlsplit(str(request.url))
+    values: dict[str, list[str]] = {}
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        values.setdefault(name, []).append(value)
+    query = {name: given[-1] for name, given in values.items()}
+    path = unquote(parts.path.removeprefix("/v1"))
+    event = request_event(case.method, path, request.body, dict(request.headers), query, ALICE)
+    event["multiValueQueryStringParameters"] = values or None
+    reply = reply_of(existing.running.function.handler(event, Context(28_000)))
+    headers = {name: [value] for name, value in reply.headers.items()}
+    return schemathesis.Response(reply.status, headers, reply.text.encode(), request, 0.0, verify=True)
+
+
+def aim(case: Case, existing: Existing, number: int) -> None:
+    """Let every other request be about something that exists: made-up identifiers hardly ever are."""
+    if number % 2:
+        return
+    aims: dict[str, Any] = {
+        "incident": existing.identifiers[number % 4 // 2],
+        "table": "cmdb_ci",
+        "sys_id": existing.item,
+    }
+    for name in set(case.path_parameters) & set(aims):
+        case.path_parameters[name] = aims[name]
+
+
+def test_the_committed_document_is_the_one_of_the_code(existing: Existing) -> None:
+    """`python -m tools.openapi` writes it anew."""
+    assert json.loads(DOCUMENT.read_text()) == describe(existing.running.function.app)
+
+
+def test_the_document_names_every_route_of_the_gateway_and_no_other(
+    resources_of_template: set[tuple[str, str]],
+) -> None:
+    """A route that is only in the template would answer 404, one that is only in the code 403."""
+    document = json.loads(DOCUMENT.read_text())
+    described = {(method, path) for path, operations in document["paths"].items() for method in operations}
+
+    assert resources_of_template - {("get", "/swagger")} == described
+
+
+@pytest.fixture
+def resources_of_template() -> set[tuple[str, str]]:
+    """Return method and path of every route in template.yaml."""
+    from samtranslator.yaml_helper import yaml_parse  # noqa: PLC0415 (nothing else here needs it)
+
+    template = yaml_parse((DOCUMENT.parents[1] / "template.yaml").read_text())
+    events = template["Resources"]["ApiFunction"]["Properties"]["Events"].values()
+    return {(event["Properties"]["Method"], event["Properties"]["Path"]) for event in events}
+
+
+_counts: dict[str, int] = {}
+
+
+@SCHEMA.parametrize()
+@settings(
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
+def test_whatever_is_sent_the_answer_is_a_documented_one(case: Case, existing: Existing) -> None:
+    """No server error, no status, content type, header or shape that the document does not name."""
+    number = _counts[case.operation.label] = _counts.get(case.operation.label, -1) + 1
+    aim(case, existing, number)
+    response = through_the_gateway(existing, case)
+
+    assert response.status_code < 500, response.text
+    case.validate_response(
+        response,
+        checks=[
+            status_code_conformance,
+            content_type_conformance,
+            response_headers_conformance,
+            response_schema_conformance,
+            negative_data_rejection,
+        ],
+    )

@@ -1,0 +1,123 @@
+"""The contract with ServiceNow, against the simulator: every fact holds there, and a probe can tell when one does not."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from local.simulator import Fault, Simulator
+from tests.contract.facts import Fact, read_facts
+from tests.contract.instance import Instance
+from tests.contract.run import Report, examine, simulated
+from tests.contract.verdict import PROBES, Finding
+
+FACTS = read_facts()
+OBSERVABLE = {name for name, fact in FACTS.items() if fact.observable}
+
+ALTERED: Mapping[str, Mapping[str, Any]] = {
+    "token-again": {"token_behaviour": "fresh"},
+    "token-again-sliding": {"token_behaviour": "fixed"},
+    "token-lifetime": {"expires_in": 86_400},
+    "token-form": {"user_locked": True},
+    "token-wrong-secret": {"wrong_secret_error": "invalid_client"},
+    "table-create": {"hibernating": True},
+    "write-sys-id": {"accept_client_sys_id": False},
+    "write-sys-id-twice": {"duplicate_sys_id": "new"},
+    "answer-404": {"api_denied": True},
+}
+"""A fact, and a simulator of which it does not hold."""
+
+
+def examined(instance: Instance, *names: str) -> dict[str, Report]:
+    """Return the reports on some facts, all where none is named."""
+    chosen: dict[str, Fact] = {name: FACTS[name] for name in names} if names else FACTS
+    return {report.fact.id: report for report in examine(chosen, instance)}
+
+
+@pytest.fixture
+def instance_and_simulator() -> Iterator[tuple[Instance, Simulator]]:
+    """Provide an instance that is the simulator, and the simulator."""
+    with simulated() as both:
+        yield both
+
+
+def test_every_fact_has_a_probe_or_a_reason_why_there_is_none() -> None:
+    """And no probe is about something that is no fact."""
+    assert set(PROBES) == OBSERVABLE
+    assert all(bool(fact.reason) is not fact.observable for fact in FACTS.values())
+    assert {fact.confidence for fact in FACTS.values()} <= {"high", "medium", "low"}
+
+
+def test_every_fact_that_can_be_seen_holds_in_the_simulator(
+    instance_and_simulator: tuple[Instance, Simulator],
+) -> None:
+    """And nothing of the probes is left behind."""
+    instance, simulator = instance_and_simulator
+    before = simulator.record_counts()
+
+    reports = examined(instance)
+
+    found = {name: (report.finding, report.why) for name, report in reports.items() if name in OBSERVABLE}
+    assert found == dict.fromkeys(OBSERVABLE, (Finding.CONFIRMED, ""))
+    assert instance.left_behind == []
+    journal = {"sys_journal_field": simulator.record_counts().get("sys_journal_field", 0)}
+    assert simulator.record_counts() == before | journal
+
+
+def test_without_leave_nothing_is_written(instance_and_simulator: tuple[Instance, Simulator]) -> None:
+    """A first run against a real instance is harmless, and still tells most of it."""
+    instance, simulator = instance_and_simulator
+    instance.target = replace(instance.target, may_write=False)
+
+    reports = examined(instance)
+
+    assert not any(call.committed for call in simulator.calls)
+    assert {call.method for call in simulator.calls if call.path.startswith("/api/")} <= {"GET", "PATCH", "DELETE"}
+    found = [report.finding for report in reports.values()]
+    assert found.count(Finding.CONFIRMED) > 40
+    assert Finding.REFUTED not in found
+
+
+@pytest.mark.parametrize("name", ALTERED)
+def test_a_simulator_that_behaves_otherwise_refutes_the_fact(name: str) -> None:
+    """Each switch turns one of the facts around."""
+    with simulated() as (instance, simulator):
+        simulator.configure(**ALTERED[name])
+        assert examined(instance, name)[name].finding is Finding.REFUTED
+
+
+def test_no_probe_is_content_with_just_any_answer() -> None:
+    """Answers that are well-formed and empty, refusals, and an instance that is down: each fact is refuted by one."""
+    refuted: set[str] = set()
+    alterations = (
+        Fault(on="any", times=None, status=500),
+        Fault(on="any", times=None, status=200, body={"result": {}, "access_token": "x" * 86, "expires_in": 1799}),
+        Fault(on="api", times=None, status=200, body={"result": []}, headers={"Server": "nginx"}),
+        Fault(on="api", times=None, headers={"Server": "nginx", "Keep-Alive": "timeout=60", "X-RateLimit-Reset": "7"}),
+    )
+    for alteration in alterations:
+        with simulated() as (instance, simulator):
+            simulator.add_fault(alteration)
+            reports = examined(instance)
+            refuted |= {name for name, report in reports.items() if report.finding is Finding.REFUTED}
+    assert OBSERVABLE - refuted == set()
+
+
+def test_a_switched_off_rule_makes_a_fact_unobservable_and_not_refuted() -> None:
+    """An instance without a rate limit rule shows no headers of one."""
+    with simulated(rate_limit=None) as (instance, _):
+        assert examined(instance, "rate-limit-allowed")["rate-limit-allowed"].finding is Finding.NOT_OBSERVABLE
+
+
+def test_what_cannot_be_removed_is_closed_and_named() -> None:
+    """Who may open incidents may often not delete them."""
+    with simulated(denied_operations=("incident.delete",)) as (instance, simulator):
+        examined(instance, "incident-defaults")
+        [left] = instance.left_behind
+        sys_id = left.removeprefix("incident ")
+        [incident] = [row for row in simulator.records("incident") if row["sys_id"] == sys_id]
+        assert (incident["state"], incident["short_description"]) == (
+            "7",
+            "servicenow-bridge contract test, may be deleted",
+        )

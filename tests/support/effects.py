@@ -1,0 +1,133 @@
+"""What one step makes of the world: a call that goes well, one that meets a fault, the end of a run."""
+
+from collections.abc import Sequence
+
+from tests.support.ledger import version_of
+from tests.support.requests import (
+    Answer,
+    Create,
+    Fates,
+    Find,
+    GetItem,
+    Kind,
+    PutItem,
+    Read,
+    Request,
+    Run,
+    Update,
+)
+from tests.support.servicenow import Instance
+from tests.support.world import Fault, Flight, World
+
+
+def added(queue: Sequence[int], events: Sequence[int], number: int) -> tuple[int, ...]:
+    """Return the queue with so many more copies of some messages."""
+    return tuple(copies + number if event in events else copies for event, copies in enumerate(queue))
+
+
+def with_run(world: World, slot: int, run: Run | None) -> World:
+    """Return the world with another run, or none, in a slot."""
+    return world._replace(runs=tuple(run if index == slot else other for index, other in enumerate(world.runs)))
+
+
+def _told(world: World, run: Run, answer: Answer) -> World:
+    return with_run(world, run.slot, run._replace(answers=(*run.answers, answer)))
+
+
+def finished(world: World, run: Run, fates: Fates) -> World:
+    """Return the world after a run has settled its messages."""
+    back = [event for event, fate in zip(run.events, fates.of, strict=True) if fate == "back"]
+    dead = {event for event, fate in zip(run.events, fates.of, strict=True) if fate == "dead"}
+    ended = world._replace(
+        queue=added(world.queue, back, 1),
+        dead=world.dead | dead,
+        defects=world.defects + fates.defects,
+    )
+    return with_run(ended, run.slot, None)
+
+
+def written(servicenow: Instance, write: Create | Update) -> Instance:
+    """Return the instance after a write; a change of a record that is gone changes nothing."""
+    fields = dict(write.fields)
+    if isinstance(write, Create):
+        return servicenow.insert(fields)
+    return servicenow if servicenow.row(write.sys_id) is None else servicenow.update(write.sys_id, fields)
+
+
+def executed(world: World, run: Run, request: Request) -> World:
+    """Carry a request out and hand over the true answer."""
+    servicenow = world.servicenow
+    match request:
+        case GetItem():
+            return _told(world, run, Answer(world.now, "done", item=world.ledger))
+        case PutItem(item, expected):
+            if version_of(world.item) != expected:
+                return _told(world, run, Answer(world.now, "lost race", item=world.ledger))
+            return _told(world._replace(ledger=item), run, Answer(world.now, "done"))
+        case Create():
+            servicenow = written(servicenow, request)
+            rows = servicenow.rows[-1:]
+        case Update(sys_id):
+            servicenow = written(servicenow, request)
+            rows = tuple(row for row in servicenow.rows if row.sys_id == sys_id)
+        case Read(sys_id):
+            rows = tuple(row for row in servicenow.rows if row.sys_id == sys_id)
+        case Find(correlation_id):
+            rows = servicenow.with_correlation_id(correlation_id)
+    return _told(world._replace(servicenow=servicenow), run, Answer(world.now, "done", rows=rows))
+
+
+def met(world: World, run: Run, request: Request, fault: Fault) -> World | None:
+    """Return the world after a request met a fault; None where that fault is not for such a request."""
+    if fault == "kill":
+        return killed(world, run)
+    if isinstance(request, PutItem):
+        return _met_by_put(world, run, request, fault)
+    if isinstance(request, GetItem):
+        return _failed(world, run, "throttled") if fault == "throttled" else None
+    if isinstance(request, Find) and fault == "query ignored":
+        return _told(world._replace(refused=True), run, Answer(world.now, "done", rows=world.servicenow.rows))
+    if isinstance(request, Read | Find):
+        return _failed(world, run, "not done") if fault == "not done" else None
+    return _met_by_write(world, run, request, fault)
+
+
+def _met_by_put(world: World, run: Run, request: PutItem, fault: Fault) -> World | None:
+    won = version_of(world.item) == request.expected
+    match fault:
+        case "throttled":
+            return _failed(world, run, "throttled")
+        case "ledger answer lost" if won:
+            return _failed(world._replace(ledger=request.item), run, "lost")
+        case "ledger repeated" if won:
+            return _told(world._replace(ledger=request.item), run, Answer(world.now, "lost race", item=request.item))
+    return None
+
+
+def _met_by_write(world: World, run: Run, request: Create | Update, fault: Fault) -> World | None:
+    committed = world._replace(servicenow=written(world.servicenow, request))
+    flying = world._replace(flights=(*world.flights, Flight(request, world.now)))
+    if fault == "kill in flight":
+        return killed(flying, run)
+    if fault == "refused after commit" and isinstance(request, Update):
+        return None
+    outcomes: dict[Fault, tuple[World, Kind]] = {
+        "answer lost": (committed, "unknown"),
+        "dropped": (world, "unknown"),
+        "late": (flying, "unknown"),
+        "not done": (world, "not done"),
+        "refused": (world._replace(refused=True), "refused"),
+        "refused after commit": (committed._replace(refused=True), "forbidden"),
+        "held": (world, "held"),
+    }
+    met = outcomes.get(fault)
+    return None if met is None else _failed(met[0], run, met[1])
+
+
+def _failed(world: World, run: Run, kind: Kind) -> World:
+    return _told(world, run, Answer(world.now, kind))
+
+
+def killed(world: World, run: Run) -> World:
+    """Return the world after a worker has died: its messages come back."""
+    return with_run(world._replace(queue=added(world.queue, run.events, 1)), run.slot, None)

@@ -1,0 +1,260 @@
+"""The API: who gets to the function, by which way, and what of it is written down."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from samtranslator.translator.transform import transform
+
+from common.settings import ApiSettings, read_api_settings
+from tests.template.conftest import NoManagedPolicies
+from tests.template.reading import Resources, of_type
+from tests.template.test_environment import DEPLOYED, PSEUDO_PARAMETERS, accepts
+
+ROOT = "arn:aws:iam::123456789012:root"
+OPEN_TO_ALL = {"ApiSwaggerUi": "true"}
+PRIVATE = {"ApiVpcEndpointIds": "vpce-0123456789abcdef0,vpce-1123456789abcdef0"}
+SHARED = {"ApiCallerAccounts": "111122223333,444455556666"}
+
+type Parameters = Mapping[str, str]
+
+
+@pytest.fixture(scope="session")
+def body(resources: Resources) -> dict[str, Any]:
+    """Return the OpenAPI document that API Gateway is given."""
+    found: dict[str, Any] = of_type(resources, "AWS::ApiGateway::RestApi")["Api"]["Body"]
+    return found
+
+
+@pytest.fixture(scope="session")
+def stage(resources: Resources) -> dict[str, Any]:
+    """Return the only stage."""
+    (found,) = of_type(resources, "AWS::ApiGateway::Stage").values()
+    return dict(found)
+
+
+class Stack:
+    """What CloudFormation makes of a template in a stack with some parameters."""
+
+    def __init__(self, template: dict[str, Any], given: Parameters) -> None:
+        self._known = {name: str(found.get("Default", "")) for name, found in template["Parameters"].items()}
+        self._known |= PSEUDO_PARAMETERS | {"AWS::Partition": "aws"} | dict(given)
+        self._conditions = template["Conditions"]
+        self._functions: dict[str, Callable[[Any], Any]] = {
+            "Ref": lambda name: None if name == "AWS::NoValue" else self._known[name],
+            "Fn::Sub": lambda text: re.sub(r"\$\{([^}]+)\}", lambda found: self._known[found[1]], text),
+            "Fn::Split": lambda parts: self.value(parts[1]).split(parts[0]),
+            "Fn::If": lambda parts: self.value(parts[1 if self.value(self._conditions[parts[0]]) else 2]),
+            "Fn::Not": lambda parts: not self.value(parts[0]),
+            "Fn::Equals": lambda parts: self.value(parts[0]) == self.value(parts[1]),
+        }
+
+    def value(self, written: Any) -> Any:  # noqa: ANN401 (a template is JSON)
+        """Return a value with its functions carried out, None where it is to be left out."""
+        if isinstance(written, list):
+            return [made for found in written if (made := self.value(found)) is not None]
+        if not isinstance(written, dict):
+            return written
+        if len(written) == 1 and (name := next(iter(written))) in self._functions:
+            return self._functions[name](written[name])
+        return {name: made for name, found in written.items() if (made := self.value(found)) is not None}
+
+
+def expanded(template: dict[str, Any], value: Any, given: Parameters) -> Any:  # noqa: ANN401 (a template is JSON)
+    """Return what CloudFormation makes of a value in a stack with these parameters."""
+    return Stack(template, given).value(value)
+
+
+def statements(template: dict[str, Any], given: Parameters) -> dict[str, dict[str, Any]]:
+    """Return the statements of the resource policy of a stack with these parameters, by Sid, as SAM is given them."""
+    auth = template["Resources"]["Api"]["Properties"]["Auth"]
+    return {found["Sid"]: found for found in expanded(template, auth["ResourcePolicy"]["CustomStatements"], given)}
+
+
+@pytest.mark.parametrize("given", [{}, OPEN_TO_ALL | PRIVATE | SHARED], ids=["nothing given", "everything given"])
+def test_the_policy_that_sam_makes_is_the_one_that_is_written(template: dict[str, Any], given: Parameters) -> None:
+    """It silently makes an empty one of what it doesn't understand, and writes parameters in before CloudFormation."""
+    copy = deepcopy(template)
+    copy["Globals"]["Function"]["CodeUri"] = "s3://bucket/package"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        made = transform(copy, dict(given), NoManagedPolicies())["Resources"]["Api"]["Properties"]["Body"]
+
+    policy = expanded(template, made["x-amazon-apigateway-policy"], given)
+
+    assert {found["Sid"]: found for found in policy["Statement"]} == statements(template, given)
+    assert {"NothingWithoutTls", "PoliciesOfThisAccountDecide"} <= statements(template, given).keys()
+    assert len(statements(template, given)) == (5 if given else 2)
+
+
+def test_nobody_is_allowed_by_the_api_itself(template: dict[str, Any]) -> None:
+    """The account is named, so its policies decide: a caller without a permission of its own has none."""
+    (allowed,) = [found for found in statements(template, {}).values() if found["Effect"] == "Allow"]
+
+    assert allowed["Principal"] == {"AWS": ROOT}
+
+
+def test_other_accounts_are_named_one_by_one(template: dict[str, Any]) -> None:
+    """Each decides for its own roles, and none gets in that is not named."""
+    statement = statements(template, SHARED)["PoliciesOfOtherAccountsDecide"]
+
+    assert statement["Principal"] == {"AWS": ["111122223333", "444455556666"]}
+    assert "PoliciesOfOtherAccountsDecide" not in statements(template, {})
+
+
+def test_a_private_api_refuses_every_other_way(template: dict[str, Any]) -> None:
+    """Each endpoint is a value of its own: one string of both would shut everybody out."""
+    statement = statements(template, PRIVATE)["OnlyThroughTheseEndpoints"]
+
+    assert (statement["Effect"], statement["Principal"], statement["Resource"]) == ("Deny", "*", "execute-api:/*")
+    assert statement["Condition"] == {
+        "StringNotEquals": {"aws:SourceVpce": ["vpce-0123456789abcdef0", "vpce-1123456789abcdef0"]}
+    }
+
+
+@pytest.mark.parametrize(("given", "kind"), [({}, "REGIONAL"), (PRIVATE, "PRIVATE")])
+def test_endpoints_make_the_api_private(
+    template: dict[str, Any], resources: Resources, given: Parameters, kind: str
+) -> None:
+    """Without any it answers callers everywhere, if they sign."""
+    api = of_type(resources, "AWS::ApiGateway::RestApi")["Api"]
+
+    made = expanded(template, api["EndpointConfiguration"], given)
+
+    assert made["Types"] == [kind]
+    assert made.get("VpcEndpointIds", []) == (PRIVATE["ApiVpcEndpointIds"].split(",") if given else [])
+
+
+def test_every_operation_needs_a_signature_but_the_page_about_the_api(body: dict[str, Any]) -> None:
+    """And each is written out: no route takes whatever comes."""
+    unsigned = [
+        (method, path)
+        for path, operations in body["paths"].items()
+        for method, operation in operations.items()
+        if operation["security"] != [{"AWS_IAM": []}]
+    ]
+
+    assert unsigned == [("get", "/swagger")]
+    assert not [path for path in body["paths"] if "+" in path]
+    assert not [method for path in body["paths"].values() for method in path if "any" in method or method == "options"]
+
+
+def test_the_page_about_the_api_is_closed_unless_a_parameter_opens_it(template: dict[str, Any]) -> None:
+    """A route without an authoriser answers only whom the resource policy names; by default that is nobody."""
+    opened = statements(template, OPEN_TO_ALL)["EverybodySeesThePageAboutTheApi"]
+
+    assert (opened["Principal"], opened["Resource"]) == ("*", "execute-api:/v1/GET/swagger")
+    assert "EverybodySeesThePageAboutTheApi" not in statements(template, {})
+
+
+def test_the_gateway_calls_the_function_and_its_callers_may_not(body: dict[str, Any]) -> None:
+    """SAM would let callers invoke the function with their own credentials."""
+    integrations = [
+        operation["x-amazon-apigateway-integration"]
+        for operations in body["paths"].values()
+        for operation in operations.values()
+    ]
+
+    assert {found["type"] for found in integrations} == {"aws_proxy"}
+    assert not [found for found in integrations if "credentials" in found]
+
+
+def test_bytes_of_attachments_arrive_as_they_were_sent(body: dict[str, Any]) -> None:
+    """Every media type is binary to the gateway."""
+    assert body["x-amazon-apigateway-binary-media-types"] == ["*/*"]
+
+
+def test_requests_are_limited_traced_and_logged_without_their_content(
+    template: dict[str, Any], stage: dict[str, Any]
+) -> None:
+    """Who, what and with which outcome; never a body."""
+    (settings,) = stage["MethodSettings"]
+    assert settings["DataTraceEnabled"] is False
+    assert "LoggingLevel" not in settings
+    assert settings["ThrottlingRateLimit"] == {"Ref": "ApiRequestsPerSecond"}
+    assert settings["ThrottlingBurstLimit"] == {"Ref": "ApiBurst"}
+    assert stage["TracingEnabled"] is True
+
+    logged = json.loads(stage["AccessLogSetting"]["Fn::If"][1]["Format"])
+
+    assert logged.keys() >= {"request_id", "caller", "method", "route", "status"}
+    assert not [value for value in logged.values() if "body" in value.lower() or "authorizer" in value.lower()]
+    assert expanded(template, stage["AccessLogSetting"]["Fn::If"][2], {}) is None
+
+
+def test_a_web_acl_is_put_in_front_of_the_stage(resources: Resources) -> None:
+    """Where a parameter names one."""
+    association = resources["ApiWebAclAssociation"]
+
+    assert association["Condition"] == "HasWebAcl"
+    assert association["Properties"]["WebACLArn"] == {"Ref": "ApiWebAclArn"}
+    assert association["Properties"]["ResourceArn"]["Fn::Sub"].endswith("/restapis/${Api}/stages/${Apiv1Stage}")
+
+
+def test_the_gateway_waits_longer_than_the_function_works(resources: Resources) -> None:
+    """API Gateway gives up after 29 seconds; the function answers before that, whatever happens."""
+    assert of_type(resources, "AWS::Lambda::Function")["ApiFunction"]["Timeout"] < 29
+
+
+def settings_of(template: dict[str, Any], resources: Resources, **given: str) -> ApiSettings:
+    """Return the settings of the API function in a stack with these parameters."""
+    variables = of_type(resources, "AWS::Lambda::Function")["ApiFunction"]["Environment"]["Variables"]
+    parameters = {"InstanceHost": "example.service-now.com"} | given
+    return read_api_settings(
+        {name: DEPLOYED.get(name) or expanded(template, found, parameters) for name, found in variables.items()}
+    )
+
+
+def test_by_default_callers_see_what_the_bridge_opened_and_no_other_table(
+    template: dict[str, Any], resources: Resources
+) -> None:
+    """Whatever is more, somebody asked for it."""
+    settings = settings_of(template, resources)
+
+    assert not settings.all_incidents
+    assert not settings.tables
+    assert not settings.swagger_ui
+    assert {"short_description", "description", "impact", "urgency", "assignment_group"} <= settings.incident_fields
+    assert not settings.incident_fields & {"state", "number", "correlation_id", "work_notes", "sys_id"}
+
+
+def test_stack_and_code_accept_tables_with_their_fields(template: dict[str, Any], resources: Resources) -> None:
+    """Several of both, and none at all."""
+    tables = "cmdb_ci:name,sys_class_name;problem:number"
+
+    assert accepts(template, "ApiTables", tables)
+    assert settings_of(template, resources, ApiTables=tables).tables == {
+        "cmdb_ci": ("name", "sys_class_name"),
+        "problem": ("number",),
+    }
+    assert accepts(template, "ApiTables", "")
+
+
+@pytest.mark.parametrize("tables", ["cmdb_ci", "cmdb_ci:", "cmdb_ci:*", "*:name", "CMDB:name", "a:b;", "a:b, c"])
+def test_the_stack_refuses_a_table_without_fields(template: dict[str, Any], tables: str) -> None:
+    """Nor is there a way to say "all"."""
+    assert not accepts(template, "ApiTables", tables)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "right"),
+    [
+        ("ApiCallerAccounts", "111122223333,444455556666", True),
+        ("ApiCallerAccounts", "*", False),
+        ("ApiCallerAccounts", "arn:aws:iam::111122223333:root", False),
+        ("ApiVpcEndpointIds", "vpce-0123456789abcdef0,vpce-01234567", True),
+        ("ApiVpcEndpointIds", "vpc-0123456789abcdef0", False),
+        ("ApiWebAclArn", "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/front/0123abcd-0000", True),
+        ("ApiWebAclArn", "arn:aws:wafv2:us-east-1:123456789012:global/webacl/front/0123abcd-0000", False),
+        ("ApiIncidentFields", "short_description,u_team", True),
+        ("ApiIncidentFields", "", False),
+    ],
+)
+def test_the_stack_takes_what_works_and_refuses_the_rest(
+    template: dict[str, Any], parameter: str, value: str, *, right: bool
+) -> None:
+    """Before anything is changed."""
+    assert accepts(template, parameter, value) is right
