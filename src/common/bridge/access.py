@@ -21,8 +21,8 @@ from common.transport import Transport
 AWS_CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
 """How long calls to AWS may take, in seconds, and how often they are tried."""
 
-LEDGER_CONFIG = Config(connect_timeout=0.5, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
-"""The same for the ledger: a claim leaves 5 s for writing its outcome down, and two tries must fit."""
+QUICK_CONFIG = Config(connect_timeout=0.5, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
+"""The same for ledger and queue: a claim leaves 5 s for writing its outcome down, and two tries must fit."""
 
 STORE_CONFIG = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
 """The same for the token's store: it only spares a token request, so nobody waits long for it."""

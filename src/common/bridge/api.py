@@ -12,7 +12,7 @@ from common.api.health import Health
 from common.api.incidents import TABLE, Incidents, fields_of_one, fields_of_page
 from common.api.once import Once
 from common.api.tables import Tables
-from common.bridge.access import AWS_CONFIG, LEDGER_CONFIG, Access, access_of
+from common.bridge.access import AWS_CONFIG, QUICK_CONFIG, Access, access_of
 from common.bridge.records import deployment_of, records_of, targets_of
 from common.clock import Deadline
 from common.incidents.desk import Desk
@@ -45,7 +45,7 @@ def build_api(environment: Mapping[str, str]) -> Api:
     access = access_of(settings, environment)
     clock, telemetry = access.clock, access.telemetry
     deployment = deployment_of(settings)
-    ledger = Ledger(boto3.client("dynamodb", config=LEDGER_CONFIG), settings.ledger_table, clock=clock)
+    ledger = Ledger(boto3.client("dynamodb", config=QUICK_CONFIG), settings.ledger_table, clock=clock)
     records = targets_of(settings, access)
     desk = Desk(ledger, records, deployment=deployment, close_code=settings.close_code, telemetry=telemetry)
     creation = Creation(desk, clock=clock)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import boto3
 
-from common.bridge.access import AWS_CONFIG, LEDGER_CONFIG, access_of, credentials_reader, token_endpoint, token_store
+from common.bridge.access import AWS_CONFIG, QUICK_CONFIG, access_of, credentials_reader, token_endpoint, token_store
 from common.checkup.checks import Examination, FixedToken, Parts
 from common.checkup.report import Report, examine, failed
 from common.errors import BridgeError
@@ -32,7 +32,7 @@ def check_up(environment: Mapping[str, str], *, write: bool) -> Report:
         token_store(settings, access.clock, access.telemetry),
         token_endpoint(settings, access.transport, access.clock, access.telemetry),
         ServiceNowClient(access.transport, tokens, clock=access.clock, telemetry=access.telemetry),
-        Ledger(boto3.client("dynamodb", config=LEDGER_CONFIG), settings.ledger_table, clock=access.clock),
+        Ledger(boto3.client("dynamodb", config=QUICK_CONFIG), settings.ledger_table, clock=access.clock),
         boto3.client("sqs", config=AWS_CONFIG),
     )
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import boto3
 
-from common.bridge.access import AWS_CONFIG, LEDGER_CONFIG, Access, access_of
+from common.bridge.access import QUICK_CONFIG, Access, access_of
 from common.bridge.records import deployment_of, targets_of
 from common.incidents.circuit import Circuit
 from common.incidents.desk import Desk
@@ -38,14 +38,14 @@ def build_bridge(environment: Mapping[str, str]) -> Bridge:
     settings = read_settings(environment)
     access = access_of(settings, environment)
     clock, telemetry, transport, tokens = access.clock, access.telemetry, access.transport, access.tokens
-    dynamodb = boto3.client("dynamodb", config=LEDGER_CONFIG)
+    dynamodb = boto3.client("dynamodb", config=QUICK_CONFIG)
     deployment = deployment_of(settings)
     ledger = Ledger(dynamodb, settings.ledger_table, clock=clock)
     records = targets_of(settings, access)
     desk = Desk(ledger, records, deployment=deployment, close_code=settings.close_code, telemetry=telemetry)
     circuit = Circuit(desk, dynamodb, settings.ledger_table, deployment=deployment, telemetry=telemetry)
     queue = EventQueue(
-        boto3.client("sqs", config=AWS_CONFIG),
+        boto3.client("sqs", config=QUICK_CONFIG),
         settings.queue_url,
         settings.dead_letter_queue_url,
         telemetry=telemetry,

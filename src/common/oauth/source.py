@@ -224,6 +224,8 @@ class TokenSource:
             raise
         self._early_failures = 0
         token = token.after(self._memory.last)
+        # Named again with each token, so that it is never the one that is forgotten.
+        self._telemetry.protect(client.client_secret)
         self._telemetry.protect(token.value)
         self._memory.take(token)
         self._store.save(token, self._known_client().client_id)

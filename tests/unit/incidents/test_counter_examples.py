@@ -23,9 +23,9 @@ from tests.support.deployment import alarm
 from tests.support.ledger import InMemoryDynamoDB
 from tests.support.play import Play
 from tests.support.records import InMemoryRecords
+from tests.support.requests import Clocks
 from tests.support.servicenow import IN_PROGRESS, NEW, Instance
 from tests.support.telemetry import readable_telemetry
-from tests.support.requests import Clocks
 from tests.support.workers import NoQueue
 from tests.support.world import Scenario, alerts
 
@@ -284,81 +284,3 @@ def test_t16_a_slow_reconciler_does_not_undo_a_newer_claim() -> None:
 
     assert [row.state for row in history.records] == [NEW]
     assert history.broken == ""
-
-
-def test_an_event_opens_its_second_record_under_another_key() -> None:
-    """A person closed the first; were the keys alike, a look-up would find two records and give the event up."""
-    history = play("F1 F2", NOTES)
-    slot = history.begin(0)
-    history.call(slot, 2)
-    history.fault("kill", slot)
-    history.person("close")
-    history.wait_past_lock()
-    late = history.begin(1)
-    history.handle(0)
-    history.finish(late)
-    history.drain()
-
-    assert len({row.correlation_id for row in history.records}) == 2
-    assert history.world.dead == frozenset()
-    assert history.broken == ""
-
-
-def test_who_finishes_anothers_reopening_still_applies_its_own_event() -> None:
-    """R3 finds that F2 has to be reopened; it is resolved afterwards, not lost."""
-    history = play("F1 F2 R3", NOTES)
-    history.handle(0)
-    history.person("resolve")
-    slot = history.begin(1)
-    history.call(slot, 2)
-    history.fault("kill", slot)
-    history.wait_past_lock()
-    history.handle(2)
-    history.drain()
-
-    assert history.open_records == []
-    assert history.broken == ""
-
-
-@pytest.mark.parametrize("act", ["close", "delete"])
-def test_nobody_opens_a_record_with_the_words_of_another_event(act: str) -> None:
-    """R3 is about to reopen for F2 when the record is closed; it has nothing to say about F2."""
-    history = play("F1 F2 R3", NOTES)
-    history.handle(0)
-    history.person("resolve")
-    slot = history.begin(1)
-    history.call(slot, 2)
-    history.fault("kill", slot)
-    history.wait_past_lock()
-    slot = history.begin(2)
-    history.call(slot, 2)
-    history.person(act)  # type: ignore[arg-type] # parametrized
-    history.finish(slot)
-    history.drain()
-
-    assert history.open_records == []
-    assert all(row.description for row in history.records)
-    assert history.broken == ""
-
-
-def test_a_refused_insert_that_was_carried_out_all_the_same_is_found() -> None:
-    """ServiceNow may answer 403 to an insert that succeeded (KB2697679)."""
-    history = play("F1")
-    slot = history.begin(0)
-    history.call(slot)
-    history.fault("refused after commit", slot)
-    history.finish(slot)
-
-    assert len(history.open_records) == 1
-    assert history.world.dead == frozenset()
-    assert history.broken == ""
-
-
-def test_no_call_is_made_after_a_claim_that_was_throttled() -> None:
-    """Whether it was written nobody knows."""
-    history = play("F1")
-    slot = history.begin(0)
-    history.fault("throttled", slot)
-
-    assert history.world.runs[slot] is None
-    assert history.records == ()

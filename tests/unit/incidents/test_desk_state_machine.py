@@ -8,8 +8,8 @@ from common.incidents.alert import OnRecovery, OnRepeat, OnReturn, Policy
 from tests.support.model import Step
 from tests.support.oracle import broken_on_the_way
 from tests.support.play import Play
-from tests.support.servicenow import Instance
 from tests.support.requests import Clocks
+from tests.support.servicenow import Instance
 from tests.support.world import Scenario, alerts
 
 MEMBERS = ("", "a", "b")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from tests.support import defects
+from tests.support import defects, found_defects
 from tests.support.defects import Plant
 from tests.support.explorer import explore
 from tests.support.problems import RECORD, settled
@@ -57,12 +57,12 @@ DEFECTS: Sequence[tuple[Plant, Scenario, str]] = (
     (defects.refused_insert_believed, REFUSALS, TWO_OPEN),
     (defects.reopening_with_a_note, PERSON, NOTED_TWICE),
     (defects.call_after_a_throttled_claim, LEDGER, NOT_OVER),
-    (defects.key_of_an_attempt_used_again, PERSON, GIVEN_UP),
-    (defects.done_after_anothers_write, ACTS, LOST),
-    (defects.words_of_another_event, ACTS, "a record does not say what it is about"),
-    (defects.words_of_a_duplicate, SCENARIOS["a group in batches"], NOTED_TWICE),
-    (defects.open_record_replaced, SCENARIOS["left open on recovery"], TWO_OPEN),
-    (defects.reopening_forgotten, PERSON, NOTED_TWICE),
+    (found_defects.key_of_an_attempt_used_again, PERSON, GIVEN_UP),
+    (found_defects.done_after_anothers_write, ACTS, LOST),
+    (found_defects.words_of_another_event, ACTS, "a record does not say what it is about"),
+    (found_defects.words_of_a_duplicate, SCENARIOS["a group in batches"], NOTED_TWICE),
+    (found_defects.open_record_replaced, SCENARIOS["left open on recovery"], TWO_OPEN),
+    (found_defects.reopening_forgotten, PERSON, NOTED_TWICE),
 )
 
 
@@ -82,19 +82,19 @@ def test_a_planted_defect_breaks_the_oracle(
 @pytest.mark.parametrize(
     ("plant", "specification"),
     [
-        (defects.recovery_soon_forgotten, test_counter_examples.test_t10_a_recovery_is_remembered_long_enough),
+        (found_defects.recovery_soon_forgotten, test_counter_examples.test_t10_a_recovery_is_remembered_long_enough),
         (
-            defects.ignorance_taken_for_recovery,
+            found_defects.ignorance_taken_for_recovery,
             test_counter_examples.test_t7_an_alarm_that_knows_nothing_hides_no_older_one,
         ),
         (
-            defects.firing_item_expires,
+            found_defects.firing_item_expires,
             lambda: test_ledger.test_an_item_expires_only_when_it_is_settled_and_nothing_fires(
                 test_ledger.Given(), settled("F1", RECORD, version=0), expires=False
             ),
         ),
         (
-            defects.own_write_not_recognised,
+            found_defects.own_write_not_recognised,
             lambda: test_ledger.test_a_write_that_the_sdk_repeated_counts_as_done(
                 test_ledger.Given(), settled("R1", version=0)
             ),

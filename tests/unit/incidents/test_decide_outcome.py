@@ -1,0 +1,154 @@
+"""What the outcome of one's own call leads to: rows 10 to 15 of the table in docs/ledger.md."""
+
+from dataclasses import replace
+
+import pytest
+
+from common.incidents import decide
+from common.incidents.alert import OnRepeat, OnReturn, Policy
+from common.incidents.decide import Condition, Next
+from common.incidents.item import Operation
+from tests.support.problems import (
+    CORRELATION_ID,
+    MOMENT,
+    NOW,
+    RECORD,
+    claimed,
+    fold,
+    marker_of,
+    orders,
+    pending,
+    seen,
+    settled,
+    written,
+)
+
+NOTES = Policy(on_repeat=OnRepeat.NOTE)
+REPLACES = Policy(on_repeat=OnRepeat.NOTE, on_return=OnReturn.REPLACE)
+
+
+@pytest.mark.parametrize("operation", list(Operation))
+def test_row_10_a_proper_answer_settles_the_item(operation: Operation) -> None:
+    """With the record of the answer, and without the key of the attempt."""
+    item = pending(operation, "F2", "F1", lock_until=NOW + 1, owner="me")
+
+    after = written(decide.answered(item, seen(marker=marker_of(item)), fold("F2", NOTES), MOMENT), Next.PLAN)
+
+    assert after == settled("F2", RECORD)
+
+
+def test_row_10_whoever_finished_anothers_write_still_has_its_own_to_do() -> None:
+    """R3 found that F2 had to be reopened, and did it; R3 itself is not applied by that."""
+    item = pending(Operation.REOPEN_STATE, "F2", "F1")
+
+    after = written(decide.answered(item, seen(), fold("R3", NOTES), MOMENT), Next.PLAN)
+
+    claimed(decide.plan(after, fold("R3", NOTES), MOMENT), Operation.RESOLVE)
+
+
+@pytest.mark.parametrize("operation", [Operation.NOTE, Operation.REOPEN])
+def test_row_11_a_record_that_a_person_resolved_is_reopened(operation: Operation) -> None:
+    """The answer to the note shows it; the note is not repeated."""
+    item = pending(operation, "F2", "F1")
+
+    after = claimed(decide.answered(item, seen(Condition.RESOLVED), fold("F2", NOTES), MOMENT), Operation.REOPEN_STATE)
+
+    assert after.pending is not None
+    assert after.pending.orders == orders("F2")
+
+
+@pytest.mark.parametrize("operation", [Operation.NOTE, Operation.REOPEN, Operation.REOPEN_STATE])
+@pytest.mark.parametrize(
+    ("condition", "policy"),
+    [(Condition.CLOSED, NOTES), (Condition.CLOSED, REPLACES), (Condition.RESOLVED, REPLACES)],
+)
+def test_row_12_a_closed_record_is_replaced_in_one_write(
+    operation: Operation, condition: Condition, policy: Policy
+) -> None:
+    """The same goes for a resolved one under the policy that replaces."""
+    item = pending(operation, "F2", "F1")
+
+    after = claimed(decide.answered(item, seen(condition), fold("F2", policy), MOMENT), Operation.OPEN)
+
+    assert (after.record, after.orders) == (None, orders("F1"))
+    assert after.pending is not None
+    assert after.pending.orders == orders("F2")
+
+
+def test_row_12_a_record_that_cannot_be_reopened_is_replaced() -> None:
+    """Trying for ever would help nobody."""
+    item = pending(Operation.REOPEN_STATE, "F2", "F1")
+
+    claimed(decide.answered(item, seen(Condition.RESOLVED), fold("F2", NOTES), MOMENT), Operation.OPEN)
+
+
+@pytest.mark.parametrize("text", ["R3", "F3"])
+def test_row_12_without_the_events_own_message_nobody_can_say_what_a_new_record_holds(text: str) -> None:
+    """The record is forgotten; then everybody goes on with what they have."""
+    item = pending(Operation.REOPEN_STATE, "F2", "F1")
+
+    closed = decide.answered(item, seen(Condition.CLOSED), fold(text, NOTES), MOMENT)
+    deleted = decide.gone(item, fold(text, NOTES), MOMENT)
+
+    assert written(closed, Next.PLAN) == settled("F1")
+    assert written(deleted, Next.PLAN) == settled("F1")
+
+
+@pytest.mark.parametrize("operation", [Operation.NOTE, Operation.REOPEN, Operation.REOPEN_STATE])
+def test_row_12_a_deleted_record_is_replaced(operation: Operation) -> None:
+    """As a closed one is."""
+    item = pending(operation, "F2", "F1")
+
+    claimed(decide.gone(item, fold("F2", NOTES), MOMENT), Operation.OPEN)
+
+
+@pytest.mark.parametrize("operation", [Operation.RESOLVE, Operation.RECOVERY_NOTE])
+def test_row_12_a_deleted_record_needs_no_recovery(operation: Operation) -> None:
+    """The problem is over, and nothing is left to be resolved."""
+    item = pending(operation, "R2", "F1")
+
+    assert written(decide.gone(item, fold("R2"), MOMENT), Next.PLAN) == settled("R2")
+
+
+@pytest.mark.parametrize("operation", [Operation.NOTE, Operation.REOPEN, Operation.RESOLVE, Operation.RECOVERY_NOTE])
+def test_rows_13_and_14_what_was_not_done_is_forgotten(operation: Operation) -> None:
+    """The next try begins at once and from the beginning."""
+    item = pending(operation, "F2", "F1")
+
+    assert written(decide.not_done(item, MOMENT), Next.GO_BACK) == settled("F1", RECORD)
+
+
+def test_rows_13_and_14_an_open_that_was_not_done_leaves_its_key_to_the_next() -> None:
+    """As one that was looked for in vain does."""
+    after = written(decide.not_done(pending(Operation.OPEN, "F1"), MOMENT), Next.GO_BACK)
+
+    assert after == settled(correlation_id=CORRELATION_ID)
+
+
+def test_rows_13_and_14_reopening_stays_pending_for_anybody_to_redo() -> None:
+    """Were it forgotten, its note would be written again."""
+    item = pending(Operation.REOPEN_STATE, "F2", "F1", lock_until=NOW + 99)
+
+    after = written(decide.not_done(item, MOMENT), Next.GO_BACK)
+
+    assert after.pending is not None
+    assert after.pending == replace(pending(Operation.REOPEN_STATE, "F2").pending, lock_until=NOW)  # type: ignore[type-var]
+    assert decide.plan(after, fold("F2"), replace(MOMENT, now=NOW + 1)) == decide.LookUp()
+
+
+def test_row_15_an_unknown_outcome_keeps_the_lock_until_it_can_be_known() -> None:
+    """65 s after the call, and 5 s for the clocks; never longer than the lock was."""
+    long = pending(Operation.OPEN, "F1", lock_until=NOW + 500_000)
+    short = pending(Operation.OPEN, "F1", lock_until=NOW + 30_000)
+
+    after = written(decide.unknown(long, MOMENT), Next.GO_BACK)
+    before = written(decide.unknown(short, MOMENT), Next.GO_BACK)
+
+    assert after == replace(long, pending=replace(long.pending, lock_until=NOW + 70_000))  # type: ignore[type-var]
+    assert before == short
+
+
+def test_a_settled_item_has_no_outcome() -> None:
+    """To ask for one is a mistake in the code."""
+    with pytest.raises(ValueError, match="no operation"):
+        decide.unknown(settled("F1", RECORD), MOMENT)
