@@ -75,7 +75,7 @@ demo: setup ## Show an alarm open and resolve an incident, on a local AWS and a 
 	python -m local.demo
 
 .PHONY: local
-local: setup ## Keep the stack of the demo running and print its addresses
+local: setup ## Keep the stack of the demo running, with a console for the browser
 	python -m local.serve
 
 .PHONY: rules

@@ -23,9 +23,6 @@ _LIST_FIELDS = (
     "sys_mod_count",
 )
 _RECORD_FIELDS = {
-    "number": "Number",
-    "state": "State",
-    "priority": "Priority",
     "impact": "Impact",
     "urgency": "Urgency",
     "category": "Category",
