@@ -12,7 +12,8 @@ export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= eu-west-1
 
 SAM := .venv-sam/bin/sam
-PYTHON_FOLDERS := $(patsubst %/,%,$(sort $(dir $(wildcard src/ local/ tests/ tools/ bench/*.py))))
+SCANNERS := .venv-security/bin
+PYTHON_FOLDERS := $(patsubst %/,%,$(sort $(dir $(wildcard src/ local/ tests/ tools/ campaign/ bench/*.py))))
 TEST_FOLDERS := tests/unit tests/integration tests/template tests/runtime
 
 # What functions run on: arm64 or x86_64. Give the same to `sam deploy --parameter-overrides Architecture=…`.
@@ -31,7 +32,7 @@ LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.13 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 .PHONY: lock
 lock: setup ## Lock the requirements again (LOCK_OPTIONS=--upgrade takes newer versions)
-	for name in build uv sam emulator bench dev; do \
+	for name in build uv sam emulator bench security sbom dev; do \
 		$(LOCK) $(LOCK_OPTIONS) "requirements/$$name.in" --output-file "requirements/$$name.txt"; \
 	done
 	$(LOCK) $(LOCK_OPTIONS) requirements/runtime.in --output-file src/requirements.txt
@@ -52,6 +53,28 @@ lint: setup ## Check style, types and the template
 test: lint ## Lint, then the unit, integration, template and runtime tests with branch coverage
 	pytest $(TEST_FOLDERS) --cov --cov-report=term
 
+.PHONY: security
+security: setup ## Scan template, code, packages and files for what a security review would object to
+	@requirements/install.sh security
+	$(SCANNERS)/checkov --framework cloudformation --skip-download --quiet --compact --file template.yaml
+	$(SCANNERS)/bandit --quiet --recursive --severity-level medium src local tools
+	@mkdir -p build && cp .secrets.baseline build/secrets.baseline
+	$(SCANNERS)/detect-secrets-hook --baseline build/secrets.baseline \
+		$$(git ls-files --cached --others --exclude-standard) || [ $$? = 3 ] # 3: known ones stand in other lines now
+	@rm -f build/audit.txt; \
+	if $(SCANNERS)/pip-audit --requirement src/requirements.txt --require-hashes --disable-pip --strict \
+		--progress-spinner off --output build/audit.txt 2>build/audit.log; \
+	then echo "pip-audit: no known holes in what is deployed"; \
+	elif [ -s build/audit.txt ]; then cat build/audit.txt; exit 1; \
+	else echo "pip-audit: its data could not be reached, so known holes were not looked for (build/audit.log)"; fi
+
+.PHONY: sbom
+sbom: setup ## List what is deployed in build/sbom.cdx.json (CycloneDX)
+	@requirements/install.sh sbom
+	@mkdir -p build
+	.venv-sbom/bin/python -W ignore::UserWarning -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
+		--output-file build/sbom.cdx.json src/requirements.txt
+
 .PHONY: bench
 bench: ## Measure the client against its yardsticks; fails where a target is missed (writes build/bench.json)
 	@requirements/install.sh bench
@@ -65,6 +88,14 @@ fleet: ## Simulate fleets of 1 to 10,000 environments that share a token (writes
 .PHONY: contract
 contract: setup ## Look at every known fact about ServiceNow, in the simulator or in SERVICENOW_CONTRACT_HOST (docs/testing.md)
 	PYTHONPATH=src python -m tests.contract
+
+.PHONY: faults
+faults: setup ## Let all 102 faults happen to the functions, 20 times each, and plant every defect (writes build/faults.json)
+	PYTHONPATH=src python -m campaign
+
+.PHONY: fuzz
+fuzz: setup ## Feed the functions 100,000 made-up inputs, and every bad address and certificate
+	PYTHONPATH=src python -m campaign.fuzz
 
 .PHONY: e2e
 e2e: setup ## Test the deployed stack on a local AWS emulator
@@ -105,4 +136,4 @@ build: setup ## Build the deployment package (ARCHITECTURE=x86_64 for the other 
 .PHONY: clean
 clean: ## Remove what builds and tests made, and keep the virtual environments
 	rm -rf .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build
-	find src local tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src local tests bench campaign -name __pycache__ -type d -prune -exec rm -rf {} +

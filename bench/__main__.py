@@ -6,7 +6,7 @@ A group is a module with a function `measure` that returns results; it is added 
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import client_call, many_threads, short_lives, start_up, warm_token
+from bench import alarm_storm, api_create, client_call, many_threads, short_lives, start_up, warm_token
 from bench.result import Result, show, terminal, write
 
 GROUPS: Mapping[str, Callable[[], Sequence[Result]]] = {
@@ -15,6 +15,8 @@ GROUPS: Mapping[str, Callable[[], Sequence[Result]]] = {
     "short_lives": short_lives.measure,
     "start_up": start_up.measure,
     "client_call": client_call.measure,
+    "api_create": api_create.measure,
+    "alarm_storm": alarm_storm.measure,
 }
 
 

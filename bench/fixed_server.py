@@ -1,6 +1,6 @@
 """An HTTPS server that sends one fixed answer, in a process of its own, so that it costs every client the same.
 
-Run as `python -m bench.fixed_server <certificate> <key>`; it prints its port and ends with its standard input.
+Run as `python -m bench.fixed_server <certificate> <key> <record>`; it prints its port and ends with its standard input.
 """
 
 import json
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,9 +28,8 @@ _RECORD = {
     "sys_created_on": "2030-01-01 00:00:00",
     "sys_updated_on": "2030-01-01 00:00:00",
 }
-_BODY = json.dumps({"result": _RECORD}).encode()
 # The headers that an instance sends with a record that it has just made.
-_ANSWER = (
+_HEAD = (
     b"HTTP/1.1 201 Created\r\n"
     b"Location: https://localhost/api/now/table/incident/0123456789abcdef0123456789abcdef\r\n"
     b"X-Transaction-ID: 0123456789ab\r\nX-Is-Logged-In: true\r\n"
@@ -40,19 +39,23 @@ _ANSWER = (
     b"Server-Timing: wall;dur=42\r\nDate: Tue, 01 Jan 2030 00:00:00 GMT\r\nKeep-Alive: timeout=20\r\n"
     b"Strict-Transport-Security: max-age=63072000; includeSubDomains\r\nServer: ServiceNow\r\n"
     b"Content-Type: application/json;charset=UTF-8\r\n"
-    b"Content-Length: " + str(len(_BODY)).encode() + b"\r\n\r\n" + _BODY
+    b"Content-Length: "
 )
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 _PIECE = 1 << 16
 
 
 @contextmanager
-def fixed_server() -> Iterator[tuple[str, str]]:
-    """Run the server; yield host and port, and the certificate (PEM) of the authority to trust."""
+def fixed_server(changes: Mapping[str, str] | None = None) -> Iterator[tuple[str, str]]:
+    """Run the server; yield host and port, and the certificate (PEM) of the authority to trust.
+
+    `changes` replaces fields of the record that it shows.
+    """
     authority = create_authority()
     with tempfile.TemporaryDirectory() as directory:
         files = issue(authority).write(Path(directory), "server")
-        command = [sys.executable, "-m", "bench.fixed_server", *map(str, files)]
+        record = json.dumps({**_RECORD, **(changes or {})})
+        command = [sys.executable, "-m", "bench.fixed_server", *map(str, files), record]
         process = subprocess.Popen(  # noqa: S603 (a fixed command)
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -64,24 +67,26 @@ def fixed_server() -> Iterator[tuple[str, str]]:
             process.stdin.close()
 
 
-def _main(certificate: str, key: str) -> None:
+def _main(certificate: str, key: str, record: str) -> None:
+    body = json.dumps({"result": json.loads(record)}).encode()
+    answer = _HEAD + str(len(body)).encode() + b"\r\n\r\n" + body
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     listener = socket.create_server(("127.0.0.1", 0))
-    threading.Thread(target=_accept, args=(listener, context), daemon=True).start()
+    threading.Thread(target=_accept, args=(listener, context, answer), daemon=True).start()
     sys.stdout.write(f"{listener.getsockname()[1]}\n")
     sys.stdout.flush()
     sys.stdin.read()
 
 
-def _accept(listener: socket.socket, context: ssl.SSLContext) -> None:
+def _accept(listener: socket.socket, context: ssl.SSLContext, answer: bytes) -> None:
     while True:
         connection, _ = listener.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=_serve, args=(connection, context), daemon=True).start()
+        threading.Thread(target=_serve, args=(connection, context, answer), daemon=True).start()
 
 
-def _serve(connection: socket.socket, context: ssl.SSLContext) -> None:
+def _serve(connection: socket.socket, context: ssl.SSLContext, answer: bytes) -> None:
     with context.wrap_socket(connection, server_side=True) as tls:
         received = b""
         while piece := tls.recv(_PIECE):
@@ -89,7 +94,7 @@ def _serve(connection: socket.socket, context: ssl.SSLContext) -> None:
             head, end_of_head, body = received.partition(b"\r\n\r\n")
             length = _LENGTH.search(head)
             if end_of_head and len(body) >= (int(length[1]) if length else 0):
-                tls.sendall(_ANSWER)
+                tls.sendall(answer)
                 received = b""
 
 

@@ -1,6 +1,7 @@
 """What a measurement comes to, and how it is shown."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ class Result:
     """One measured number under its key, the target it has to meet, and what it was made of.
 
     `ours` and `yardstick` say in words what was compared. With `exactly` the number has to be the target, otherwise
-    it may be less.
+    it may be less. A number of the yardstick alone has no target: infinity.
     """
 
     key: str
@@ -34,7 +35,9 @@ class Result:
 
     @property
     def demand(self) -> str:
-        """Return the target as it is written: `= 1` or `≤ 0.5`."""
+        """Return the target as it is written: `= 1` or `≤ 0.5`, nothing where there is none."""
+        if math.isinf(self.target):
+            return ""
         return f"{'=' if self.exactly else '≤'} {self.target:g}"
 
 
@@ -54,6 +57,7 @@ def show(results: Sequence[Result], console: Console, title: str) -> None:
         table.add_column(heading, justify="right")
     for result in results:
         verdict = "[green]met[/]" if result.is_met else "[bold red]missed[/]"
+        verdict = verdict if result.demand else ""
         table.add_row(result.key, result.ours, result.yardstick, f"{result.value:.3g}", result.demand, verdict)
     console.print(table)
 

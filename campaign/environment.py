@@ -1,13 +1,15 @@
 """One execution environment of a function: the real module, its connections, and hands on what it sends."""
 
+import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any, Literal
 
 from common.clock import Deadline, SystemClock
 from common.transport import Response, Transport
 from tests.support.clock import FakeClock
+from tests.support.raw_server import Unanswering
 
 SCALE = 20.0
 """A call that hangs is cut off after a twentieth of its time limit; the campaign's clock moves by all of it."""
@@ -47,9 +49,9 @@ class Environment:
         self.requests = 0
         self.overrun = 0.0
         self.kill: tuple[When, str] | None = None
-        self.before_send: Callable[[str, str], None] = lambda _method, _target: None
+        self.dies_of: bytes | None = None
         self._send = self.parts.transport.send
-        self.parts.transport.send = self._sent  # type: ignore[method-assign] # the campaign stands in between
+        self.parts.transport.send = self._sent  # the campaign stands in between
 
     @property
     def parts(self) -> Any:  # noqa: ANN401 (Access, Bridge or Api)
@@ -68,11 +70,23 @@ class Environment:
         answer = self.function.handler(event, context)
         return answer, context.get_remaining_time_in_millis() / 1000
 
+    def unreachable(self) -> None:
+        """Let its instance be a port on which no connection is ever made."""
+        self._nowhere = Unanswering()
+        self._address = (self.transport._host, self.transport._port)
+        self.transport._host, self.transport._port = "127.0.0.1", self._nowhere.port
+
+    def reachable(self) -> None:
+        """Take `unreachable` back."""
+        self._nowhere.__exit__()
+        self.transport._host, self.transport._port = self._address
+
     def break_connections(self) -> None:
         """Let every kept connection be dead, as after a long sleep."""
         for connection in self.transport._idle:
             if connection.sock is not None:
-                connection.sock.close()
+                # Below TLS: the peer has gone without a word.
+                socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
     def reprs(self) -> Iterator[str]:
         """Yield what the parts show of themselves to a debugger."""
@@ -87,7 +101,7 @@ class Environment:
         """Close the connections."""
         self.transport.close()
 
-    def _sent(
+    def _sent(  # noqa: PLR0913 (a request has that many parts)
         self,
         method: str,
         target: str,
@@ -100,7 +114,8 @@ class Environment:
         scheme, _, token = headers.get("Authorization", "").partition(" ")
         if scheme == "Bearer":
             self.tokens.add(token)
-        self.before_send(method, target)
+        if self.dies_of is not None and self.dies_of in (body or b""):
+            raise KilledError
         self._die("before", method)
         left = deadline.remaining()
         limit = min(left, max(left / SCALE, _SHORTEST))

@@ -52,11 +52,18 @@ def judge(rules: Rules, evidence: Evidence, *, records_a_problem: int = 1) -> Ju
     `records_a_problem` is how many records in-order delivery would have made, more than one only where people act.
     """
     judgement = Judgement()
+    without_reason = sum(not letter.get("Reason") for letter in evidence.dead_letters)
+    judgement.wrong += ["a dead letter without a reason"] * without_reason
+    for problem, alerts in _through(rules, evidence, judgement).items():
+        _judge_problem(judgement, problem, alerts, evidence, records_a_problem)
+    _judge_strangers(judgement, evidence)
+    return judgement
+
+
+def _through(rules: Rules, evidence: Evidence, judgement: Judgement) -> dict[str, list[Alert]]:
+    """Return the alerts that got through, by problem, and note the events that are nowhere."""
     problems: dict[str, list[Alert]] = {}
     dead = Counter(letter["body"] for letter in evidence.dead_letters)
-    for letter in evidence.dead_letters:
-        if not letter.get("Reason"):
-            judgement.wrong.append("a dead letter without a reason")
     for message in evidence.sent:
         alert = _alert(rules, message.body)
         if message.message_id in evidence.waiting or dead[message.body or " "]:
@@ -68,15 +75,10 @@ def judge(rules: Rules, evidence: Evidence, *, records_a_problem: int = 1) -> Ju
             problems.setdefault(problem, []).append(alert)
             if _applied(evidence.items.get(problem, {})).get(alert.member, -1) < alert.order:
                 judgement.lost.append(f"{message.message_id} is neither applied nor superseded")
-    for problem, alerts in problems.items():
-        _judge_problem(judgement, problem, alerts, evidence, records_a_problem)
-    _judge_strangers(judgement, evidence)
-    return judgement
+    return problems
 
 
-def _judge_problem(
-    judgement: Judgement, problem: str, alerts: Sequence[Alert], evidence: Evidence, most: int
-) -> None:
+def _judge_problem(judgement: Judgement, problem: str, alerts: Sequence[Alert], evidence: Evidence, most: int) -> None:
     item = evidence.items.get(problem, {})
     own = [row for row in evidence.incidents if row["correlation_id"].startswith(f"{problem}-")]
     still_open = [row for row in own if row["state"] in OPEN_STATES]

@@ -25,7 +25,7 @@ import common.bridge.events
 from common.errors import BridgeError
 from common.incidents.rules import load_rules
 from local.simulator import Simulator
-from tests.support.clock import FakeClock
+from tests.support.clock import EPOCH, FakeClock
 
 REGION = "eu-west-1"
 CLIENT_ID = "bridge"
@@ -48,6 +48,7 @@ class Stage:
         self.numbers = iter(range(1, sys.maxsize))
         self._inside = contextlib.ExitStack()
         self._log = io.StringIO()
+        self._listens = True
 
     def __enter__(self) -> Self:
         """Replace AWS, time and standard output, and start the simulator."""
@@ -55,7 +56,7 @@ class Stage:
         enter(patch.dict(os.environ, {"AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION}))
         enter(mock_aws())
         self.simulator = enter(
-            Simulator(client_id=CLIENT_ID, client_secret="to be replaced", seed=1, now=lambda: self.clock.now())
+            Simulator(client_id=CLIENT_ID, client_secret="to be replaced", seed=1, now=self.server_time)
         )
         self._make_client = boto3.client
         self.client = cache(self._new_client)
@@ -63,12 +64,12 @@ class Stage:
         enter(_one_at_a_time())
         enter(patch.object(common.bridge.access, "SystemClock", lambda: self.clock))
         enter(patch.object(common.bridge.events, "load_rules", cache(load_rules)))
-        time = _BreakerTime(lambda: self.clock.now())
+        time = _BreakerTime(self)
         for module in ("base", "persistence.base", "persistence.dynamodb"):
             enter(patch(f"{_BREAKER}.{module}.dt", time))
         enter(patch.object(BridgeError, "__init__", _heard(BridgeError.__init__, self.errors)))
         enter(patch.object(sys, "stdout", self.output))
-        enter(_everything_logged(self._log))
+        enter(self._everything_logged())
         self.key_id = str(self.client("kms").create_key()["KeyMetadata"]["Arn"])
         return self
 
@@ -76,11 +77,17 @@ class Stage:
         """Put everything back."""
         self._inside.close()
 
+    def server_time(self) -> float:
+        """Return the time of ServiceNow and AWS, which does not jump with the wall clock of a function."""
+        return self.clock.monotonic() + _SERVER_AHEAD
+
     def begin(self) -> None:
         """Forget the run before: simulator, clock, faults, everything said."""
         self.simulator.reset()
-        self.clock = FakeClock(now=1_900_000_000.0)
+        self.clock = FakeClock()
         self.aws_faults.clear()
+        for library in _TALKATIVE:
+            logging.getLogger(library).setLevel(logging.NOTSET)
         self.said()
         self.errors.clear()
 
@@ -92,6 +99,15 @@ class Stage:
             stream.seek(0)
             stream.truncate()
         return "\n".join(texts)
+
+    @contextlib.contextmanager
+    def deaf(self) -> Iterator[None]:
+        """Do not listen: inside, it is the campaign that talks to AWS, with secrets in its hands."""
+        before, self._listens = self._listens, False
+        try:
+            yield
+        finally:
+            self._listens = before
 
     def function(self, name: str, environment: dict[str, str]) -> ModuleType:
         """Return the module of a function as a new environment imports it."""
@@ -117,6 +133,20 @@ class Stage:
         made.meta.events.register("after-call", self._after_call)
         return made
 
+    @contextlib.contextmanager
+    def _everything_logged(self) -> Iterator[None]:
+        root = logging.getLogger()
+        handler = logging.StreamHandler(self._log)
+        handler.addFilter(lambda _: self._listens)
+        handlers, level = root.handlers, root.level
+        root.handlers = [handler]
+        root.setLevel(logging.DEBUG)
+        try:
+            yield
+        finally:
+            root.handlers = handlers
+            root.setLevel(level)
+
     def _before_call(self, model: Any, context: dict[str, Any], **_: object) -> object:  # noqa: ANN401 (botocore's)
         operation = f"{model.service_model.service_name}.{model.name}"
         for fault in list(self.aws_faults):
@@ -129,29 +159,30 @@ class Stage:
 
     def _after_call(self, parsed: dict[str, Any], **_: object) -> None:
         headers = parsed.setdefault("ResponseMetadata", {}).setdefault("HTTPHeaders", {})
-        headers["date"] = formatdate(self.clock.monotonic() + _SERVER_AHEAD, usegmt=True)
+        headers["date"] = formatdate(self.server_time(), usegmt=True)
 
 
 _ARGUMENTS = "campaign"
+# They log whole requests and answers, secrets included, wherever nobody forbids it.
+_TALKATIVE = ("botocore", "boto3", "urllib3")
 
 
 def _remember(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
     context[_ARGUMENTS] = params
 
 
-# DynamoDB's own clock does not jump with that of a function.
-_SERVER_AHEAD = 1_900_000_000.0 - 1_000.0
+_SERVER_AHEAD = EPOCH - 1_000.0
 
 
 class _BreakerTime:
     """Stands in for the `datetime` module inside Powertools' circuit breaker."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
         self.datetime = self
 
     def now(self, *_: object) -> datetime:
-        return datetime.fromtimestamp(self._now(), UTC)
+        return datetime.fromtimestamp(self._stage.clock.now(), UTC)
 
 
 def refusal(code: str, status: int = 400) -> dict[str, Any]:
@@ -180,17 +211,3 @@ def _heard(original: Callable[..., None], errors: list[BridgeError]) -> Callable
         errors.append(self)
 
     return init
-
-
-@contextlib.contextmanager
-def _everything_logged(stream: io.StringIO) -> Iterator[None]:
-    root = logging.getLogger()
-    handler = logging.StreamHandler(stream)
-    before, root.handlers = root.handlers, [handler]
-    level = root.level
-    root.setLevel(logging.DEBUG)
-    try:
-        yield
-    finally:
-        root.handlers = before
-        root.setLevel(level)

@@ -1,25 +1,27 @@
 """One run: a deployed stack of its own, environments of its functions, and everything that it says and leaves."""
 
 import json
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from random import Random
-from types import ModuleType
 from typing import Any
 
 from botocore.exceptions import ReadTimeoutError
+from moto.sqs.models import sqs_backends
 
+from campaign import queue
 from campaign.environment import Environment, KilledError
 from campaign.history import Evidence, Judgement, Sent, judge
 from campaign.leaks import Sinks, canary
 from campaign.queue import Queued, VirtualQueue, record_of
 from campaign.stage import CLIENT_ID, AwsFault, Stage
-from common.incidents.rules import load_rules
+from common.bridge import events as bridge_events
+from common.incidents.rules import Rules, load_rules
 from local.simulator import Fault, Simulator
-from tests.support.clock import FakeClock
+from tests.support.clock import EPOCH, FakeClock
 from tests.support.deployment import alarm
 
 LEAST_LEFT = 1.0
@@ -36,7 +38,7 @@ class UnexpectedError(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What became of one batch: ids that stay, reasons of new dead letters, metrics, whether the function was killed."""
+    """What became of one batch: ids that stay, new dead letters, metrics, and whether the function was killed."""
 
     received: tuple[str, ...]
     stay: tuple[str, ...]
@@ -56,7 +58,7 @@ class Round:
         return "dead" if self.refused else "done"
 
 
-@dataclass(slots=True)
+@dataclass
 class World:
     """A run with its own dice. Scenarios inject faults, send events, and say what they expect."""
 
@@ -87,7 +89,7 @@ class World:
         self._create_table()
         self.dead_letter_url = str(self.aws("sqs").create_queue(QueueName=f"dead-letters-{number}")["QueueUrl"])
         self.queue_url = str(self.aws("sqs").create_queue(QueueName=f"events-{number}")["QueueUrl"])
-        self.queue = VirtualQueue(self.clock, self.random)
+        self.queue = VirtualQueue(self.clock, self.random, most_receives=queue.MOST_RECEIVES)
         self.secret = self.rotate()
         stage.aws_faults.append(self._queue_calls)
         self.variables |= {
@@ -117,8 +119,8 @@ class World:
         return self.stage.simulator
 
     def aws(self, service: str) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
-        """Return the client of an AWS service."""
-        return self.stage.client(service)
+        """Return the client of an AWS service for the campaign's own calls, whose log is no sink of the functions."""
+        return _Unheard(self.stage, service)
 
     def rotate(self) -> str:
         """Give the client a new secret, here and in ServiceNow; return it."""
@@ -177,7 +179,7 @@ class World:
 
     def alarm(self, name: str, value: str, *, minutes: float = 0.0, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
         """Return the event of an alarm, `minutes` after the beginning of this run."""
-        begin = datetime.fromtimestamp(1_900_000_000.0, UTC) - timedelta(minutes=60)
+        begin = datetime.fromtimestamp(EPOCH, UTC) - timedelta(minutes=60)
         return alarm(name, value, at=begin + timedelta(minutes=minutes)) | changes
 
     def send(self, *events: Mapping[str, Any] | str) -> list[str]:
@@ -214,9 +216,10 @@ class World:
         return Round(ids, stay, self._refused - before, self.listen())
 
     def fire(self, *, number: int = 0) -> Round:
-        """Send an alarm of each of some problems, and hand them to a function."""
+        """Send an alarm of each of some new problems, and hand them to a function."""
         count = number or self.random.randint(1, 3)
-        self.send(*(self.alarm(f"alarm-{index}", "ALARM", minutes=1 + index) for index in range(count)))
+        first = len(self.sent)
+        self.send(*(self.alarm(f"alarm-{first + index}", "ALARM", minutes=1 + index) for index in range(count)))
         return self.invoke()
 
     def settle(self, *, hours: float = 24.0) -> None:
@@ -230,7 +233,7 @@ class World:
             self.invoke()
         raise UnexpectedError(f"after {hours:.0f} h there are still {len(self.queue)} messages in the queue")
 
-    def expect(self, holds: bool, otherwise: str) -> None:  # noqa: FBT001, PLR6301 (a condition, as of assert)
+    def expect(self, holds: bool, otherwise: str) -> None:  # noqa: FBT001 (a condition, as of assert)
         """Raise UnexpectedError that says what was seen `otherwise`."""
         if not holds:
             raise UnexpectedError(otherwise)
@@ -238,6 +241,10 @@ class World:
     def expect_outcome(self, found: Round, *wanted: str) -> None:
         """Raise UnexpectedError where a batch had another outcome."""
         self.expect(found.outcome in wanted, f"the batch was {found.outcome} instead of {' or '.join(wanted)}")
+
+    def toss(self) -> bool:
+        """Return true or false."""
+        return self.random.random() < 0.5
 
     def pick[T](self, *choices: T) -> T:
         """Return one of the choices."""
@@ -267,7 +274,7 @@ class World:
         letters: list[dict[str, str]] = []
         for message in self._stored(self.dead_letter_url):
             attributes = message.message_attributes
-            letters.append({"body": message.original_body} | {name: _text(value) for name, value in attributes.items()})
+            letters.append({"body": message.body} | {name: _text(value) for name, value in attributes.items()})
         return letters
 
     def incidents(self) -> list[dict[str, str]]:
@@ -326,6 +333,8 @@ class World:
         for environment in self.environments:
             environment.close()
         self.environments.clear()
+        for parameter in self._parameters():
+            self.aws("ssm").delete_parameter(Name=parameter["Name"])
         self.aws("dynamodb").delete_table(TableName=self.table)
         for url in (self.queue_url, self.dead_letter_url):
             self.aws("sqs").delete_queue(QueueUrl=url)
@@ -354,29 +363,40 @@ class World:
         return len(self._stored(self.dead_letter_url))
 
     def _stored(self, url: str) -> list[Any]:
-        from moto.sqs.models import sqs_backends  # noqa: PLC0415 (typed loosely, used here alone)
-
         backend = next(iter(sqs_backends.values()))[self.aws("sqs").meta.region_name]
         queue = backend.queues[url.rpartition("/")[2]]
         return list(queue._messages)
 
-    def _plain_parameters(self) -> list[Any]:
-        listed = self.aws("ssm").describe_parameters()["Parameters"]
-        plain = [each["Name"] for each in listed if each["Type"] != "SecureString"]
-        return [self.aws("ssm").get_parameter(Name=name)["Parameter"]["Value"] for name in plain]
+    def _parameters(self) -> list[Any]:
+        path = f"/servicenow-bridge/{self.deployment}"
+        found: list[Any] = self.aws("ssm").get_parameters_by_path(Path=path, Recursive=True)["Parameters"]
+        return found
+
+    def _plain_parameters(self) -> list[str]:
+        return [str(each["Value"]) for each in self._parameters() if each["Type"] != "SecureString"]
 
 
-def rules() -> Any:  # noqa: ANN401 (the rules as the function loads them)
-    """Return the shipped rules, loaded once."""
-    from common.bridge import events  # noqa: PLC0415 (the campaign replaces its loader)
+class _Unheard:
+    """A client of AWS whose calls are not listened to."""
 
-    return events.load_rules(events.RULES, ()) if hasattr(events, "RULES") else load_rules
+    def __init__(self, stage: Stage, service: str) -> None:
+        self._stage = stage
+        self._client = stage.client(service)
+        self.meta = self._client.meta
+
+    def __getattr__(self, operation: str) -> Any:  # noqa: ANN401 (any operation)
+        def call(**arguments: Any) -> Any:  # noqa: ANN401 (as of the client)
+            with self._stage.deaf():
+                return getattr(self._client, operation)(**arguments)
+
+        return call
+
+
+@cache
+def rules() -> Rules:
+    """Return the shipped rules."""
+    return load_rules(bridge_events.RULES, ())
 
 
 def _text(attribute: Mapping[str, Any]) -> str:
-    return str(attribute.get("string_value", ""))
-
-
-type Step = Callable[[World], object]
-type Function = ModuleType
-_ = time
+    return str(attribute.get("StringValue") or attribute.get("string_value") or "")

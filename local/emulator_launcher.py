@@ -1,11 +1,13 @@
 """Starts MiniStack; runs with the Python of the emulator's own virtual environment, see `local/emulator.py`.
 
-Four things differ from the command `ministack`:
+Five things differ from the command `ministack`:
 
 - PutEvents takes events whose source starts with `aws.`. AWS takes those from its own services only, and so
   does MiniStack, whose CloudWatch sends none.
 - MaximumConcurrency of a queue may be a text, which is what `!Ref` of a template's parameter gives; otherwise no
   message would ever reach the function.
+- Saved queries of CloudWatch Logs Insights, which it does not know, are accepted and forgotten instead of stopping a
+  deployment.
 - It listens on the one port it was told, never on 443 beside it.
 - It ends when its standard input is closed, so it can't outlive the process that started it.
 """
@@ -18,6 +20,7 @@ from typing import Any
 
 from ministack import app
 from ministack.services import eventbridge, lambda_svc
+from ministack.services.cloudformation import provisioners
 
 
 def accept_events_of_aws() -> None:
@@ -43,6 +46,18 @@ def take_concurrency_as_number() -> None:
     lambda_svc._sqs_esm_concurrency = concurrency_of_number  # noqa: SLF001
 
 
+def accept_saved_queries() -> None:
+    """Let a template hold saved queries; none is stored, and nothing here would run them."""
+
+    def create(logical_id: str, _properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
+        return f"{stack_name}-{logical_id}", {}
+
+    def delete(_physical_id: str, _properties: dict[str, Any]) -> None:
+        return None
+
+    provisioners._RESOURCE_HANDLERS["AWS::Logs::QueryDefinition"] = {"create": create, "delete": delete}  # noqa: SLF001
+
+
 def listen_on_one_port() -> None:
     """Do not open 443, which is done where permissions allow it."""
     app._port_is_bindable = lambda _host, _port: False  # noqa: SLF001
@@ -57,6 +72,7 @@ def end_with_standard_input() -> None:
 if __name__ == "__main__":
     accept_events_of_aws()
     take_concurrency_as_number()
+    accept_saved_queries()
     listen_on_one_port()
     threading.Thread(target=end_with_standard_input, daemon=True).start()
     app.main()

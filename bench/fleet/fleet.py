@@ -104,7 +104,8 @@ class Fleet:
                 # Calls come as a Poisson process, which has no memory: the first one that matters is as far from
                 # the moment at which it begins to matter as any call is from the one before.
                 quiet = max(caller.answers_from_memory_until() - simulation.now(), 0.0)
-                simulation.sleep(quiet + dice.expovariate(1 / _SECONDS_BETWEEN_CALLS))
+                left = max(ends - simulation.monotonic(), 0.0)
+                simulation.sleep(min(quiet, left) + dice.expovariate(1 / _SECONDS_BETWEEN_CALLS))
 
     def _refresher(self) -> None:
         """Run on the schedule; that a run fails is nobody's call."""

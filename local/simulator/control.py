@@ -53,7 +53,7 @@ def control_application(operations: Operations) -> web.Application:
 
 @web.middleware
 async def _guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    local = ipaddress.ip_address(request.remote or "0.0.0.0").is_loopback  # noqa: S104 -- no address
+    local = request.remote is not None and ipaddress.ip_address(request.remote).is_loopback
     if not local or request.url.host not in _LOCAL_NAMES or "Origin" in request.headers:
         return web.json_response({"error": "only for callers on this machine"}, status=403)
     try:

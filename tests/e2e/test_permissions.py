@@ -2,7 +2,8 @@
 
 The account's own key, which is never refused, only sets up what the calls are about and proves that each of them is a
 proper one. Two things are not in the table, because MiniStack can't tell them: it does not know the `:*` at the end of
-a log group's ARN, so nobody may write logs, nor `dynamodb:LeadingKeys`, which keeps UpdateItem to the circuit's item.
+a log group's ARN, so nobody may write logs, nor `dynamodb:LeadingKeys`, which keeps UpdateItem to the circuit's item,
+and the doctor to an item of its own.
 """
 
 from collections.abc import Callable, Iterator
@@ -53,6 +54,7 @@ CALLS: dict[str, Call] = {
     "read the ledger": lambda aws, of: aws.dynamodb.get_item(TableName=of.ledger, Key=_ITEM),
     "take events": lambda aws, of: aws.queues.receive_message(QueueUrl=of.queue),
     "see the state of the event queue": lambda aws, of: aws.queues.get_queue_attributes(QueueUrl=of.queue),
+    "see the state of the dead-letter queue": lambda aws, of: aws.queues.get_queue_attributes(QueueUrl=of.dead_letters),
     "refuse an event": lambda aws, of: aws.queues.send_message(QueueUrl=of.dead_letters, MessageBody="x"),
     "read another secret": lambda aws, of: aws.secrets.get_secret_value(SecretId=of.other_secret),
     "change the client credentials": lambda aws, of: aws.secrets.put_secret_value(
@@ -97,7 +99,20 @@ MAY: dict[str, set[str]] = {
         "see the state of the event queue",
         "refuse an event",
     },
+    "ApiFunctionRole": {
+        *_TOKEN,
+        "write the ledger",
+        "read the ledger",
+        "put an event past the bus",  # alerts of its callers
+    },
     "TokenRefreshFunctionRole": _TOKEN,
+    "DoctorFunctionRole": {
+        *_TOKEN,
+        "write the ledger",
+        "read the ledger",
+        "see the state of the event queue",
+        "see the state of the dead-letter queue",
+    },
 }
 """Which calls a role may make, by the role's name in the template; all others are denied."""
 

@@ -16,7 +16,7 @@ from tests.support.requests import (
     Run,
     Update,
 )
-from tests.support.servicenow import Instance
+from tests.support.servicenow import Instance, Row
 from tests.support.world import Fault, Flight, World
 
 
@@ -55,26 +55,26 @@ def written(servicenow: Instance, write: Create | Update) -> Instance:
 
 
 def executed(world: World, run: Run, request: Request) -> World:
-    """Carry a request out and hand over the true answer."""
+    """Return the world after a request was carried out and the true answer given."""
+    if isinstance(request, GetItem):
+        return _told(world, run, Answer(world.now, "done", item=world.ledger))
+    if isinstance(request, PutItem):
+        if version_of(world.item) != request.expected:
+            return _told(world, run, Answer(world.now, "lost race", item=world.ledger))
+        return _told(world._replace(ledger=request.item), run, Answer(world.now, "done"))
     servicenow = world.servicenow
-    match request:
-        case GetItem():
-            return _told(world, run, Answer(world.now, "done", item=world.ledger))
-        case PutItem(item, expected):
-            if version_of(world.item) != expected:
-                return _told(world, run, Answer(world.now, "lost race", item=world.ledger))
-            return _told(world._replace(ledger=item), run, Answer(world.now, "done"))
-        case Create():
-            servicenow = written(servicenow, request)
-            rows = servicenow.rows[-1:]
-        case Update(sys_id):
-            servicenow = written(servicenow, request)
-            rows = tuple(row for row in servicenow.rows if row.sys_id == sys_id)
-        case Read(sys_id):
-            rows = tuple(row for row in servicenow.rows if row.sys_id == sys_id)
-        case Find(correlation_id):
-            rows = servicenow.with_correlation_id(correlation_id)
+    if isinstance(request, Create | Update):
+        servicenow = written(servicenow, request)
+    rows = _shown(servicenow, request)
     return _told(world._replace(servicenow=servicenow), run, Answer(world.now, "done", rows=rows))
+
+
+def _shown(servicenow: Instance, request: Create | Update | Read | Find) -> tuple[Row, ...]:
+    if isinstance(request, Create):
+        return servicenow.rows[-1:]
+    if isinstance(request, Find):
+        return servicenow.with_correlation_id(request.correlation_id)
+    return tuple(row for row in servicenow.rows if row.sys_id == request.sys_id)
 
 
 def met(world: World, run: Run, request: Request, fault: Fault) -> World | None:

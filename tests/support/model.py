@@ -87,12 +87,12 @@ class Model:
             return
         poorer = world._replace(faults=world.faults - 1)
         for fault in self.scenario.kinds:
-            met = met(poorer, run, request, fault)
-            if met is not None:
-                yield Step(fault, run.slot, self._hurried(met))
+            troubled = met(poorer, run, request, fault)
+            if troubled is not None:
+                yield Step(fault, run.slot, self._hurried(troubled))
         if "kill" in self.scenario.kinds and after.runs[run.slot] is None:
-            killed = killed(called._replace(faults=world.faults - 1), run)
-            yield Step("kill at the end", run.slot, self._hurried(killed))
+            forgotten = killed(called._replace(faults=world.faults - 1), run)
+            yield Step("kill at the end", run.slot, self._hurried(forgotten))
 
     def _hurried(self, world: World) -> World:
         """Take the steps that nobody else could notice: ending a run, and losing a race that is lost already."""

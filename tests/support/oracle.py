@@ -57,7 +57,10 @@ def _wrong_condition(scenario: Scenario, world: World, *, fires: bool) -> str:
 
 def _can_be_read(newest: Alert | None, scenario: Scenario, world: World) -> bool:
     """Return whether the newest event, where it is an alarm that has to be noted, is in a record."""
-    if newest is None or newest.member != ONLY_MEMBER or newest.status is Status.RESOLVED:
+    if newest is None or newest.status is Status.RESOLVED:
+        return True
+    if any(alert.member != ONLY_MEMBER for alert in scenario.alerts):
+        # The title of a group's record is that of whichever member spoke last.
         return True
     if newest.policy.on_repeat is OnRepeat.IGNORE:
         return True

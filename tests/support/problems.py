@@ -1,7 +1,16 @@
 """Alerts, items and moments in few words, for tests of what is decided."""
 
 from common.incidents.alert import Fold, Policy
-from common.incidents.decide import Condition, Moment, Seen
+from common.incidents.decide import (
+    CLOCK_MARGIN,
+    SERVICENOW_COMMITS_WITHIN,
+    Condition,
+    Moment,
+    Next,
+    Seen,
+    Step,
+    Write,
+)
 from common.incidents.item import Item, Operation, Pending, RecordReference, problem_of
 from tests.support.clock import EPOCH
 from tests.support.world import KEY, alerts
@@ -68,3 +77,19 @@ def marker_of(item: Item) -> str:
     """Return what the pending write of an item leaves in the record."""
     assert item.pending is not None
     return item.pending.marker
+
+
+def written(step: Step, then: Next) -> Item:
+    """Return the item that a step writes; it has to be a write that is followed by `then`."""
+    assert isinstance(step, Write)
+    assert step.then is then
+    return step.item
+
+
+def claimed(step: Step, operation: Operation) -> Item:
+    """Return the item with which a step claims a write to ServiceNow; it has to be that operation, and mine."""
+    item = written(step, Next.CALL)
+    assert item.pending_write.operation is operation
+    assert item.pending_write.owner == MOMENT.owner
+    assert item.pending_write.lock_until == MOMENT.hard_deadline + SERVICENOW_COMMITS_WITHIN + CLOCK_MARGIN
+    return item

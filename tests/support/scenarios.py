@@ -20,7 +20,7 @@ SCENARIOS = {
     ),
     "a noted repeat, a recovery and a person": Scenario(alerts("F1 F2 R3", NOTES), faults=1, kinds=("kill",), acts=1),
     "a recovery and a person who acts twice": Scenario(
-        alerts("F1 F2 R3", NOTES), faults=1, kinds=("answer lost",), acts=2
+        alerts("F1 F2 R3", NOTES), workers=1, faults=1, kinds=("kill", "answer lost"), acts=2
     ),
     "refusals": Scenario(
         alerts("F1 F2 R3", NOTES), faults=2, kinds=("refused", "refused after commit", "held", "not done")

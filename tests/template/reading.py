@@ -18,10 +18,14 @@ def as_list(value: Any) -> list[Any]:  # noqa: ANN401 (a policy element is whate
 
 
 def role_statements(resources: Resources) -> Iterator[tuple[str, Statement]]:
-    """Yield every statement of every role, with the role's logical name."""
+    """Yield every statement of every role, those of attached policies included, with the role's logical name."""
+    managed = of_type(resources, "AWS::IAM::ManagedPolicy")
     for name, role in of_type(resources, "AWS::IAM::Role").items():
-        for policy in role["Policies"]:
-            for statement in policy["PolicyDocument"]["Statement"]:
+        attached = [managed[policy["Ref"]] for policy in role["ManagedPolicyArns"]]
+        for policy in [*role["Policies"], *attached]:
+            for written in policy["PolicyDocument"]["Statement"]:
+                # What a parameter adds counts as if it were always there.
+                statement = written["Fn::If"][1] if "Fn::If" in written else written
                 yield name, statement
 
 
@@ -38,3 +42,10 @@ def queue_statements(resources: Resources, queue: str) -> list[Statement]:
 def attribute(name: str, of: str = "Arn") -> dict[str, list[str]]:
     """Return how the expanded template points to an attribute of the resource `name`."""
     return {"Fn::GetAtt": [name, of]}
+
+
+KEY = {"Fn::If": ["MakesKey", attribute("Key"), {"Ref": "KeyArn"}]}
+"""The key of the stack, or the one that was brought along."""
+
+SECRET = {"Fn::If": ["MakesSecret", attribute("ClientCredentials", "Id"), {"Ref": "SecretArn"}]}
+"""The secret of the stack, or the one that was brought along."""

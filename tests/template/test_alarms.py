@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from common.telemetry import NAMESPACE
+from tests.support.metrics import reported_metrics
+from tests.template.conftest import TEMPLATE
 from tests.template.reading import Resources, attribute, of_type
 
 TOLD = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
@@ -53,12 +55,40 @@ WATCHED: dict[str, tuple[str, str, str, dict[str, Any], int]] = {
         {"Name": "FunctionName", "Value": {"Ref": "EventsFunction"}},
         1,
     ),
+    "FunctionThrottlesAlarm": (
+        "AWS/Lambda",
+        "Throttles",
+        "Sum",
+        {"Name": "FunctionName", "Value": {"Ref": "EventsFunction"}},
+        1,
+    ),
     "DefectsAlarm": (
         NAMESPACE,
         "Defects",
         "Sum",
         {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
         1,
+    ),
+    "RecordConflictsAlarm": (
+        NAMESPACE,
+        "RecordConflicts",
+        "Sum",
+        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
+        1,
+    ),
+    "ApiThrottlesAlarm": (
+        "AWS/Lambda",
+        "Throttles",
+        "Sum",
+        {"Name": "FunctionName", "Value": {"Ref": "ApiFunction"}},
+        1,
+    ),
+    "ApiServerErrorsAlarm": (
+        "AWS/ApiGateway",
+        "5XXError",
+        "Sum",
+        {"Name": "ApiName", "Value": {"Ref": "AWS::StackName"}},
+        5,
     ),
     "ApiErrorsAlarm": (
         "AWS/Lambda",
@@ -103,6 +133,32 @@ def test_an_alarm_is_quiet_without_data_and_tells_the_topic_both_ways(resources:
     assert alarm["AlarmActions"] == TOLD
     assert alarm["OKActions"] == TOLD
     assert len(alarm["AlarmDescription"]) > 80
+
+
+def test_an_alarm_on_a_metric_of_the_bridge_names_one_that_is_reported(resources: Resources) -> None:
+    """A misspelt name would stay quiet for ever."""
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
+    own = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == NAMESPACE}
+
+    assert own
+    assert own <= reported_metrics()
+
+
+def test_the_alarm_of_the_api_looks_for_the_name_that_the_api_has(resources: Resources) -> None:
+    """API Gateway's metrics carry the API's name, not its id."""
+    (api,) = of_type(resources, "AWS::ApiGateway::RestApi").values()
+
+    assert api["Name"] == WATCHED["ApiServerErrorsAlarm"][3]["Value"]
+
+
+@pytest.mark.parametrize("name", WATCHED)
+def test_the_runbook_has_a_row_for_every_alarm(name: str) -> None:
+    """Meaning, what to look at, what to do: whoever is woken finds all three."""
+    guide = (TEMPLATE.parent / "docs" / "operations.md").read_text()
+    rows = [line for line in guide.splitlines() if line.startswith(f"| {name.removesuffix('Alarm')} |")]
+
+    (row,) = rows
+    assert [len(cell.strip()) > 5 for cell in row.strip("|").split("|")] == [True] * 4
 
 
 def test_the_metrics_carry_the_service_name_that_the_alarm_looks_for(resources: Resources) -> None:

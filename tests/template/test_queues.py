@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tests.template.reading import Resources, attribute, of_type, queue_statements
+from tests.template.reading import KEY, Resources, attribute, of_type, queue_statements
 
 DAY = 86_400  # seconds
 type Matches = Callable[[str, str], bool]
@@ -100,7 +100,7 @@ def test_every_queue_is_encrypted_with_the_key_of_the_stack(resources: Resources
     """EventBridge can't write to a queue that is encrypted with an AWS managed key."""
     keys = [queue["KmsMasterKeyId"] for queue in of_type(resources, "AWS::SQS::Queue").values()]
 
-    assert keys == [attribute("Key")] * 3
+    assert keys == [KEY] * 3
 
 
 def test_an_outage_may_last_as_long_as_the_queue_keeps_messages(resources: Resources) -> None:

@@ -6,9 +6,17 @@ from typing import Any
 import botocore.session
 import pytest
 
-from tests.template.reading import Resources, Statement, as_list, attribute, of_type, role_statements
+from tests.template.reading import KEY, SECRET, Resources, Statement, as_list, attribute, of_type, role_statements
 
-ONLY_WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+TRACES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+NETWORK_INTERFACES = {
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+}
 
 TOKEN_PARAMETER = {
     "Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}"
@@ -21,22 +29,24 @@ def via(service: str) -> dict[str, str]:
     return {"Fn::Sub": service + ".${AWS::Region}.${AWS::URLSuffix}"}
 
 
-TOKEN = [
-    ({"secretsmanager:GetSecretValue"}, attribute("ClientCredentials", "Id"), None),
+COMMON = [
+    ({"secretsmanager:GetSecretValue"}, SECRET, None),
     (
         {"kms:Decrypt"},
-        attribute("Key"),
+        {"Fn::If": ["HasSecretKey", {"Ref": "SecretKeyArn"}, KEY]},
         {
             "kms:ViaService": via("secretsmanager"),
-            "kms:EncryptionContext:SecretARN": attribute("ClientCredentials", "Id"),
+            "kms:EncryptionContext:SecretARN": SECRET,
         },
     ),
     ({"ssm:GetParameter", "ssm:PutParameter"}, TOKEN_PARAMETER, None),
     (
         {"kms:Decrypt", "kms:Encrypt"},
-        attribute("Key"),
+        KEY,
         {"kms:ViaService": via("ssm"), "kms:EncryptionContext:PARAMETER_ARN": TOKEN_PARAMETER},
     ),
+    (TRACES, "*", None),
+    (NETWORK_INTERFACES, "*", {"lambda:SourceFunctionArn": "true"}),  # in a VPC, and not for the function's code
 ]
 
 EVENTS_FUNCTION = [
@@ -46,37 +56,34 @@ EVENTS_FUNCTION = [
         None,
     ),
     ({"sqs:SendMessage"}, attribute("DeadLetterQueue"), None),
-    ({"kms:Decrypt", "kms:GenerateDataKey"}, attribute("Key"), {"kms:ViaService": via("sqs")}),
+    ({"kms:Decrypt", "kms:GenerateDataKey"}, KEY, {"kms:ViaService": via("sqs")}),
     ({"dynamodb:GetItem", "dynamodb:PutItem"}, attribute("Ledger"), None),
     ({"dynamodb:UpdateItem"}, attribute("Ledger"), {"dynamodb:LeadingKeys": "circuit/*"}),
     (
         {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},
-        attribute("Key"),
+        KEY,
         {"kms:ViaService": via("dynamodb")},
     ),
-    *TOKEN,
+    *COMMON,
     ({"logs:CreateLogStream", "logs:PutLogEvents"}, attribute("EventsFunctionLogs"), None),
-    (ONLY_WITHOUT_RESOURCES, "*", None),
 ]
 
 API_FUNCTION = [
     ({"sqs:SendMessage"}, attribute("EventQueue"), None),
-    ({"kms:Decrypt", "kms:GenerateDataKey"}, attribute("Key"), {"kms:ViaService": via("sqs")}),
+    ({"kms:Decrypt", "kms:GenerateDataKey"}, KEY, {"kms:ViaService": via("sqs")}),
     ({"dynamodb:GetItem", "dynamodb:PutItem"}, attribute("Ledger"), None),
     (
         {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},
-        attribute("Key"),
+        KEY,
         {"kms:ViaService": via("dynamodb")},
     ),
-    *TOKEN,
+    *COMMON,
     ({"logs:CreateLogStream", "logs:PutLogEvents"}, attribute("ApiFunctionLogs"), None),
-    (ONLY_WITHOUT_RESOURCES, "*", None),
 ]
 
 TOKEN_REFRESH_FUNCTION = [
-    *TOKEN,
+    *COMMON,
     ({"logs:CreateLogStream", "logs:PutLogEvents"}, attribute("TokenRefreshFunctionLogs"), None),
-    (ONLY_WITHOUT_RESOURCES, "*", None),
 ]
 
 DOCTOR_FUNCTION = [
@@ -84,12 +91,11 @@ DOCTOR_FUNCTION = [
     ({"dynamodb:GetItem", "dynamodb:PutItem"}, attribute("Ledger"), {"dynamodb:LeadingKeys": "doctor"}),
     (
         {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},
-        attribute("Key"),
+        KEY,
         {"kms:ViaService": via("dynamodb")},
     ),
-    *TOKEN,
+    *COMMON,
     ({"logs:CreateLogStream", "logs:PutLogEvents"}, attribute("DoctorFunctionLogs"), None),
-    (ONLY_WITHOUT_RESOURCES, "*", None),
 ]
 
 FUNCTIONS: dict[str, list[tuple[set[str], Any, Any]]] = {
@@ -136,10 +142,18 @@ def test_only_lambda_assumes_the_roles(resources: Resources) -> None:
         ]
 
 
-def test_no_role_carries_a_managed_policy(resources: Resources) -> None:
-    """Managed policies hold wildcards, and AWS widens them without asking."""
+def test_no_role_carries_a_policy_of_aws(resources: Resources) -> None:
+    """Those hold wildcards, and AWS widens them without asking. The stack's own one is written here."""
     for role in of_type(resources, "AWS::IAM::Role").values():
-        assert "ManagedPolicyArns" not in role
+        assert role["ManagedPolicyArns"] == [{"Ref": "CommonPolicy"}]
+
+
+def test_the_common_policy_is_attached_to_the_roles_of_the_stack_alone(resources: Resources) -> None:
+    """A policy that names users, groups or roles itself would give them what the functions may do."""
+    policies = of_type(resources, "AWS::IAM::ManagedPolicy")
+
+    assert set(policies) == {"CommonPolicy"}
+    assert not {"Users", "Groups", "Roles"} & policies["CommonPolicy"].keys()
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -166,12 +180,12 @@ def test_no_statement_allows_a_wildcard_action(resources: Resources) -> None:
             assert not [action for action in as_list(statement["Action"]) if "*" in action]
 
 
-def test_only_x_ray_is_allowed_on_every_resource(resources: Resources) -> None:
-    """X-Ray knows no resources; everything else names exactly what belongs to this stack."""
+def test_only_traces_and_network_interfaces_are_allowed_on_every_resource(resources: Resources) -> None:
+    """They know no resources; everything else names exactly what belongs to this stack."""
     for _, statement in role_statements(resources):
         if statement["Effect"] == "Allow" and "*" in str(statement["Resource"]):
             assert statement["Resource"] == "*"
-            assert set(as_list(statement["Action"])) <= ONLY_WITHOUT_RESOURCES
+            assert set(as_list(statement["Action"])) in (TRACES, NETWORK_INTERFACES)
 
 
 def test_every_action_is_one_that_aws_knows(resources: Resources) -> None:
@@ -192,8 +206,26 @@ def test_the_key_is_used_only_through_the_services_that_hold_the_data(resources:
 
     assert uses
     for statement in uses:
-        assert statement["Resource"] == attribute("Key")
+        assert KEY in (statement["Resource"], *statement["Resource"]["Fn::If"][1:])
         assert "kms:ViaService" in statement["Condition"]["StringEquals"]
+
+
+def test_no_function_can_touch_the_network_interfaces_that_lambda_makes_with_its_role(resources: Resources) -> None:
+    """Lambda acts with the role of the function; a call of the function's own code carries the function's ARN."""
+    written = of_type(resources, "AWS::IAM::ManagedPolicy")["CommonPolicy"]["PolicyDocument"]["Statement"]
+    (choice,) = [statement["Fn::If"] for statement in written if "Fn::If" in statement]
+
+    assert choice[0] == "IsInVpc"
+    assert choice[1]["Condition"] == {"Null": {"lambda:SourceFunctionArn": "true"}}
+    assert choice[2] == {"Ref": "AWS::NoValue"}
+
+
+def test_a_boundary_bounds_every_role_where_one_is_given(resources: Resources) -> None:
+    """Companies that ask for one refuse any role without it."""
+    for role in of_type(resources, "AWS::IAM::Role").values():
+        assert role["PermissionsBoundary"] == {
+            "Fn::If": ["HasPermissionsBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]
+        }
 
 
 def test_no_function_can_read_former_tokens(resources: Resources) -> None:

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.template.reading import Resources, attribute, of_type
+from tests.template.reading import KEY, Resources, of_type
 
 
 def test_the_ledger_has_one_item_per_problem_and_forgets_by_itself(resources: Resources) -> None:
@@ -36,11 +36,11 @@ def test_ledger_secret_and_logs_are_encrypted_with_the_key_of_the_stack(resource
     assert ledger["SSESpecification"] == {
         "SSEEnabled": True,
         "SSEType": "KMS",
-        "KMSMasterKeyId": attribute("Key"),
+        "KMSMasterKeyId": KEY,
     }
-    assert of_type(resources, "AWS::SecretsManager::Secret")["ClientCredentials"]["KmsKeyId"] == attribute("Key")
+    assert of_type(resources, "AWS::SecretsManager::Secret")["ClientCredentials"]["KmsKeyId"] == KEY
     for group in of_type(resources, "AWS::Logs::LogGroup").values():
-        assert group["KmsKeyId"] == attribute("Key")
+        assert group["KmsKeyId"] == KEY
     assert of_type(resources, "AWS::KMS::Key")["Key"]["EnableKeyRotation"] is True
 
 

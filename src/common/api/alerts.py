@@ -26,7 +26,6 @@ MOST_ALERTS = 200
 
 _BATCH = 10
 _BATCH_BYTES = 250_000
-_TRIES = 2
 # The desk refuses older events; an alert that still fires and is reported again may have begun long before.
 _OLDEST = timedelta(days=29)
 _SEVERITIES: Mapping[str, str] = {
@@ -93,17 +92,22 @@ class AlertQueue:
         return len(bodies)
 
     def _send(self, bodies: Sequence[str]) -> None:
-        left = dict(enumerate(bodies))
-        for _ in range(_TRIES):
-            entries: Any = [{"Id": str(number), "MessageBody": body} for number, body in left.items()]
-            try:
-                answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
-            except (ClientError, BotoCoreError) as error:
-                raise _not_taken(type(error).__name__) from None
-            left = {int(failed["Id"]): left[int(failed["Id"])] for failed in answer.get("Failed", [])}
-            if not left:
-                return
-        raise _not_taken("some messages failed")
+        try:
+            failed = self._send_together(bodies) if len(bodies) > 1 else list(bodies)
+            # One by one, because a single message is either taken or refused with a reason.
+            for body in failed:
+                self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=body)
+        except (ClientError, BotoCoreError) as error:
+            raise TransientError(
+                f"The queue did not take all alerts ({type(error).__name__}).",
+                action="Send them again: those that it took change nothing more.",
+            ) from None
+
+    def _send_together(self, bodies: Sequence[str]) -> list[str]:
+        """Send up to ten messages at once and return those that the queue did not take."""
+        entries: Any = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
+        answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
+        return [bodies[int(failed["Id"])] for failed in answer.get("Failed", [])]
 
 
 def severity_of(label: str) -> str:
@@ -176,9 +180,3 @@ def _batches(bodies: Iterable[str]) -> Iterable[list[str]]:
         size += len(body)
     if batch:
         yield batch
-
-
-def _not_taken(why: str) -> TransientError:
-    return TransientError(
-        f"The queue did not take all alerts ({why}).", action="Send them again: those that it took change nothing more."
-    )

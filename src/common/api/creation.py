@@ -12,7 +12,7 @@ from common.incidents.alert import Alert, Fold, Status
 from common.incidents.decide import CLOCK_MARGIN, SERVICENOW_COMMITS_WITHIN
 from common.incidents.desk import Desk
 from common.incidents.fields import inert_fields
-from common.incidents.item import Item, RecordReference, problem_of
+from common.incidents.item import Item, Pending, RecordReference, problem_of
 from common.servicenow.query import equals
 
 LEAST_SECONDS = 10.0
@@ -89,10 +89,10 @@ class Creation:
         """
         if item.pending is None:
             return item.record
-        if item.correlation_id is None or not self._owner_has_gone(item):
+        if not self._has_ended(item.pending):
             return None
-        query = equals("correlation_id", item.correlation_id)
         try:
+            query = equals("correlation_id", item.correlation_id or "")
             records = self._desk.records.find(item.table, query, deadline)
         except BridgeError:
             return None
@@ -103,10 +103,9 @@ class Creation:
     def _may_be_under_way(self, item: Item) -> bool:
         return item.pending is not None and self._ledger.now() <= item.pending.lock_until
 
-    def _owner_has_gone(self, item: Item) -> bool:
-        if item.pending is None:
-            return True
-        ended = item.pending.lock_until - SERVICENOW_COMMITS_WITHIN - CLOCK_MARGIN
+    def _has_ended(self, pending: Pending) -> bool:
+        """Return whether nobody works on it any more, although ServiceNow still may."""
+        ended = pending.lock_until - SERVICENOW_COMMITS_WITHIN - CLOCK_MARGIN
         # A look too early only costs a call; the ledger's clock counts whole seconds.
         return self._ledger.now() + _CLOCK_GRAIN >= ended
 

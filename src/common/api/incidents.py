@@ -11,6 +11,7 @@ from common.api.creation import Created, Creation
 from common.api.once import Once
 from common.api.paging import Filter, Page, read_page
 from common.api.problems import Kind, ProblemError, harmless_to_repeat, invalid
+from common.api.references import References
 from common.api.requests import RequestKey, Sender
 from common.clock import Deadline
 from common.errors import AmbiguousError, PermanentError
@@ -69,6 +70,7 @@ class Incidents:
         once: Once,
         allowed: AllowList,
         *,
+        references: References,
         deployment: str,
         close_code: str,
     ) -> None:
@@ -78,6 +80,7 @@ class Incidents:
         self._creation = creation
         self._once = once
         self._allowed = allowed
+        self._references = references
         self._prefix = deployment_prefix(deployment)
         self._close_code = close_code
 
@@ -85,7 +88,7 @@ class Incidents:
         """Open the incident of a request, once. Raises what `Creation.create` raises, and ProblemError."""
         values = self._allowed.for_incident(fields)
         request = RequestKey.of(sender, "POST /incidents", values)
-        return self._creation.create(request, TABLE, values, deadline)
+        return self._creation.create(request, TABLE, self._references.resolved(values, deadline), deadline)
 
     def read(self, identifier: str, deadline: Deadline) -> dict[str, str]:
         """Return the incident with that sys_id or number. Raises ProblemError where the caller may see none."""
@@ -101,7 +104,7 @@ class Incidents:
 
     def change(self, identifier: str, fields: Mapping[str, str], deadline: Deadline) -> dict[str, str]:
         """Set fields of an incident and return it. Setting the same values again changes nothing more."""
-        values = self._allowed.for_incident(fields)
+        values = self._references.resolved(self._allowed.for_incident(fields), deadline)
         record = self._one(identifier, deadline)
         try:
             return shown(self._records.update(TABLE, record.sys_id, values, deadline))

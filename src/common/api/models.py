@@ -5,9 +5,10 @@ All values are strings, as in ServiceNow's own Table API: times in UTC, referenc
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from common.api.alerts import MOST_ALERTS, CallersAlert, webhook_alert
+from common.api.times import SensibleTime, Time
 
 type Level = Literal["1", "2", "3"]
 FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,79}$")]
@@ -33,8 +34,8 @@ class NewIncident(BaseModel):
     description: Annotated[str, Field(max_length=4000, description="Everything else.")] = ""
     impact: Annotated[Level, Field(description="1 high, 2 medium, 3 low; the priority follows from both.")] = "3"
     urgency: Annotated[Level, Field(description="1 high, 2 medium, 3 low.")] = "3"
-    assignment_group: Annotated[str, Field(max_length=32, description="The sys_id of a group.")] = ""
-    cmdb_ci: Annotated[str, Field(max_length=32, description="The sys_id of a configuration item.")] = ""
+    assignment_group: Annotated[Line, Field(description="The sys_id or the name of a group.")] = ""
+    cmdb_ci: Annotated[Line, Field(description="The sys_id, name or correlation id of a configuration item.")] = ""
 
 
 class RecordFields(RootModel[dict[FieldName, Value]]):
@@ -116,7 +117,7 @@ class OwnAlert(Strict):
     description: Value = ""
     note: Annotated[str, Field(max_length=4000, description="A work note for an incident that is there already.")] = ""
     group: Annotated[Line, Field(description="Problems of one group share one incident.")] = ""
-    occurred_at: Annotated[AwareDatetime | None, Field(description="When; now by default. Older news lose.")] = None
+    occurred_at: Annotated[SensibleTime | None, Field(description="When; now by default. Older news lose.")] = None
     url: Annotated[str, Field(max_length=1000, description="Where the alert comes from.")] = ""
     fields: AlertFields = AlertFields()
 
@@ -142,8 +143,8 @@ class WebhookAlert(BaseModel):
     status: Literal["firing", "resolved"]
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
-    starts_at: Annotated[AwareDatetime, Field(alias="startsAt")]
-    ends_at: Annotated[AwareDatetime | None, Field(alias="endsAt")] = None
+    starts_at: Annotated[Time, Field(alias="startsAt")]
+    ends_at: Annotated[Time | None, Field(alias="endsAt")] = None
     generator_url: Annotated[str, Field(alias="generatorURL", max_length=4000)] = ""
     fingerprint: Annotated[str, Field(min_length=1, max_length=255, pattern=r"\S")]
 

@@ -3,11 +3,11 @@
 from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
-from pydantic import AwareDatetime
 
 from common.api.files import FILE_NAME
 from common.api.incidents import IDENTIFIER
 from common.api.paging import LONGEST_PAGE
+from common.api.times import SensibleTime
 
 _KEY = {"alias": "Idempotency-Key", "pattern": r"^[\x21-\x7e]{1,255}$"}
 RequiredKey = Annotated[str, Header(**_KEY, description="Names this request: repeat it with the same key.")]
@@ -22,6 +22,6 @@ State = Annotated[
     Query(description="`open` is every state in which somebody still has to do something."),
 ]
 Group = Annotated[str | None, Query(min_length=1, max_length=80, description="The group's sys_id or name.")]
-Since = Annotated[AwareDatetime | None, Query(description="A time with its zone, such as 2026-01-31T08:00:00Z.")]
+Since = Annotated[SensibleTime | None, Query(description="A time with its zone, such as 2026-01-31T08:00:00Z.")]
 Deep = Annotated[bool, Query(description="Also check what the API depends on: ledger, token, ServiceNow.")]
 FileName = Annotated[str, Query(pattern=FILE_NAME, description="The name that the file gets.")]

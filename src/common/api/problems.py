@@ -164,11 +164,10 @@ def _no_answer(error: AmbiguousError, idempotency_key: str | None) -> ProblemErr
 def _final(error: PermanentError) -> ProblemError:
     if isinstance(error, ChangedRequestError):
         return ProblemError(Kind.KEY_REUSED, error.message, action=error.action)
-    kinds = {
+    kinds: dict[int | None, Kind] = {
         HTTPStatus.BAD_REQUEST: Kind.INVALID_REQUEST,
         HTTPStatus.FORBIDDEN: Kind.REFUSED,
         HTTPStatus.NOT_FOUND: Kind.NOT_FOUND,
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Kind.TOO_LARGE,
     }
-    known = None if error.status is None else kinds.get(HTTPStatus(error.status))
-    return ProblemError(known or Kind.CONFLICT, error.message, action=error.action)
+    return ProblemError(kinds.get(error.status, Kind.CONFLICT), error.message, action=error.action)

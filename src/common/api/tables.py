@@ -6,6 +6,7 @@ from common.api.allow_list import AllowList
 from common.api.creation import Created, Creation
 from common.api.paging import Page, read_page
 from common.api.problems import Kind, ProblemError, harmless_to_repeat
+from common.api.references import References
 from common.api.requests import RequestKey, Sender
 from common.clock import Deadline
 from common.errors import AmbiguousError
@@ -15,17 +16,20 @@ from common.servicenow.records import Record, Records
 class Tables:
     """What callers do with records of allowed tables."""
 
-    def __init__(self, records: Mapping[str, Records], creation: Creation, allowed: AllowList) -> None:
+    def __init__(
+        self, records: Mapping[str, Records], creation: Creation, allowed: AllowList, *, references: References
+    ) -> None:
         """Use, for each allowed table, the entry of `records` that asks for its fields."""
         self._records = records
         self._creation = creation
         self._allowed = allowed
+        self._references = references
 
     def create(self, sender: Sender, table: str, fields: Mapping[str, str], deadline: Deadline) -> Created:
         """Create the record of a request, once. Raises what `Creation.create` raises, and ProblemError."""
         values = self._allowed.for_table(table, fields)
         request = RequestKey.of(sender, f"POST /tables/{table}/records", values)
-        return self._creation.create(request, table, values, deadline)
+        return self._creation.create(request, table, self._references.resolved(values, deadline), deadline)
 
     def read(self, table: str, sys_id: str, deadline: Deadline) -> dict[str, str]:
         """Return the allowed fields of a record. Raises ProblemError where there is none."""
@@ -45,7 +49,7 @@ class Tables:
 
     def change(self, table: str, sys_id: str, fields: Mapping[str, str], deadline: Deadline) -> dict[str, str]:
         """Set fields of a record and return it. Setting the same values again changes nothing more."""
-        values = self._allowed.for_table(table, fields)
+        values = self._references.resolved(self._allowed.for_table(table, fields), deadline)
         records = self._records[table]
         if records.read(table, sys_id, deadline) is None:
             raise _no_such_record()

@@ -11,13 +11,15 @@ from common.api.creation import Creation
 from common.api.health import Health
 from common.api.incidents import TABLE, Incidents, fields_of_one, fields_of_page
 from common.api.once import Once
+from common.api.references import References
 from common.api.tables import Tables
-from common.bridge.access import AWS_CONFIG, QUICK_CONFIG, Access, access_of
+from common.bridge.access import AWS_CONFIG, QUICK_CONFIG, Access, access_of, client_of
 from common.bridge.records import deployment_of, records_of, targets_of
 from common.clock import Deadline
 from common.incidents.desk import Desk
 from common.incidents.ledger import Ledger
 from common.oauth.source import TokenSource
+from common.servicenow.names import NAME_FIELDS, Names
 from common.servicenow.query import term
 from common.servicenow.records import Records
 from common.settings import read_api_settings
@@ -49,6 +51,8 @@ def build_api(environment: Mapping[str, str]) -> Api:
     records = targets_of(settings, access)
     desk = Desk(ledger, records, deployment=deployment, close_code=settings.close_code, telemetry=telemetry)
     creation = Creation(desk, clock=clock)
+    names = Names(Records(client_of(access), NAME_FIELDS), clock=clock, telemetry=telemetry)
+    references = References(None if settings.shadow_mode else names)
     allowed = AllowList(settings.incident_fields, settings.all_incidents, settings.tables)
     return Api(
         clock,
@@ -64,6 +68,7 @@ def build_api(environment: Mapping[str, str]) -> Api:
             creation,
             Once(ledger, deployment=deployment, clock=clock),
             allowed,
+            references=references,
             deployment=deployment,
             close_code=settings.close_code,
         ),
@@ -74,6 +79,7 @@ def build_api(environment: Mapping[str, str]) -> Api:
             },
             creation,
             allowed,
+            references=references,
         ),
         AlertQueue(boto3.client("sqs", config=AWS_CONFIG), settings.queue_url, clock=clock),
         _health(ledger, access.tokens, records),

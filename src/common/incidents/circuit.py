@@ -26,12 +26,22 @@ if TYPE_CHECKING:
 CIRCUIT_KEY = "circuit/"
 """What the key of the breaker's item begins with; a problem's key is a hash without a slash."""
 
+
+class _NothingWrittenError(Exception):
+    """The ledger already knew, or had nothing to pass on: `applied` is what to return."""
+
+    def __init__(self, applied: Applied) -> None:
+        super().__init__()
+        self.applied = applied
+
+
 _CONFIG = CircuitBreakerConfig(
     failure_threshold=5,
     recovery_timeout=30,
     success_threshold=2,
-    # A message that is wrong, or whose turn has not come, says nothing about ServiceNow.
-    ignored_exceptions=(PermanentError, NotYetError),
+    # A message that is wrong, whose turn has not come or that needs no write says nothing about ServiceNow. As a
+    # success it would close the circuit in the middle of an outage.
+    ignored_exceptions=(PermanentError, NotYetError, _NothingWrittenError),
 )
 
 
@@ -42,6 +52,7 @@ class Circuit:
         self, desk: Desk, dynamodb: "DynamoDBClient", table: str, *, deployment: str, telemetry: Telemetry
     ) -> None:
         """Protect `desk`; the circuit's state is kept in the DynamoDB table `table`."""
+        self._desk = desk
         self._telemetry = telemetry
         self._apply = circuit_breaker(
             name=f"{CIRCUIT_KEY}{deployment}",
@@ -50,18 +61,26 @@ class Circuit:
             ),
             config=_CONFIG,
             on_transition=self._report,
-        )(desk.apply)
+        )(self._write)
 
     def apply(self, fold: Fold, deadline: Deadline) -> Applied:
         """Do what `Desk.apply` does. Raises what that raises, and TransientError while the circuit is open."""
         try:
             applied: Applied = self._apply(fold, deadline)
+        except _NothingWrittenError as nothing:
+            return nothing.applied
         except CircuitBreakerOpenError:
             self._telemetry.count("CircuitRefusals")
             raise TransientError(
                 "ServiceNow failed several times in a row, so it is left alone but for a probe now and then.",
                 action="Look for the first error before this one; the messages come back by themselves.",
             ) from None
+        return applied
+
+    def _write(self, fold: Fold, deadline: Deadline) -> Applied:
+        applied = self._desk.apply(fold, deadline)
+        if not applied.operations:
+            raise _NothingWrittenError(applied)
         return applied
 
     def _report(self, transition: CircuitTransition) -> None:

@@ -226,7 +226,8 @@ class _Work:
     def why(self, item: Item) -> BridgeError:
         """Return the error that sent the work back, with the time at which another try can get further."""
         if isinstance(self.trouble, AmbiguousError):
-            self.trouble.retry_after = _soon_after(item.pending_write.lock_until - self.desk.ledger.now())
+            known = _soon_after(item.pending_write.lock_until - self.desk.ledger.now())
+            self.trouble.retry_after = max(known, self.trouble.retry_after or 0.0)
         return self.trouble
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from local.simulator import Simulator
+from local.simulator.tables import seed_id
 from tests.integration.api.gateway import Gateway, Reply
 from tests.support.deployment import Deployment
 
@@ -226,3 +227,30 @@ def test_the_ledger_forgets_a_request_in_the_end(api: Gateway, stack: Deployment
 
     assert "expires_at" in item
     assert json.loads(item["dedup_key"]["S"])[0].startswith("arn:aws:iam::")
+
+
+def test_groups_and_items_may_be_named(api: Gateway, servicenow: Simulator) -> None:
+    """ServiceNow gets their sys_ids; a name is looked up once in a while."""
+    group, item = seed_id("sys_user_group", "Network"), seed_id("cmdb_ci", "payments-api")
+    number = create(api, assignment_group="network", cmdb_ci="payments-api").json["number"]
+    [row] = servicenow.records("incident")
+    assert (row["assignment_group"], row["cmdb_ci"]) == (group, item)
+    calls = servicenow.api_calls
+
+    changed = api.call("PATCH", f"/incidents/{number}", {"assignment_group": "Network", "cmdb_ci": ""})
+
+    assert (changed.json["assignment_group"], changed.json["cmdb_ci"]) == (group, "")
+    assert servicenow.api_calls == calls + 2
+
+
+def test_a_name_that_nothing_has_is_refused(api: Gateway, servicenow: Simulator) -> None:
+    """The caller can correct it, so nothing is written without it."""
+    number = create(api).json["number"]
+    replies = [
+        create(api, "another-key", assignment_group="No Such Group"),
+        api.call("PATCH", f"/incidents/{number}", {"assignment_group": "No Such Group"}),
+    ]
+
+    assert [(reply.status, reply.kind) for reply in replies] == [(400, "invalid-request")] * 2
+    assert "assignment_group" in replies[0].json["detail"]
+    assert len(servicenow.records("incident")) == 1

@@ -109,7 +109,13 @@ def test_incidents_are_filtered_by_group_and_time(api: Gateway, servicenow: Simu
     assert listed(api, group="cloud operations") == [mine]
     assert listed(api, opened_since=hour.isoformat()) == [later]
     assert listed(api, opened_since=hour.isoformat(), state="closed") == []
-    for query in ({"group": "a^ORactive=true"}, {"group": "javascript:gs.log()"}, {"opened_since": "2026-01-31T08:00"}):
+    for query in (
+        {"group": "a^ORactive=true"},
+        {"group": "javascript:gs.log()"},
+        {"opened_since": "0001-01-01T00:00:00+14:00"},
+        {"opened_since": "1700000000"},
+        {"opened_since": "2026-01-31T08:00"},
+    ):
         assert api.call("GET", "/incidents", query=query).status == 400
 
 

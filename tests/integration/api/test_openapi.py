@@ -20,14 +20,28 @@ from schemathesis.specs.openapi.checks import (
 
 from common.api.openapi import describe
 from tests.integration.api.conftest import FIELDS, TABLES, Running, running_api
-from tests.integration.api.gateway import ALICE, Reply, reply_of, request_event
+from tests.integration.api.gateway import ALICE, reply_of, request_event
 from tests.support.deployment import Context
 from tools.openapi import DOCUMENT
 
 type Case = schemathesis.Case[Any]
 
 BASE_URL = "https://api.example.com/v1"
+CHECKS = (
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+)
 SCHEMA = schemathesis.openapi.from_path(DOCUMENT)
+
+
+@schemathesis.serializer(
+    "application/gzip", "application/pdf", "application/zip", "image/gif", "image/jpeg", "image/png"
+)
+def serialize_file(_: object, value: object) -> bytes:
+    """Return a file of a type that is nothing but bytes."""
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 @dataclass(frozen=True)
@@ -57,7 +71,9 @@ def through_the_gateway(existing: Existing, case: Case) -> schemathesis.Response
         values.setdefault(name, []).append(value)
     query = {name: given[-1] for name, given in values.items()}
     path = unquote(parts.path.removeprefix("/v1"))
-    event = request_event(case.method, path, request.body, dict(request.headers), query, ALICE)
+    # A request without a signature does not get this far; what matters here is that it is not taken for anybody's.
+    caller = ALICE if "Authorization" in request.headers else None
+    event = request_event(case.method, path, request.body, dict(request.headers), query, caller)
     event["multiValueQueryStringParameters"] = values or None
     reply = reply_of(existing.running.function.handler(event, Context(28_000)))
     headers = {name: [value] for name, value in reply.headers.items()}
@@ -65,9 +81,7 @@ def through_the_gateway(existing: Existing, case: Case) -> schemathesis.Response
 
 
 def aim(case: Case, existing: Existing, number: int) -> None:
-    """Let every other request be about something that exists: made-up identifiers hardly ever are."""
-    if number % 2:
-        return
+    """Let a request be about something that exists: made-up identifiers hardly ever are."""
     aims: dict[str, Any] = {
         "incident": existing.identifiers[number % 4 // 2],
         "table": "cmdb_ci",
@@ -107,7 +121,7 @@ _counts: dict[str, int] = {}
 
 @SCHEMA.parametrize()
 @settings(
-    max_examples=12,
+    max_examples=30,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
@@ -117,17 +131,12 @@ _counts: dict[str, int] = {}
 def test_whatever_is_sent_the_answer_is_a_documented_one(case: Case, existing: Existing) -> None:
     """No server error, no status, content type, header or shape that the document does not name."""
     number = _counts[case.operation.label] = _counts.get(case.operation.label, -1) + 1
-    aim(case, existing, number)
+    checks = list(CHECKS)
+    if number % 2:
+        aim(case, existing, number // 2)
+    else:
+        checks.append(negative_data_rejection)
     response = through_the_gateway(existing, case)
 
     assert response.status_code < 500, response.text
-    case.validate_response(
-        response,
-        checks=[
-            status_code_conformance,
-            content_type_conformance,
-            response_headers_conformance,
-            response_schema_conformance,
-            negative_data_rejection,
-        ],
-    )
+    case.validate_response(response, checks=checks)

@@ -237,13 +237,16 @@ def test_a_comment_that_was_provably_not_written_can_be_repeated(api: Gateway, s
 
 
 @pytest.mark.usefixtures("hurried")
-@pytest.mark.parametrize("how", ["patch", "resolve"])
+@pytest.mark.parametrize("how", ["patch", "resolve", "record"])
 def test_a_change_whose_answer_was_lost_may_simply_be_repeated(api: Gateway, servicenow: Simulator, how: str) -> None:
     """Setting fields twice is setting them once."""
     number = create(api).json["number"]
-    servicenow.add_fault(Fault(method="PATCH", table="incident", connection="hang", commit=True))
+    problem = api.call("POST", "/tables/problem/records", BODY, key="k").json["sys_id"]
+    servicenow.add_fault(Fault(method="PATCH", connection="hang", commit=True))
 
     def change() -> Reply:
+        if how == "record":
+            return api.call("PATCH", f"/tables/problem/records/{problem}", {"short_description": "y"})
         if how == "patch":
             return api.call("PATCH", f"/incidents/{number}", {"category": "network"})
         return api.call("POST", f"/incidents/{number}/resolve", {"close_notes": "over"})

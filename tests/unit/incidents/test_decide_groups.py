@@ -8,8 +8,9 @@ import pytest
 
 from common.incidents.alert import Alert, Fold, OnRepeat, Policy, Status
 from common.incidents.item import Operation
-from tests.support.problems import KEY, NOW, fold, orders
+from tests.support.problems import NOW, fold, orders
 from tests.support.sequence import Sequence
+from tests.support.world import KEY
 
 
 def batches(alerts: Ordered[Alert]) -> Iterator[list[Fold]]:

@@ -10,8 +10,11 @@ import pytest
 from common.incidents.alert import Alert, Fold, OnRecovery, OnRepeat, OnReturn, Policy, Status
 from common.incidents.decide import Condition
 from common.incidents.item import Operation
-from tests.support.problems import KEY, NOW, fold
+from tests.support.problems import NOW, fold
 from tests.support.sequence import Sequence
+from tests.support.world import KEY
+
+pytestmark = pytest.mark.no_cover  # every line is covered elsewhere, and measuring doubles the time
 
 POLICIES = tuple(
     Policy(on_repeat=on_repeat, on_recovery=on_recovery, on_return=on_return, reopen_window=reopen_window)

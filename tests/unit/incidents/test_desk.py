@@ -10,7 +10,7 @@ from common.errors import (
 from common.incidents.alert import OnRepeat, Policy
 from common.incidents.item import Operation, problem_of
 from tests.support.office import Office
-from tests.support.problems import KEY
+from tests.support.world import KEY
 
 NOTES = Policy(on_repeat=OnRepeat.NOTE)
 

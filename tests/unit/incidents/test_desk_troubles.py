@@ -100,6 +100,14 @@ def test_a_write_without_an_answer_comes_back_when_its_outcome_can_be_known(offi
     assert len(office.records.rows) == 1
 
 
+def test_a_server_that_asks_for_more_time_gets_it(office: Office) -> None:
+    """A 503 may have been carried out, and says when to come again."""
+    asking = AmbiguousError("ServiceNow answered 503.", action="Wait.", retry_after=600.0)
+    office.records.troubles.append(Trouble(asking))
+
+    assert office.refused("F1").retry_after == 600.0
+
+
 def test_what_was_provably_not_done_comes_back_when_servicenow_says(office: Office) -> None:
     """At once the ledger is as before."""
     office.records.troubles.append(Trouble(BUSY))

@@ -5,6 +5,8 @@ import pytest
 from tests.support.explorer import explore
 from tests.support.scenarios import SCENARIOS
 
+pytestmark = pytest.mark.no_cover  # every line is covered elsewhere, and measuring doubles the time
+
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_no_interleaving_breaks_the_oracle(name: str) -> None:

@@ -13,7 +13,8 @@ from common.incidents.item import Item, Operation, Pending, RecordReference
 from common.incidents.ledger import KEPT_AFTER_RECOVERY, Ledger, _decode, _encode
 from tests.support.clock import EPOCH, FakeClock
 from tests.support.ledger import THROTTLED, InMemoryDynamoDB, refusal
-from tests.support.problems import KEY, PROBLEM, RECORD, orders, pending, settled
+from tests.support.problems import PROBLEM, RECORD, orders, pending, settled
+from tests.support.world import KEY
 
 NEW = Item(PROBLEM, KEY, "incident")
 

@@ -15,6 +15,8 @@ from tests.support.scenarios import SCENARIOS
 from tests.support.world import Scenario, alerts
 from tests.unit.incidents import test_counter_examples, test_ledger
 
+pytestmark = pytest.mark.no_cover  # every line is covered elsewhere, and measuring doubles the time
+
 TWICE = SCENARIOS["one alarm, delivered twice"]
 RECOVERY = SCENARIOS["an alarm and its recovery"]
 RETURN = SCENARIOS["an alarm that returns"]

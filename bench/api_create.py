@@ -1,0 +1,196 @@
+"""A warm `POST /incidents` through the API, beside a function that validates the same model and makes the same POST."""
+
+import contextlib
+import importlib
+import json
+import os
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
+from itertools import count
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+from unittest.mock import patch
+
+import urllib3
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+
+from bench.fixed_server import fixed_server
+from bench.result import Result
+from bench.timing import seconds_per_call
+from common.api.models import NewIncident
+from common.clock import SystemClock
+from common.incidents.item import Operation, Pending
+from common.incidents.ledger import Ledger
+from common.oauth.token import AccessToken
+from tests.support.clock import FakeClock
+from tests.support.ledger import InMemoryDynamoDB
+
+_ROUNDS = 201
+_CALLS = 10
+_NOW = 1_900_000_000.0
+_TARGET = "/api/now/v2/table/incident?sysparm_exclude_reference_link=true&sysparm_fields=sys_id%2Cnumber%2Cstate"
+_BODY = json.dumps(
+    {
+        "short_description": "The import of orders failed",
+        "description": "Step 3 of 7: the file of the 14th is empty. " * 8,
+        "impact": "2",
+        "urgency": "2",
+    }
+)
+_TOKEN = "t" * 86
+_SETTINGS = {
+    "API_INCIDENT_FIELDS": "short_description,description,impact,urgency",
+    "AWS_ACCESS_KEY_ID": "bench",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_REGION": "eu-west-1",
+    "AWS_SECRET_ACCESS_KEY": "bench",
+    "DEPLOYMENT": "bench",
+    "LEDGER_TABLE": "ledger",
+    "POWERTOOLS_LOG_LEVEL": "INFO",
+    "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/events",
+    "SERVICENOW_SECRET_ID": "credentials",
+    "TOKEN_KEY_ID": "key",
+    "TOKEN_PARAMETER": "/servicenow-bridge/bench/access-token",
+}
+_numbers = count(1)
+
+
+def measure() -> list[Result]:
+    """Compare the two, each on its own kept connection to a server that sends one fixed answer."""
+    ledger = _TimedDynamoDB()
+    # The record shows the marker that the bridge left in it, as ServiceNow's would: the ledger's clock stands still.
+    marker = Pending(Operation.OPEN, {"-": int(_NOW * 1000) * 10 + 1}, 0, "").marker
+    with (
+        fixed_server({"correlation_display": marker}) as (host, authorities),
+        _function(host, authorities) as function,
+    ):
+        _prepare(function, ledger)
+        bare = _Bare(host, authorities)
+        measured = seconds_per_call(
+            {
+                "here": lambda: _create(function.handler),
+                "bare": lambda: _create(bare.handler),
+            },
+            rounds=_ROUNDS,
+            calls=_CALLS,
+            warm_up=20,
+        )
+    calls = (_ROUNDS + 20) * _CALLS
+    aws_seconds = ledger.seconds / calls
+    ours, yardstick = measured["here"] - aws_seconds, measured["bare"]
+    return [
+        Result(
+            "api_create_vs_bare_resolver",
+            ours / yardstick,
+            1.5,
+            f"{ours * 1e6:.0f} µs, without {aws_seconds * 1e6:.0f} µs in {ledger.calls // calls} calls of DynamoDB",
+            f"ten lines with the same resolver, model and POST {yardstick * 1e6:.0f} µs",
+        )
+    ]
+
+
+class _Context:
+    """What a function sees of its invocation."""
+
+    aws_request_id = "bench"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return milliseconds."""
+        return 28_000
+
+
+class _TimedDynamoDB:
+    """DynamoDB in memory, and the time that is spent in it."""
+
+    def __init__(self) -> None:
+        self._table = InMemoryDynamoDB(lambda: _NOW)
+        self.seconds = 0.0
+        self.calls = 0
+
+    def get_item(self, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 (DynamoDB's own)
+        """Read one item."""
+        return self._timed(self._table.get_item, arguments)
+
+    def put_item(self, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 (DynamoDB's own)
+        """Write one item under a condition."""
+        return self._timed(self._table.put_item, arguments)
+
+    def _timed(self, call: Callable[..., Mapping[str, Any]], arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        began = time.perf_counter()
+        try:
+            return call(**arguments)
+        finally:
+            self.seconds += time.perf_counter() - began
+            self.calls += 1
+
+
+class _Bare:
+    """The yardstick: no ledger, no token, no deadline, no problem details, no log."""
+
+    def __init__(self, host: str, authorities: str) -> None:
+        context = ssl.create_default_context(cadata=authorities)
+        pool = urllib3.HTTPSConnectionPool("localhost", int(host.rpartition(":")[2]), ssl_context=context)
+        headers = {"Authorization": f"Bearer {_TOKEN}", "Content-Type": "application/json"}
+        app = APIGatewayRestResolver(enable_validation=True)
+
+        @app.post("/incidents")
+        def create_incident(incident: NewIncident) -> dict[str, str]:
+            fields = json.dumps(incident.model_dump(exclude_unset=True)).encode()
+            answer = pool.urlopen("POST", _TARGET, fields, headers, retries=False, redirect=False)
+            record: dict[str, str] = json.loads(answer.data)["result"]
+            return {"sys_id": record["sys_id"], "number": record["number"]}
+
+        self.handler = app.resolve
+
+
+@contextlib.contextmanager
+def _function(host: str, authorities: str) -> Iterator[ModuleType]:
+    settings = _SETTINGS | {"SERVICENOW_INSTANCE_HOST": host, "CERTIFICATE_AUTHORITIES": authorities}
+    # Log lines and metrics are written, as everywhere, but not shown.
+    with Path(os.devnull).open("w") as nowhere, patch.dict(os.environ, settings), contextlib.redirect_stdout(nowhere):
+        function = importlib.import_module("handlers.api")
+        yield function
+        function.bridge.transport.close()
+
+
+def _prepare(function: ModuleType, dynamodb: _TimedDynamoDB) -> None:
+    """Give the function a token, and a ledger whose clock stands still."""
+    clock = SystemClock()
+    token = AccessToken(_TOKEN, issued=clock.now(), expires=clock.now() + 1800, asked=clock.now())
+    function.bridge.tokens._memory.take(token)  # noqa: SLF001 (what a first request would have fetched)
+    creation = function.bridge.incidents._creation  # noqa: SLF001 (AWS is not there)
+    ledger = Ledger(cast("Any", dynamodb), "ledger", clock=FakeClock(now=_NOW))
+    creation._ledger = creation._desk.ledger = ledger  # noqa: SLF001 (the same)
+
+
+def _create(handler: Callable[[dict[str, Any], Any], dict[str, Any]]) -> None:
+    headers = {"Content-Type": "application/json", "Idempotency-Key": f"job-{next(_numbers)}"}
+    answer = handler(
+        {
+            "resource": "/incidents",
+            "path": "/incidents",
+            "httpMethod": "POST",
+            "headers": headers,
+            "multiValueHeaders": {name: [value] for name, value in headers.items()},
+            "queryStringParameters": None,
+            "multiValueQueryStringParameters": None,
+            "pathParameters": None,
+            "stageVariables": None,
+            "requestContext": {
+                "accountId": "123456789012",
+                "identity": {"userArn": "arn:aws:iam::123456789012:user/bench"},
+                "path": "/v1/incidents",
+                "requestId": "00000000-0000-4000-8000-000000000000",
+                "stage": "v1",
+            },
+            "body": _BODY,
+            "isBase64Encoded": False,
+        },
+        _Context(),
+    )
+    if answer["statusCode"] not in (HTTPStatus.OK, HTTPStatus.CREATED):
+        raise RuntimeError(answer["body"])

@@ -1,0 +1,301 @@
+"""Faults 69 to 85: what Lambda, SQS and EventBridge can do, and what can stand in a message."""
+
+import contextlib
+import itertools
+import json
+import threading
+from typing import Any
+
+from campaign.catalogue import fault
+from campaign.servicenow_api import reconciled
+from campaign.world import World
+
+_DAY = 86_400
+
+
+@fault(69, "3 s left at the start", "Q")
+def little_time(world: World) -> None:
+    """Nothing is begun that could not be written down any more."""
+    world.send(*(world.alarm(f"short-{index}", "ALARM", minutes=index) for index in range(world.random.randint(1, 5))))
+    found = world.invoke(seconds=3.0)
+    world.expect_outcome(found, "later")
+    world.expect(world.api_calls() == 0, "a call was begun")
+    world.settle()
+
+
+@fault(70, "killed in mid-POST", "C")
+def killed(world: World) -> None:
+    """Before the request left, or after it was carried out."""
+    name, method = "killed", world.pick("POST", "PATCH")
+    if method == "PATCH":
+        world.send(world.alarm(name, "ALARM", minutes=1))
+        world.expect_outcome(world.invoke(), "done")
+    world.warm.kill = (world.pick("before", "after"), method)
+    world.send(world.alarm(name, "ALARM" if method == "POST" else "OK", minutes=2))
+    reconciled(world, world.invoke(), "killed")
+
+
+@fault(71, "thawed with a dead connection", "R")
+def thawed(world: World) -> None:
+    """A new connection is made."""
+    world.expect_outcome(world.fire(), "done")
+    world.warm.break_connections()
+    world.clock.advance(world.pick(1.0, 14.0, 900.0))
+    world.expect_outcome(world.fire(), "done")
+
+
+@fault(72, "clock off by an hour", "R")
+def wrong_clock(world: World) -> None:
+    """Ahead or behind, from the start or in between; locks are judged by another clock."""
+    hour = world.pick(3600.0, -3600.0)
+    if world.toss():
+        world.expect_outcome(world.fire(), "done")
+    world.clock.jump(hour)
+    world.expect_outcome(world.fire(), "done")
+    world.fault(method="POST", table="incident", connection="hang", commit_after=30.0)
+    world.send(world.alarm("off", "ALARM", minutes=5))
+    world.expect_outcome(world.invoke(), "later")
+    world.clock.jump(-2 * hour)
+    world.environment()
+    reconciled(world, world.invoke(), "later", "done")
+
+
+@fault(73, "the same message twice", "one record")
+def twice(world: World) -> None:
+    """One after the other, or in one batch."""
+    event = world.alarm("twice", "ALARM", minutes=1)
+    for _ in range(world.random.randint(2, 4)):
+        world.send(event)
+        if world.toss():
+            world.invoke()
+    world.settle()
+    world.expect(len(world.incidents()) == 1, f"{len(world.incidents())} incidents")
+    world.expect(world.api_calls("POST") == 1, "more than one insert")
+
+
+@fault(74, "the same message at once in two environments", "one record")
+def at_once(world: World) -> None:
+    """Both have read that there is nothing."""
+    event = world.alarm("at-once", "ALARM", minutes=1)
+    workers = world.random.randint(2, 3)
+    environments = [world.environment() for _ in range(workers)]
+    world.send(*(event for _ in range(workers)))
+    batches = [world.queue.receive(1) for _ in range(workers)]
+    gate = threading.Barrier(workers)
+    failures: list[BaseException] = []
+    have_read = [0]
+
+    def all_read_first(operation: str, arguments: dict[str, Any]) -> None:
+        problem = arguments.get("Key", {}).get("pk", {}).get("S", "/")
+        if operation == "dynamodb.GetItem" and "/" not in problem and have_read[0] < workers:
+            have_read[0] += 1
+            with contextlib.suppress(threading.BrokenBarrierError):
+                gate.wait(5.0)
+
+    world.stage.aws_faults.append(all_read_first)
+
+    def work(number: int) -> None:
+        try:
+            world.deliver(batches[number], environments[number])
+        except Exception as error:  # noqa: BLE001 (shown below)
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    world.expect(not failures, f"{failures}")
+    world.settle()
+    world.expect(len(world.incidents()) == 1, f"{len(world.incidents())} incidents")
+
+
+@fault(75, "the same message after 15 days", "one record")
+def much_later(world: World) -> None:
+    """The ledger still knows it, whether the problem is over or not."""
+    event = world.alarm("old", "ALARM", minutes=1)
+    world.send(event)
+    world.expect_outcome(world.invoke(), "done")
+    if world.toss():
+        world.send(world.alarm("old", "OK", minutes=2))
+        world.expect_outcome(world.invoke(), "done")
+    calls = world.api_calls()
+    world.clock.advance(15 * _DAY)
+    world.send(event)
+    world.expect_outcome(world.invoke(world.environment()), "done")
+    world.expect(world.api_calls() == calls, "ServiceNow was called")
+
+
+@fault(76, "OK before ALARM", "the state that order would have given")
+def wrong_order(world: World) -> None:
+    """An episode that was over before it was seen leaves nothing, or something resolved."""
+    world.send(world.alarm("order", "OK", minutes=2))
+    world.invoke()
+    world.send(world.alarm("order", "ALARM", minutes=1))
+    world.invoke()
+    world.settle()
+    world.expect(all(row["state"] == "6" for row in world.incidents()), "something is open")
+
+
+@fault(77, "ALARM, OK, ALARM in any order", "the state that order would have given")
+def any_order(world: World) -> None:
+    """All orders, in batches of any size."""
+    states = world.pick("AOA", "AOAO", "OAOA")
+    events = [
+        world.alarm("any", "ALARM" if letter == "A" else "OK", minutes=minute) for minute, letter in enumerate(states)
+    ]
+    order = world.pick(*itertools.permutations(events))
+    for event in order:
+        world.send(event)
+        if world.toss():
+            world.invoke()
+    world.settle()
+    still_open = [row for row in world.incidents() if row["state"] in {"1", "2", "3"}]
+    world.expect(len(still_open) == (states[-1] == "A"), f"{len(still_open)} open incidents after {states}")
+
+
+@fault(78, "INSUFFICIENT_DATA, and OK after it", "nothing opened, nothing resolved that was not open")
+def insufficient_data(world: World) -> None:
+    """It says neither that the problem is there nor that it is over."""
+    opened = world.toss()
+    if opened:
+        world.send(world.alarm("data", "ALARM", minutes=1))
+        world.invoke()
+    world.send(world.alarm("data", "INSUFFICIENT_DATA", minutes=2))
+    world.expect_outcome(world.invoke(), "done")
+    states = [row["state"] for row in world.incidents()]
+    world.expect(states == (["1"] if opened else []), f"the incidents are in the states {states}")
+    world.send(world.alarm("data", "OK", minutes=3))
+    world.expect_outcome(world.invoke(), "done")
+    states = [row["state"] for row in world.incidents()]
+    world.expect(states == (["6"] if opened else []), f"the incidents are in the states {states}")
+
+
+@fault(79, "the same state again", "no second note")
+def again(world: World) -> None:
+    """Also with a newer time."""
+    world.send(world.alarm("again", "ALARM", minutes=1))
+    world.invoke()
+    calls = world.api_calls()
+    for minute in range(2, world.random.randint(3, 6)):
+        world.send(world.alarm("again", "ALARM", minutes=minute))
+        world.invoke()
+    world.expect(world.api_calls() == calls, "ServiceNow was called")
+
+
+@fault(80, "poison among ten", "nine succeed")
+def poison(world: World) -> None:
+    """In any place."""
+    batch: list[Any] = [world.alarm(f"good-{index}", "ALARM", minutes=index) for index in range(9)]
+    bad = world.pick("{not json", "", "[]", "null", '"text"', "[" * 100_000, '{"source": 1}', "\x00\x01")
+    batch.insert(world.random.randint(0, 9), bad)
+    world.send(*batch)
+    found = world.invoke()
+    world.expect((found.refused, found.stay) == (1, ()), f"{found.refused} were refused, {len(found.stay)} stay")
+    world.expect(len(world.incidents()) == 9, f"{len(world.incidents())} of nine succeeded")
+
+
+_VALUES: tuple[Any, ...] = (None, 7, True, [], {}, "", "text", 1e300, ["x"], {"a": {"b": []}})
+
+
+@fault(81, "fields missing, null, extra, of the wrong type", "handled, or X")
+def odd_fields(world: World) -> None:
+    """Anywhere in the event; its neighbour is unharmed."""
+    event = world.alarm("odd", "ALARM", minutes=1)
+    detail = dict(event["detail"])
+    for _ in range(world.random.randint(1, 3)):
+        where = world.pick(event, detail, detail["state"], detail["configuration"])
+        name = world.pick(*where, "somethingElse")
+        if world.toss():
+            where[name] = world.pick(*_VALUES)
+        elif name in where:
+            del where[name]
+        if not isinstance(detail.get("state"), dict) or not isinstance(detail.get("configuration"), dict):
+            break
+    if "detail" in event and isinstance(event["detail"], dict):
+        event["detail"] = detail
+    world.send(event, world.alarm("neighbour", "ALARM", minutes=2))
+    world.invoke()
+    world.settle()
+    world.expect(world.metrics["Defects"] == 0, "it made the bridge fail")
+    titles = [row["short_description"] for row in world.incidents()]
+    world.expect(any("neighbour" in title for title in titles), "its neighbour was lost")
+
+
+@fault(82, "256 kB", "handled", seeds=2)
+def large(world: World) -> None:
+    """The largest event of EventBridge."""
+    event = world.alarm("large", "ALARM", minutes=1)
+    event["detail"]["state"]["reason"] = world.pick("x", "\u00e9", "\U0001f600", '"') * 60_000
+    world.send(event)
+    world.expect_outcome(world.invoke(), "done")
+
+
+_TEXTS = (
+    "\U0001f600" * 40,
+    "\u202egnp.exe",
+    "a\x00b",
+    "\ud800",
+    "\udfff\ud800",
+    "\u0645\u0631\u062d\u0628\u0627",
+    "\u2028",
+)
+
+
+def _with_text(world: World, text: str) -> None:
+    event = world.alarm(f"text {text}", "ALARM", minutes=1)
+    event["detail"]["state"]["reason"] = f"reason {text}"
+    event["detail"]["configuration"]["description"] = text
+    world.send(json.dumps(event), world.alarm(f"text {text}", "OK", minutes=2) | {"id": "other"})
+    world.invoke()
+    world.settle()
+    world.expect(world.metrics["Defects"] == 0, "it made the bridge fail")
+
+
+@fault(83, "emoji, right-to-left, NUL, surrogates", "stored inert, or X")
+def odd_text(world: World) -> None:
+    """In the name of the problem, its reason and its description."""
+    _with_text(world, world.pick(*_TEXTS))
+    for row in world.incidents():
+        stored = "".join(row.values())
+        world.expect("\x00" not in stored, "a control character was stored")
+
+
+_HOSTILE = (
+    "^ORnumber=INC0010001",
+    "^NQsys_idISNOTEMPTY",
+    "<script>alert(1)</script>",
+    "${jndi:ldap://x/a}",
+    "a\r\nX-Injected: 1",
+    "=cmd|' /C calc'!A0",
+    "javascript:gs.sleep(9)",
+    "[code]<b>x</b>[/code]",
+)
+
+
+@fault(84, "^OR, <script>, ${jndi, CRLF, =cmd", "stored inert, or X")
+def hostile_text(world: World) -> None:
+    """Nobody else's record is read or changed."""
+    stranger = world.simulator.insert("incident", {"short_description": "stranger"})
+    _with_text(world, world.pick(*_HOSTILE))
+    [row] = [row for row in world.incidents() if row["sys_id"] == stranger]
+    world.expect((row["state"], row["sys_mod_count"]) == ("1", "0"), "another's record was changed")
+    paths = [call.path + call.query for call in world.simulator.calls]
+    world.expect(not any("script" in path or "%5EOR" in path for path in paths), "it reached an address or a query")
+
+
+@fault(85, "doubled ids, an empty batch, an unknown source or detail-type", "no crash")
+def odd_batches(world: World) -> None:
+    """Unknown types are counted each time, and logged once."""
+    environment = world.environment()
+    answer, _ = environment.call({"Records": []}, 60.0)
+    world.expect(answer == {"batchItemFailures": []}, "an empty batch fails")
+    unknown = world.alarm("unknown", "ALARM") | {"source": world.pick("aws.unheard", "custom.app")}
+    number = world.random.randint(2, 5)
+    world.send(*(unknown for _ in range(number)))
+    world.expect_outcome(world.invoke(environment), "done")
+    world.expect(world.metrics["EventsUnknown"] == number, "they are not counted")
+    world.send(world.alarm("doubled", "ALARM", minutes=1))
+    [message] = world.queue.receive()
+    world.deliver([message, message], environment)
+    world.expect(len(world.incidents()) == 1, f"{len(world.incidents())} incidents")

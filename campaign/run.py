@@ -1,0 +1,109 @@
+"""Lets every fault happen, each with its own dice, and counts what became of it."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from campaign.catalogue import FAULTS, Fault
+from campaign.stage import Stage
+from campaign.world import OVERRUN_ALLOWED, UnexpectedError, World
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One run of one fault: all lists are empty where it was survived."""
+
+    fault: Fault
+    seed: int
+    seconds: float
+    lost: Sequence[str] = ()
+    duplicates: Sequence[str] = ()
+    leaks: Sequence[str] = ()
+    over_budget: Sequence[str] = ()
+    wrong: Sequence[str] = ()
+
+    @property
+    def survived(self) -> bool:
+        """Whether nothing at all is wrong."""
+        return not (self.lost or self.duplicates or self.leaks or self.over_budget or self.wrong)
+
+    @property
+    def what_is_wrong(self) -> str:
+        """Everything that is wrong, in one line."""
+        return "; ".join((*self.wrong, *self.lost, *self.duplicates, *self.leaks, *self.over_budget))
+
+
+@dataclass(slots=True)
+class Tally:
+    """What all runs came to."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def of(self, number: int) -> list[Outcome]:
+        """Return the runs of one fault."""
+        return [outcome for outcome in self.outcomes if outcome.fault.number == number]
+
+    def counts(self) -> dict[str, int]:
+        """Return the numbers for build/faults.json, without the planted ones."""
+        numbers = Counter(outcome.fault.number for outcome in self.outcomes)
+        failed = {outcome.fault.number for outcome in self.outcomes if not outcome.survived}
+        return {
+            "total": len(numbers),
+            "survived": len(numbers) - len(failed),
+            "runs": len(self.outcomes),
+            "lost": sum(len(outcome.lost) for outcome in self.outcomes),
+            "duplicates": sum(len(outcome.duplicates) for outcome in self.outcomes),
+            "leaks": sum(len(outcome.leaks) for outcome in self.outcomes),
+            "over_budget": sum(len(outcome.over_budget) for outcome in self.outcomes),
+            "wrong": sum(len(outcome.wrong) for outcome in self.outcomes),
+        }
+
+
+def chosen(numbers: Iterable[int], most_seeds: int) -> list[tuple[Fault, int]]:
+    """Return faults with their seeds. Raises LookupError where the catalogue lacks a number."""
+    missing = sorted(set(numbers) - set(FAULTS))
+    if missing:
+        raise LookupError(missing)
+    return [(FAULTS[number], seed) for number in numbers for seed in range(min(FAULTS[number].seeds, most_seeds))]
+
+
+def run(stage: Stage, runs: Iterable[tuple[Fault, int]], told: Callable[[Outcome], None] = lambda _: None) -> Tally:
+    """Run faults one after the other and hand each outcome to `told` at once."""
+    tally = Tally()
+    for fault, seed in runs:
+        outcome = run_one(stage, fault, seed)
+        tally.outcomes.append(outcome)
+        told(outcome)
+    return tally
+
+
+def run_one(stage: Stage, fault: Fault, seed: int) -> Outcome:
+    """Let one fault happen once."""
+    started = time.monotonic()
+    world = World(stage, Random(f"{fault.number}/{seed}"))  # noqa: S311 (repeatable dice)
+    wrong: list[str] = []
+    try:
+        try:
+            fault.scenario(world)
+        except UnexpectedError as unexpected:
+            wrong.append(str(unexpected))
+        except Exception as error:  # noqa: BLE001 (a defect of one run must not end the campaign)
+            wrong.append(f"{type(error).__name__}: {error}"[:300])
+        judgement = world.judge()
+        overrun = max((environment.overrun for environment in world.environments), default=0.0)
+        if overrun > OVERRUN_ALLOWED:
+            world.over_budget.append(f"a call took {overrun:.2f} s more than it may")
+        return Outcome(
+            fault,
+            seed,
+            time.monotonic() - started,
+            judgement.lost,
+            judgement.duplicates,
+            world.leaks(),
+            world.over_budget,
+            [*wrong, *judgement.wrong],
+        )
+    finally:
+        world.end()

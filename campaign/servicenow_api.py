@@ -1,0 +1,370 @@
+"""Faults 38 to 68: what ServiceNow's API can do. X final at once, C reconciled to exactly one record."""
+
+import datetime as dt
+import tracemalloc
+from email.utils import formatdate
+from typing import Any
+
+from campaign.catalogue import fault
+from campaign.world import Round, World
+from common.clock import Deadline
+from local.certificates import create_authority, issue, issue_self_signed
+from local.simulator import Fault
+from tests.support.raw_server import RawServer, tls_context
+
+_MOST_MEMORY = 8_000_000
+
+
+def act(world: World, method: str = "", **what: Any) -> Round:  # noqa: ANN401 (those of Fault)
+    """Let a write meet a fault: an insert, or the change that resolves an incident. Return what becomes of it.
+
+    Which of the two is left to the dice unless `method` says.
+    """
+    method = method or world.pick("POST", "PATCH")
+    name = f"acted-{len(world.sent)}"
+    if method == "PATCH":
+        world.send(world.alarm(name, "ALARM", minutes=1))
+        world.expect_outcome(world.invoke(), "done")
+    world.fault(**{"method": method, "table": "incident", **what})
+    world.send(world.alarm(name, "ALARM" if method == "POST" else "OK", minutes=2))
+    return world.invoke()
+
+
+def reconciled(world: World, found: Round, *outcomes: str) -> None:
+    """Expect that nothing is given up, and that once the fault is over there is exactly one record each."""
+    world.expect_outcome(found, *(outcomes or ("later", "done")))
+    world.mend()
+    world.settle()
+    world.expect(not world.dead_letters(), "a message was given up")
+
+
+def _refusal(message: str, detail: str = "") -> dict[str, Any]:
+    return {"error": {"message": message, "detail": detail}, "status": "failure"}
+
+
+@fault(38, "401: token revoked", "one refresh, R")
+def revoked(world: World) -> None:
+    """The caller does not notice."""
+    world.expect_outcome(world.fire(), "done")
+    tokens, deadline = world.warm.parts.tokens, Deadline.after(world.clock, 3000.0)
+    old = tokens.token(deadline)
+    world.simulator.revoke_tokens()
+    world.clock.advance(world.random.uniform(1, 1000))
+    world.expect_outcome(world.fire(), "done")
+    # Others met the same 401, and report it late.
+    current = {tokens.rejected(old, deadline).value for _ in range(5)}
+    world.expect(len(current) == 1, "a good token was thrown away")
+    world.expect(world.simulator.token_requests == 2, f"{world.simulator.token_requests} token requests")
+
+
+@fault(39, "401 for ever", "H after one replay")
+def guest(world: World) -> None:
+    """Vancouver and older issue tokens of guest."""
+    world.simulator.configure(guest=True, token_behaviour=world.pick("sliding", "fixed", "fresh"))
+    world.expect_outcome(world.fire(number=1), "held")
+    calls = (world.simulator.token_requests, world.api_calls())
+    world.expect(calls == (2, 2), f"{calls[0]} token requests and {calls[1]} calls")
+    world.simulator.configure(guest=False)
+    world.clock.advance(60)
+    world.settle()
+
+
+_ALL = (
+    _refusal("User Not Authorized", "Failed API level ACL Validation"),
+    _refusal("User Not Authorized", "Missing required api access scope: incident_write"),
+    _refusal("Operation Failed", "ACL Exception Insert Failed due to security constraints"),
+)
+_ONE = (
+    _refusal("Operation Failed", "Data Policy Exception: \n\tThe following fields are mandatory: Resolution code"),
+    _refusal("Operation Failed", "Operation against file 'incident' was aborted by Business Rule"),
+)
+
+
+@fault(40, "403 of the whole API or table, or of this record", "H, or X")
+def forbidden(world: World) -> None:
+    """Only what concerns this one message is given up."""
+    everything = world.toss()
+    found = act(world, "POST", status=403, body=world.pick(*(_ALL if everything else _ONE)), times=None)
+    world.expect_outcome(found, "held" if everything else "dead")
+    world.mend()
+    world.clock.advance(60)
+    world.settle()
+
+
+@fault(41, "404", "C where the record is ours, else X")
+def not_found(world: World) -> None:
+    """An insert is refused; a record that somebody deleted needs no resolution."""
+    if world.toss():
+        world.expect_outcome(act(world, "POST", status=404, body=_refusal("No Record found")), "dead")
+        return
+    world.send(world.alarm("gone", "ALARM", minutes=1))
+    world.expect_outcome(world.invoke(), "done")
+    instance = world.simulator._instance
+    with instance.lock:
+        for row in list(instance.store.rows("incident")):
+            instance.store.delete(row)
+    world.send(world.alarm("gone", "OK", minutes=2))
+    world.expect_outcome(world.invoke(), "done")
+
+
+@fault(42, "400", "X")
+def bad_request(world: World) -> None:
+    """At once, with a reason."""
+    world.expect_outcome(act(world, "POST", status=400, body=_refusal("Invalid table incident")), "dead")
+
+
+@fault(43, "409", "X")
+def conflict(world: World) -> None:
+    """At once, with a reason."""
+    world.expect_outcome(act(world, "POST", status=409, body=_refusal("Conflict")), "dead")
+
+
+def _limited(world: World, outcome: str, **headers: str) -> None:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    found = act(world, status=429, headers=named)
+    world.expect_outcome(found, outcome)
+    world.settle()
+
+
+@fault(44, "429 with Retry-After 1", "R")
+def limited_shortly(world: World) -> None:
+    """Waited for within the call."""
+    _limited(world, "done", Retry_After="1")
+
+
+@fault(45, "429 with Retry-After 3600", "Q")
+def limited_long(world: World) -> None:
+    """And nobody asks meanwhile."""
+    found = act(world, "POST", status=429, headers={"Retry-After": "3600"})
+    world.expect_outcome(found, "later")
+    calls, before = world.api_calls(), world.clock.monotonic()
+    world.expect(world.queue.wait() and world.clock.monotonic() - before > 2700, "the message comes back too early")
+    world.expect(world.api_calls() == calls, "ServiceNow was called meanwhile")
+    world.settle()
+
+
+@fault(46, "429 with an HTTP date", "R")
+def limited_to_a_date(world: World) -> None:
+    """A second from now."""
+    _limited(world, "done", Retry_After=formatdate(world.clock.now() + 1.5, usegmt=True))
+
+
+@fault(47, "429 with Retry-After huge, negative, garbage, absent", "back-off")
+def limited_oddly(world: World) -> None:
+    """Never longer than an hour, never shorter than nothing."""
+    value = world.pick("99999999999999", "-1", "soon", "", "1e9", "\u00b2", "Fri, 99 Foo 2030 99:99:99 GMT", None)
+    found = act(world, status=429, headers={} if value is None else {"Retry-After": value.encode().decode("latin-1")})
+    world.expect_outcome(found, "done", "later")
+    world.settle(hours=2)
+
+
+@fault(48, "500 before the commit", "C")
+def failed_before(world: World) -> None:
+    """Looked up after the lock, then sent again."""
+    reconciled(world, act(world, status=500, commit=False), "later")
+
+
+@fault(49, "500 after the commit", "C")
+def failed_after(world: World) -> None:
+    """Looked up after the lock, and found."""
+    reconciled(world, act(world, status=500, commit=True), "later")
+
+
+@fault(50, "502, 503, 504 before or after the commit", "C")
+def gateway(world: World) -> None:
+    """The answer does not tell which."""
+    reconciled(world, act(world, status=world.pick(502, 503, 504), commit=world.toss()), "later")
+
+
+@fault(51, "connection reset before the commit", "R or C")
+def reset_before(world: World) -> None:
+    """Something of the request had left."""
+    reconciled(world, act(world, connection="abort", commit=False))
+
+
+@fault(52, "connection reset after the commit", "C")
+def reset_after(world: World) -> None:
+    """The answer is lost."""
+    reconciled(world, act(world, connection="abort", commit=True), "later")
+
+
+@fault(53, "connection closed after reading", "C")
+def closed(world: World) -> None:
+    """With and without a commit."""
+    reconciled(world, act(world, connection="close", commit=world.toss()), "later")
+
+
+@fault(54, "read timeout, commit 45 s later", "C, one record", seeds=6)
+def late_commit(world: World) -> None:
+    """Nobody looks before it can have happened."""
+    found = act(world, connection="hang", commit_after=world.random.uniform(20.0, 64.0))
+    reconciled(world, found, "later")
+
+
+@fault(55, "hibernation page", "Q")
+def hibernating(world: World) -> None:
+    """Every address answers with it."""
+    world.expect_outcome(world.fire(), "done")
+    world.simulator.configure(hibernating=True)
+    world.expect_outcome(world.fire(), "later")
+    world.simulator.configure(hibernating=False)
+    world.settle()
+
+
+@fault(56, "wrong content type", "Q")
+def wrong_type(world: World) -> None:
+    """A write may have happened all the same."""
+    reconciled(world, act(world, content_type=world.pick("text/plain", "text/html", "image/png"), commit=True), "later")
+
+
+@fault(57, "200 with an error, without a result, 202 empty", "Q or C")
+def no_success(world: World) -> None:
+    """None of it is a success."""
+    content = world.pick("error_in_success", "without_result", "empty", "quota_cancel", "quota_cancel_malformed")
+    reconciled(world, act(world, content=content, commit=world.toss()), "later")
+
+
+def _bounded(world: World, **what: Any) -> None:  # noqa: ANN401 (those of Fault)
+    reconciled(world, act(world, **what), "later")
+    tracemalloc.start()
+    tracemalloc.reset_peak()
+    before, _ = tracemalloc.get_traced_memory()
+    found = act(world, "POST", **what)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # The simulator's own share is in it, as both are one process here.
+    allowed = _MOST_MEMORY + what.get("size", 0) * 3
+    world.expect(peak - before < allowed, f"{(peak - before) / 1e6:.1f} MB were needed")
+    reconciled(world, found, "later")
+
+
+@fault(58, "50 MB body", "Q or C, memory bounded", seeds=2)
+def huge(world: World) -> None:
+    """Read up to a limit, then cut off."""
+    _bounded(world, content="huge", size=50_000_000, commit=world.toss())
+
+
+@fault(59, "gzip bomb", "Q or C, memory bounded", seeds=3)
+def bomb(world: World) -> None:
+    """Unpacked up to a limit."""
+    _bounded(world, content="gzip_bomb", commit=world.toss())
+
+
+@fault(60, "truncated body", "Q or C")
+def truncated(world: World) -> None:
+    """Cut off anywhere."""
+    reconciled(world, act(world, truncate=world.random.randint(0, 60), commit=world.toss()), "later")
+
+
+@fault(61, "body that is not UTF-8", "Q or C")
+def not_utf8(world: World) -> None:
+    """No text at all."""
+    reconciled(world, act(world, content="not_utf8", commit=world.toss()), "later")
+
+
+@fault(62, "a look-up returns a wrong record, or several", "nothing is written, an alarm")
+def wrong_record(world: World) -> None:
+    """ServiceNow drops a term that it does not understand."""
+    strangers = [
+        world.simulator.insert("incident", {"short_description": "stranger", "correlation_id": f"other-{number}"})
+        for number in range(world.random.randint(1, 3))
+    ]
+    found = act(world, "POST", connection="close", commit=False)
+    world.expect_outcome(found, "later")
+    calls = world.api_calls("POST") + world.api_calls("PATCH")
+    rows = [{"sys_id": sys_id, "number": "INC1", "state": "1", "correlation_id": "other"} for sys_id in strangers]
+    world.fault(method="GET", table="incident", times=None, body={"result": rows})
+    while world.queue.wait() and not world.dead_letters():
+        world.invoke()
+    world.expect(world.metrics["RecordConflicts"] >= 1, "nobody is told")
+    world.expect(world.api_calls("POST") + world.api_calls("PATCH") == calls, "something was written")
+
+
+def _untrusted(world: World, kind: str) -> None:
+    """Let the instance's place be taken by a server with a certificate that is not in order."""
+    authority = create_authority()
+    yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+    if kind == "expired":
+        certificate = issue(authority, valid_until=yesterday)
+    else:
+        certificate = issue(authority, names=["other.example"]) if kind == "wrong host" else issue_self_signed()
+    received: list[bytes] = []
+
+    def talk(connection: Any) -> None:  # noqa: ANN401 (a socket)
+        received.append(connection.recv(65_536))
+
+    with RawServer(talk, tls=tls_context(certificate)) as server:
+        host = server.host if kind != "wrong host" else f"localhost:{server.port}"
+        environment = world.environment(
+            SERVICENOW_INSTANCE_HOST=host, CERTIFICATE_AUTHORITIES=authority.certificate_pem
+        )
+        world.expect_outcome(world.fire(), "later")
+        world.expect(not any(received), "a byte was sent")
+        world.expect(environment.requests > 0, "nothing was tried")
+    world.environment()
+    world.settle()
+
+
+@fault(63, "TLS certificate expired", "no credential byte, Q", seeds=3)
+def expired_certificate(world: World) -> None:
+    """The handshake fails before anything is said."""
+    _untrusted(world, "expired")
+
+
+@fault(64, "TLS certificate of another host", "no credential byte, Q", seeds=3)
+def other_certificate(world: World) -> None:
+    """The same, and for one that nobody signed."""
+    _untrusted(world, world.pick("wrong host", "self-signed"))
+
+
+@fault(65, "name not found", "Q")
+def no_name(world: World) -> None:
+    """Until it is."""
+    world.environment(SERVICENOW_INSTANCE_HOST="no-such-host.invalid")
+    world.expect_outcome(world.fire(), "later")
+    world.environment()
+    world.settle()
+
+
+@fault(66, "connection refused", "Q")
+def refused(world: World) -> None:
+    """Nobody listens there."""
+    world.environment(SERVICENOW_INSTANCE_HOST="localhost:9")
+    world.expect_outcome(world.fire(), "later")
+    world.environment()
+    world.settle()
+
+
+@fault(67, "down for 4 h and for 24 h, many queued", "all delivered, none given up, only probes meanwhile", seeds=2)
+def long_outage(world: World) -> None:
+    """The virtual clock makes hours of seconds."""
+    hours, number = world.pick((4, 60), (24, 20))
+    world.simulator.add_fault(Fault(on="api", times=None, status=503))
+    world.environment()
+    world.send(*(world.alarm(f"outage-{index}", "ALARM", minutes=index / 100) for index in range(number)))
+    until = world.clock.monotonic() + hours * 3600
+    while world.queue.wait() and world.clock.monotonic() < until:
+        world.invoke()
+    calls = world.api_calls()
+    probes = hours * 3600 / 30
+    world.expect(calls < 1.2 * probes + 20, f"{calls} calls were made while it was down")
+    world.expect(not world.dead_letters(), "a message was given up")
+    world.mend()
+    world.settle()
+    world.expect(len(world.incidents()) == number, f"{len(world.incidents())} incidents of {number}")
+
+
+@fault(68, "half of all answers fail", "at most 1.2 tries an operation beyond the failures", seeds=5)
+def half_fail(world: World) -> None:
+    """No storm of repetitions makes it worse."""
+    number = 40
+    world.environment()
+    world.simulator.add_fault(Fault(on="api", times=None, probability=0.5, status=world.pick(500, 502, 503)))
+    world.send(*(world.alarm(f"half-{index}", "ALARM", minutes=index / 10) for index in range(number)))
+    world.settle(hours=72)
+    calls = [call for call in world.simulator.calls if call.path.startswith("/api/")]
+    failures = sum(call.fault for call in calls)
+    tries = (len(calls) - failures) / number
+    # A write of unknown outcome takes a look-up beside it.
+    world.expect(tries <= 1.2 + failures / number, f"{tries:.2f} successful calls an operation")
+    world.expect(len(world.incidents()) == number, f"{len(world.incidents())} incidents of {number}")

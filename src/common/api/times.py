@@ -1,0 +1,31 @@
+"""Times as callers write them: RFC 3339, with their zone. pydantic alone would take numbers for times too."""
+
+import re
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,12})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000
+
+
+def _written(value: object) -> str:
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        raise ValueError("no time")
+    return value
+
+
+def _sensible(value: datetime) -> datetime:
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise ValueError("no time")
+    return value
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_written)]
+"""Any time, such as 2026-01-31T08:00:00Z. Monitoring systems write the year 1 for "never"."""
+
+SensibleTime = Annotated[Time, AfterValidator(_sensible)]
+"""A time that can be converted to another zone."""

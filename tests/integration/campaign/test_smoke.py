@@ -1,0 +1,63 @@
+"""The campaign in small: every fault once, and the planted leaks. `make faults` has all seeds and all defects."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from campaign import plants, queue
+from campaign.__main__ import GROUPS
+from campaign.catalogue import FAULTS, NUMBERS
+from campaign.leaks import Sinks, forms_of
+from campaign.plants import PLANTED, Planted
+from campaign.run import run_one
+from campaign.stage import Stage
+
+SLOW = {5, 6, 7, 8, 39, 54, 67, 68, 94, 98, 99}
+"""Faults that wait for real seconds; they happen in `make faults`, and in tests of their own parts."""
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """Provide what all runs share."""
+    with Stage() as stage:
+        yield stage
+
+
+def test_the_catalogue_is_complete() -> None:
+    """Every number has a scenario, in one of the groups."""
+    assert set(FAULTS) == set(NUMBERS)
+    assert {fault.scenario.__module__ for fault in FAULTS.values()} == {group.__name__ for group in GROUPS}
+
+
+@pytest.mark.parametrize("number", sorted(set(NUMBERS) - SLOW))
+def test_a_fault_is_survived(stage: Stage, number: int) -> None:
+    """Nothing is lost, nothing is there twice, no secret shows, and the outcome is the one of the catalogue."""
+    outcome = run_one(stage, FAULTS[number], 0)
+    assert outcome.survived, outcome.what_is_wrong
+
+
+@pytest.mark.parametrize(
+    "planted", [each for each in PLANTED if each.fault not in SLOW], ids=lambda planted: planted.plant.__name__
+)
+def test_a_planted_defect_is_caught(stage: Stage, planted: Planted) -> None:
+    """A campaign that sees nothing proves nothing."""
+    assert plants.is_caught(stage, planted)
+
+
+def test_the_campaigns_queue_is_set_up_as_the_deployed_one() -> None:
+    """Visibility, retention and receives are those of the template."""
+    template = (Path(__file__).parents[3] / "template.yaml").read_text(encoding="utf-8")
+    assert f"VisibilityTimeout: {queue.VISIBILITY:.0f}" in template
+    assert f"MessageRetentionPeriod: {queue.RETENTION:.0f}" in template
+    assert f"maxReceiveCount: {queue.MOST_RECEIVES}" in template
+
+
+def test_a_secret_is_recognised_in_every_form() -> None:
+    """Also in the middle of something that was encoded with it."""
+    sinks = Sinks()
+    secret = "Zq3+~[#,first&secret=%of the bridge"
+    for sink, form in enumerate(sorted(forms_of(secret))):
+        sinks.add(str(sink), f"before {form} after")
+    assert len(sinks.leaks([secret])) == len(forms_of(secret)) >= 10
+    assert sinks.leaks(["another one entirely"]) == []

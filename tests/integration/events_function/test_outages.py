@@ -1,0 +1,136 @@
+"""ServiceNow is away for hours: the real handler at a queue in memory, on a clock that is moved on."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from local.simulator import Fault, Simulator
+from tests.support.clock import FakeClock
+from tests.support.deployment import ACCOUNT, REGION
+from tests.support.function import Account, account
+
+SECRET = "s3cr3t+~[#,value"
+HOUR = 3600.0
+SECONDS_BETWEEN_PROBES = 30.0
+LONGEST_CALL = 10.0
+IS_OPEN = {"1", "2", "3"}
+
+# A lean rule: each message is read a dozen times.
+RULE = """
+[[rule]]
+name = "disk"
+source = "my.disks"
+detail_type = "Disk"
+key = ["detail.disk"]
+firing = "detail.state == 'full'"
+resolved = "detail.state == 'fine'"
+fields = { short_description = "{{ detail.disk }}" }
+"""
+
+type Events = dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Provide the time of everything but TLS."""
+    return FakeClock()
+
+
+@pytest.fixture
+def servicenow(clock: FakeClock) -> Iterator[Simulator]:
+    """Provide an instance."""
+    with Simulator(client_secret=SECRET, seed=1, now=clock.now) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def aws(clock: FakeClock, servicenow: Simulator, tmp_path: Path) -> Iterator[Account]:
+    """Provide a stack with one rule, which says nothing."""
+    (tmp_path / "disks.toml").write_text(RULE)
+    with patch("common.bridge.events.RULES", tmp_path), account(clock, servicenow, SECRET) as made:
+        yield made
+
+
+def _flapping(problems: int, events: int, now: float) -> Events:
+    """Return disks that were full and fine in turn before `now`; every other one is full in the end."""
+    return {
+        f"disk-{number}": [
+            _disk(f"disk-{number}", now - 7200 + 60 * index, is_full=bool((index + number) % 2)) for index in range(events)
+        ]
+        for number in range(problems)
+    }
+
+
+def _disk(name: str, at: float, *, is_full: bool) -> dict[str, Any]:
+    return {
+        "source": "my.disks",
+        "detail-type": "Disk",
+        "account": ACCOUNT,
+        "region": REGION,
+        "time": datetime.fromtimestamp(at, UTC).isoformat(),
+        "detail": {"disk": name, "state": "full" if is_full else "fine"},
+    }
+
+
+def _queue_up(aws: Account, events: Events) -> None:
+    bodies = [json.dumps(event) for group in events.values() for event in group]
+    Random(1).shuffle(bodies)
+    for body in bodies:
+        aws.put(body)
+
+
+def _fires(event: dict[str, Any]) -> bool:
+    return bool(event["detail"]["state"] == "full")
+
+
+def _open(servicenow: Simulator) -> list[str]:
+    """Return the names of the disks that have an open incident, one for each incident."""
+    incidents = [record for record in servicenow.records("incident") if record["state"] in IS_OPEN]
+    return sorted(record["short_description"] for record in incidents)
+
+
+@pytest.mark.parametrize(
+    ("hours", "problems", "down"),
+    [
+        pytest.param(4, 1000, {"status": 503}, id="4 hours, 10 000 messages, 503"),
+        pytest.param(24, 100, {"content": "hibernating"}, id="24 hours, 1 000 messages, hibernating"),
+    ],
+)
+def test_fault_67_an_outage_of_hours_loses_nothing(
+    aws: Account, servicenow: Simulator, clock: FakeClock, hours: int, problems: int, down: dict[str, Any]
+) -> None:
+    """Nothing is given up, only probes disturb ServiceNow, and everything is delivered soon after it is back."""
+    function = aws.environment()
+    aws.put(json.dumps(_disk("before", clock.now(), is_full=True)))
+    aws.poll_until(function)
+    before = servicenow.records("incident")
+    began = clock.now()
+    events = _flapping(problems, 10, began)
+    _queue_up(aws, events)
+    servicenow.add_fault(Fault(on="any", times=None, **down))
+
+    aws.poll_until(function, began + hours * HOUR)
+    assert servicenow.records("incident") == before
+    probes = _probes(servicenow)
+    assert len(probes) > hours
+    assert all(later - earlier >= SECONDS_BETWEEN_PROBES - 1 for earlier, later in pairwise(probes))
+    servicenow.clear_faults()
+    aws.poll_until(function)
+
+    assert len(aws.dead_letters) == len(aws.queue.dead_letters) == len(aws.queue.expired) == 0
+    assert aws.queue.most_received < 1000
+    assert _open(servicenow) == ["before", *sorted(name for name, group in events.items() if _fires(group[-1]))]
+    assert clock.now() - began < (hours + 2) * HOUR
+
+
+def _probes(servicenow: Simulator) -> list[float]:
+    """Return when ServiceNow began to be asked; the tries of one call, and what opened the circuit, count once."""
+    calls = [call.started for call in servicenow.calls]
+    return [later for earlier, later in pairwise([0.0, *calls]) if later - earlier > LONGEST_CALL]

@@ -1,0 +1,50 @@
+"""An instance, a ledger table and a counter, new for every test."""
+
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from moto import mock_aws
+from mypy_boto3_dynamodb.client import DynamoDBClient
+
+from local.simulator import Simulator
+from tests.integration.incidents.counter import SECRET, TABLE, Counter, tell_time
+from tests.support.clock import FakeClock
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Provide the clock of everybody."""
+    return FakeClock()
+
+
+@pytest.fixture
+def dynamodb() -> Iterator[DynamoDBClient]:
+    """Provide a client and an empty table."""
+    with mock_aws():
+        client = boto3.client(
+            "dynamodb", region_name="eu-west-1", aws_access_key_id="testing", aws_secret_access_key="testing"
+        )
+        client.create_table(
+            TableName=TABLE,
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield client
+
+
+@pytest.fixture
+def simulator(clock: FakeClock) -> Iterator[Simulator]:
+    """Provide an instance that knows the client."""
+    with Simulator(client_secret=SECRET, seed=1, now=clock.now) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def counter(simulator: Simulator, dynamodb: DynamoDBClient, clock: FakeClock) -> Iterator[Counter]:
+    """Provide a counter whose ledger tells the time of `clock`."""
+    tell_time(dynamodb, clock)
+    counter = Counter(simulator, dynamodb, clock)
+    yield counter
+    counter.transport.close()

@@ -1,0 +1,142 @@
+"""What a company may bring along instead of what the stack would make: secret, key, network, boundary."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.template.conftest import TEMPLATE
+from tests.template.reading import KEY, SECRET, Resources, of_type
+from tests.template.test_environment import accepts
+
+ACCOUNT = "arn:aws:iam::123456789012"
+KEY_ARN = "arn:aws:kms:eu-west-1:123456789012:key/1d3f5a7b-0000-4000-8000-000000000000"
+SECRET_ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:servicenow/oauth-1A2b3C"
+SUBNET = "subnet-0123456789abcdef0"
+GROUP = "sg-0123456789abcdef0"
+
+
+def test_a_secret_is_made_only_where_none_is_given(template: dict[str, Any], resources: Resources) -> None:
+    """Everything that needs it finds either by the same expression."""
+    assert resources["ClientCredentials"]["Condition"] == "MakesSecret"
+    assert template["Outputs"]["SecretArn"]["Value"] == SECRET
+    for function in of_type(resources, "AWS::Lambda::Function").values():
+        assert function["Environment"]["Variables"]["SERVICENOW_SECRET_ID"] == SECRET
+
+
+def test_a_key_is_made_only_where_none_is_given(template: dict[str, Any], resources: Resources) -> None:
+    """The alias belongs to the key."""
+    assert resources["Key"]["Condition"] == resources["KeyAlias"]["Condition"] == "MakesKey"
+    assert template["Outputs"]["KeyArn"]["Value"] == KEY
+    for function in of_type(resources, "AWS::Lambda::Function").values():
+        assert function["Environment"]["Variables"]["TOKEN_KEY_ID"] == KEY
+
+
+@pytest.mark.parametrize("made", ["Key", "ClientCredentials"])
+def test_nothing_refers_to_what_was_not_made(template: dict[str, Any], made: str) -> None:
+    """CloudFormation refuses a reference to a resource that its condition left out."""
+    condition = {"Key": "MakesKey", "ClientCredentials": "MakesSecret"}[made]
+
+    def refers(value: Any) -> bool:  # noqa: ANN401 (a template is JSON)
+        if isinstance(value, list):
+            return any(map(refers, value))
+        if not isinstance(value, dict):
+            return False
+        if value.get("Fn::If", [""])[0] == condition:
+            return refers(value["Fn::If"][2])
+        if value.get("Ref") == made or value.get("Fn::GetAtt", [""])[0] in (made, f"{made}.Arn"):
+            return True
+        return any(map(refers, value.values()))
+
+    always = {name: found for name, found in template["Resources"].items() if found.get("Condition") != condition}
+
+    assert refers(template["Resources"]["KeyAlias"]) or made != "Key"
+    assert [name for name, found in always.items() if refers(found)] == []
+    assert not refers(template["Outputs"])
+
+
+def test_every_function_joins_the_network_where_one_is_given(resources: Resources) -> None:
+    """All of them reach ServiceNow by the same way, so the doctor sees what the others see."""
+    for function in of_type(resources, "AWS::Lambda::Function").values():
+        assert function["VpcConfig"] == {
+            "Fn::If": [
+                "IsInVpc",
+                {
+                    "SubnetIds": {"Fn::Split": [",", {"Ref": "SubnetIds"}]},
+                    "SecurityGroupIds": {"Fn::Split": [",", {"Ref": "SecurityGroupIds"}]},
+                },
+                {"Ref": "AWS::NoValue"},
+            ]
+        }
+
+
+def test_what_belongs_together_is_given_together(template: dict[str, Any]) -> None:
+    """CloudFormation says so before it changes anything; Lambda would say so in the middle."""
+
+    def holds(condition: dict[str, Any], given: dict[str, str]) -> bool:
+        ((function, parts),) = condition.items()
+        if function == "Fn::Equals":
+            return bool(given.get(parts[0]["Ref"], "") == parts[1])
+        results = [holds(part, given) for part in parts]
+        return {"Fn::Or": any(results), "Fn::And": all(results), "Fn::Not": not results[0]}[function]
+
+    def accepted(**given: str) -> bool:
+        return all(
+            holds(assertion["Assert"], given)
+            for rule in template["Rules"].values()
+            if holds(rule.get("RuleCondition", {"Fn::Or": [{"Fn::Equals": [{"Ref": "none"}, ""]}]}), given)
+            for assertion in rule["Assertions"]
+        )
+
+    assert accepted()
+    assert accepted(SubnetIds=SUBNET, SecurityGroupIds=GROUP)
+    assert accepted(SecretArn=SECRET_ARN, SecretKeyArn=KEY_ARN)
+    assert accepted(SecretArn=SECRET_ARN)
+    assert not accepted(SubnetIds=SUBNET)
+    assert not accepted(SecurityGroupIds=GROUP)
+    assert not accepted(SecretKeyArn=KEY_ARN)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "right"),
+    [
+        ("SecretArn", SECRET_ARN, True),
+        ("SecretArn", SECRET_ARN[:-7], False),
+        ("SecretArn", "servicenow/oauth", False),
+        ("SecretKeyArn", KEY_ARN, True),
+        ("SecretKeyArn", "alias/company", False),
+        ("KeyArn", KEY_ARN, True),
+        ("KeyArn", "arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-1d3f5a7b00004000800000000000000b", True),
+        ("KeyArn", "arn:aws:kms:eu-west-1:123456789012:alias/company", False),
+        ("PermissionsBoundaryArn", f"{ACCOUNT}:policy/company/boundary", True),
+        ("PermissionsBoundaryArn", "arn:aws:iam::aws:policy/PowerUserAccess", True),
+        ("PermissionsBoundaryArn", f"{ACCOUNT}:role/boundary", False),
+        ("SubnetIds", f"{SUBNET},subnet-01234567", True),
+        ("SubnetIds", f"{SUBNET}, {SUBNET}", False),
+        ("SubnetIds", "vpc-0123456789abcdef0", False),
+        ("SecurityGroupIds", GROUP, True),
+        ("SecurityGroupIds", ",".join([GROUP] * 6), False),
+    ],
+)
+def test_the_stack_takes_what_works_and_refuses_the_rest(
+    template: dict[str, Any], parameter: str, value: str, *, right: bool
+) -> None:
+    """Before anything is changed; what is left empty, the stack makes or does without."""
+    assert accepts(template, parameter, value) is right
+    assert accepts(template, parameter, "")
+
+
+def test_the_guide_has_the_statements_that_a_key_of_ones_own_needs(resources: Resources) -> None:
+    """The same services and actions as the key that the stack would make."""
+    guide = (TEMPLATE.parent / "docs" / "setup.md").read_text()
+    of_services = [
+        statement
+        for statement in of_type(resources, "AWS::KMS::Key")["Key"]["KeyPolicy"]["Statement"]
+        if "Service" in statement["Principal"]
+    ]
+
+    assert len(of_services) == 2
+    for statement in of_services:
+        assert all(re.search(rf"\b{action}\b", guide) for action in statement["Action"])
+    assert "events.amazonaws.com" in guide
+    assert "kms:EncryptionContext:aws:logs:arn" in guide
