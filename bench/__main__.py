@@ -6,7 +6,17 @@ A group is a module with a function `measure` that returns results; it is added 
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import alarm_storm, api_create, client_call, many_threads, short_lives, start_up, warm_token
+from bench import (
+    alarm_storm,
+    api_create,
+    api_start,
+    batch_of_ten,
+    client_call,
+    many_threads,
+    short_lives,
+    start_up,
+    warm_token,
+)
 from bench.result import Result, show, terminal, write
 
 GROUPS: Mapping[str, Callable[[], Sequence[Result]]] = {
@@ -16,6 +26,8 @@ GROUPS: Mapping[str, Callable[[], Sequence[Result]]] = {
     "start_up": start_up.measure,
     "client_call": client_call.measure,
     "api_create": api_create.measure,
+    "api_start": api_start.measure,
+    "batch_of_ten": batch_of_ten.measure,
     "alarm_storm": alarm_storm.measure,
 }
 

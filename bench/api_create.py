@@ -132,16 +132,16 @@ class _Bare:
     """The yardstick: no ledger, no token, no deadline, no problem details, no log."""
 
     def __init__(self, host: str, authorities: str) -> None:
-        context = ssl.create_default_context(cadata=authorities)
-        pool = urllib3.HTTPSConnectionPool("localhost", int(host.rpartition(":")[2]), ssl_context=context)
+        http = urllib3.PoolManager(ssl_context=ssl.create_default_context(cadata=authorities))
+        url = f"https://{host}{_TARGET}"
         headers = {"Authorization": f"Bearer {_TOKEN}", "Content-Type": "application/json"}
         app = APIGatewayRestResolver(enable_validation=True)
 
         @app.post("/incidents")
         def create_incident(incident: NewIncident) -> dict[str, str]:
-            fields = json.dumps(incident.model_dump(exclude_unset=True)).encode()
-            answer = pool.urlopen("POST", _TARGET, fields, headers, retries=False, redirect=False)
-            record: dict[str, str] = json.loads(answer.data)["result"]
+            fields = json.dumps(incident.model_dump(exclude_unset=True))
+            answer = http.request("POST", url, body=fields, headers=headers)
+            record = answer.json()["result"]
             return {"sys_id": record["sys_id"], "number": record["number"]}
 
         self.handler = app.resolve

@@ -1,6 +1,7 @@
-"""The two calls to AWS that getting a stored token takes, answered at once by a process of its own.
+"""The calls to AWS that getting a stored token takes, and those of a ledger that is empty, answered at once.
 
-Run as `python -m bench.aws_server <secret>`; it prints its port and ends with its standard input.
+A process of its own: run as `python -m bench.aws_server <secret>`; it prints its port and ends with its standard
+input.
 """
 
 import json
@@ -50,6 +51,8 @@ class _Exchange(BaseHTTPRequestHandler):
         if operation == "PutParameter":
             type(self).parameter = {"Version": 1, **request}
             return {"Version": 1, "Tier": "Standard"}
+        if operation in ("GetItem", "PutItem"):
+            return {}
         return {"Parameter": self.parameter}
 
     def log_message(self, *_: object) -> None:

@@ -14,12 +14,37 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from campaign import api, beyond, plants, queue_and_function, secrets_and_parameters, servicenow_api, token_endpoint
+from campaign import (
+    api,
+    beyond,
+    messages,
+    planted_leaks,
+    plants,
+    queue_and_function,
+    secrets_and_parameters,
+    servicenow_api,
+    servicenow_outages,
+    token_endpoint,
+)
 from campaign.catalogue import NUMBERS, SEEDS
 from campaign.run import Outcome, Tally, chosen, run
 from campaign.stage import Stage
 
-GROUPS = (token_endpoint, secrets_and_parameters, servicenow_api, queue_and_function, api, beyond)
+GROUPS = (
+    token_endpoint,
+    secrets_and_parameters,
+    servicenow_api,
+    servicenow_outages,
+    queue_and_function,
+    messages,
+    api,
+    beyond,
+)
+"""The modules of scenarios."""
+
+PLANTS = (plants, planted_leaks)
+"""The modules of defects."""
+
 _BUILD = Path(__file__).resolve().parents[1] / "build"
 _WIDE = 150
 

@@ -44,18 +44,17 @@ class Judgement:
     wrong: list[str] = field(default_factory=list)
 
 
-def judge(rules: Rules, evidence: Evidence, *, records_a_problem: int = 1) -> Judgement:
+def judge(rules: Rules, evidence: Evidence) -> Judgement:
     """Check the whole history.
 
     Every message is applied, superseded, among the dead letters with its reason, or still in the queue. Each problem
-    has at most one open record, and is in the condition that the newest event that got through says.
-    `records_a_problem` is how many records in-order delivery would have made, more than one only where people act.
+    has one record at most, and is in the condition that the newest event that got through says.
     """
     judgement = Judgement()
     without_reason = sum(not letter.get("Reason") for letter in evidence.dead_letters)
     judgement.wrong += ["a dead letter without a reason"] * without_reason
     for problem, alerts in _through(rules, evidence, judgement).items():
-        _judge_problem(judgement, problem, alerts, evidence, records_a_problem)
+        _judge_problem(judgement, problem, alerts, evidence)
     _judge_strangers(judgement, evidence)
     return judgement
 
@@ -78,11 +77,11 @@ def _through(rules: Rules, evidence: Evidence, judgement: Judgement) -> dict[str
     return problems
 
 
-def _judge_problem(judgement: Judgement, problem: str, alerts: Sequence[Alert], evidence: Evidence, most: int) -> None:
+def _judge_problem(judgement: Judgement, problem: str, alerts: Sequence[Alert], evidence: Evidence) -> None:
     item = evidence.items.get(problem, {})
     own = [row for row in evidence.incidents if row["correlation_id"].startswith(f"{problem}-")]
     still_open = [row for row in own if row["state"] in OPEN_STATES]
-    if len(own) > most or len(still_open) > 1:
+    if len(own) > 1:
         judgement.duplicates.append(f"{len(own)} records, {len(still_open)} of them open, for one problem")
     if "operation" in item and not evidence.waiting:
         judgement.wrong.append("the ledger waits for a write that nobody will finish")

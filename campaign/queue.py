@@ -78,12 +78,12 @@ class VirtualQueue:
         """Forget a message."""
         self._waiting.pop(message_id, None)
 
-    def wait(self) -> bool:
-        """Let time pass until a message is visible; return whether there is one at all."""
+    def wait(self, *, gather: float = 0.0) -> bool:
+        """Let time pass until a message is visible, and `gather` seconds more; return whether there is one at all."""
         if not self._waiting:
             return False
         next_visible = min(message.visible_at for message in self._waiting.values())
-        self._clock.advance(max(next_visible - self._now, 0.0))
+        self._clock.advance(max(next_visible - self._now, 0.0) + gather)
         return True
 
     @property

@@ -81,6 +81,11 @@ def run(stage: Stage, runs: Iterable[tuple[Fault, int]], told: Callable[[Outcome
 
 def run_one(stage: Stage, fault: Fault, seed: int) -> Outcome:
     """Let one fault happen once."""
+    with stage.listening():
+        return _run_one(stage, fault, seed)
+
+
+def _run_one(stage: Stage, fault: Fault, seed: int) -> Outcome:
     started = time.monotonic()
     world = World(stage, Random(f"{fault.number}/{seed}"))  # noqa: S311 (repeatable dice)
     wrong: list[str] = []

@@ -68,8 +68,6 @@ class Stage:
         for module in ("base", "persistence.base", "persistence.dynamodb"):
             enter(patch(f"{_BREAKER}.{module}.dt", time))
         enter(patch.object(BridgeError, "__init__", _heard(BridgeError.__init__, self.errors)))
-        enter(patch.object(sys, "stdout", self.output))
-        enter(self._everything_logged())
         self.key_id = str(self.client("kms").create_key()["KeyMetadata"]["Arn"])
         return self
 
@@ -99,6 +97,22 @@ class Stage:
             stream.seek(0)
             stream.truncate()
         return "\n".join(texts)
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hear everything that is written to standard output or to any logger, at any level."""
+        root = logging.getLogger()
+        handler = logging.StreamHandler(self._log)
+        handler.addFilter(lambda _: self._listens)
+        handlers, level = root.handlers, root.level
+        root.handlers = [handler]
+        root.setLevel(logging.DEBUG)
+        try:
+            with patch.object(sys, "stdout", self.output):
+                yield
+        finally:
+            root.handlers = handlers
+            root.setLevel(level)
 
     @contextlib.contextmanager
     def deaf(self) -> Iterator[None]:
@@ -132,20 +146,6 @@ class Stage:
         made.meta.events.register("before-call", self._before_call)
         made.meta.events.register("after-call", self._after_call)
         return made
-
-    @contextlib.contextmanager
-    def _everything_logged(self) -> Iterator[None]:
-        root = logging.getLogger()
-        handler = logging.StreamHandler(self._log)
-        handler.addFilter(lambda _: self._listens)
-        handlers, level = root.handlers, root.level
-        root.handlers = [handler]
-        root.setLevel(logging.DEBUG)
-        try:
-            yield
-        finally:
-            root.handlers = handlers
-            root.setLevel(level)
 
     def _before_call(self, model: Any, context: dict[str, Any], **_: object) -> object:  # noqa: ANN401 (botocore's)
         operation = f"{model.service_model.service_name}.{model.name}"

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -81,6 +82,13 @@ class LocalStack:
         self.outputs = outputs
         self.root: Clients = emulator.root
         self._client_secret = client_secret
+
+    @property
+    def api_url(self) -> str:
+        """The address of the API: the emulator serves each under a name of its own."""
+        deployed, emulator = urlsplit(self.outputs["ApiUrl"]), urlsplit(self.emulator.endpoint.url)
+        api_id = (deployed.hostname or "").partition(".")[0]
+        return f"https://{api_id}.execute-api.localhost:{emulator.port}{deployed.path}"
 
     def store_credentials(self, client_secret: str | None = None) -> None:
         """Put the client credentials into Secrets Manager, with another client secret if one is given."""
@@ -206,6 +214,7 @@ def _deploy(directory: Path, emulator: Emulator, simulator: Simulator) -> dict[s
         "Architecture": sam.this_architecture(),
         "InstanceHost": simulator.host,
         "CertificateAuthorities": simulator.ca_pem.strip().replace("\n", "\\n"),
+        "ApiSwaggerUi": "true",
     }
     sam.deploy(directory, emulator.endpoint, emulator.root_identity, stack_name=STACK_NAME, parameters=parameters)
     stack = emulator.root.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]

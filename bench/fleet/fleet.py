@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 """A fleet: environments that call ServiceNow, the scheduled refresher, and outages of the token endpoint."""
 
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from bench.fleet.policies import POLICIES, Place, SharedAndEarly
 from bench.fleet.services import LIFE, ParameterStore, ServiceNow
 from common.clock import Deadline
 from common.errors import BridgeError
+from common.queue import pause_before_return
 from local.simulator.switches import TokenBehaviour
 
 OUTAGE = 600.0
@@ -83,9 +86,7 @@ class Fleet:
             requests, failed, throttled = self._counts()
             self._simulation.run(seconds)
         requests_after, failed_after, throttled_after = self._counts()
-        return Figures(
-            seconds / LIFE, requests_after - requests, failed_after - failed, throttled_after - throttled
-        )
+        return Figures(seconds / LIFE, requests_after - requests, failed_after - failed, throttled_after - throttled)
 
     def _counts(self) -> tuple[int, int, int]:
         return self._servicenow.requests, self._failed_calls, self._parameter_store.throttled
@@ -96,14 +97,20 @@ class Fleet:
         while True:
             caller = self._policy(self._place)
             ends = simulation.monotonic() + dice.expovariate(1 / _ENVIRONMENT_LIVES)
+            failures = 0
             while simulation.monotonic() < ends:
                 try:
                     caller.token(Deadline.after(simulation, _CALL_MAY_TAKE))
-                except BridgeError:
-                    self._failed_calls += 1
+                except BridgeError as error:
+                    failures += 1
+                    # What failed goes back to the queue, whose own policy says when it comes again.
+                    quiet = pause_before_return(failures, error, held=False, sample=dice.random())
+                else:
+                    failures = 0
+                    quiet = max(caller.answers_from_memory_until() - simulation.now(), 0.0)
+                self._failed_calls += bool(failures)
                 # Calls come as a Poisson process, which has no memory: the first one that matters is as far from
                 # the moment at which it begins to matter as any call is from the one before.
-                quiet = max(caller.answers_from_memory_until() - simulation.now(), 0.0)
                 left = max(ends - simulation.monotonic(), 0.0)
                 simulation.sleep(min(quiet, left) + dice.expovariate(1 / _SECONDS_BETWEEN_CALLS))
 
@@ -112,10 +119,8 @@ class Fleet:
         refresher = SharedAndEarly(self._place)
         scheduled = self._simulation.monotonic()
         while True:
-            try:
+            with suppress(BridgeError):
                 refresher.source.refresh(Deadline.after(self._simulation, _REFRESH_MAY_TAKE))
-            except BridgeError:
-                pass
             scheduled += _SCHEDULE
             self._simulation.sleep(scheduled + self._dice.uniform(0.0, _SCHEDULE_LATE) - self._simulation.monotonic())
 

@@ -58,7 +58,9 @@ class _Nowhere:
 class Place:
     """What the environments of a fleet have in common."""
 
-    def __init__(self, simulation: Simulation, parameter_store: ParameterStore, servicenow: ServiceNow, dice: Dice) -> None:
+    def __init__(
+        self, simulation: Simulation, parameter_store: ParameterStore, servicenow: ServiceNow, dice: Dice
+    ) -> None:
         """Keep what new callers are made of."""
         self.simulation = simulation
         self.dice = dice
@@ -68,7 +70,7 @@ class Place:
     def store(self) -> TokenStore:
         """Return the project's own store over the simulated Parameter Store."""
         return TokenStore(
-            self._parameter_store,  # type: ignore[arg-type] (it has the two calls that are made)
+            self._parameter_store,  # type: ignore[arg-type] # it has the two calls that are made
             parameter="/token",
             key_id="key",
             host="example.service-now.com",

@@ -34,15 +34,14 @@ class Caller:
 
     def __init__(self, stack: LocalStack, identity: Identity | None) -> None:
         """Call the API of `stack`."""
-        emulator = urlsplit(stack.emulator.endpoint.url)
-        deployed = urlsplit(stack.outputs["ApiUrl"])
-        # The emulator serves every API on its own address, told apart by the name that the request asks for.
-        self._host = f"{deployed.hostname.split('.')[0]}.execute-api.localhost:{emulator.port}"  # type: ignore[union-attr]
-        self._stage = deployed.path
+        url = urlsplit(stack.api_url)
+        # The name is told the server; not every system resolves names below localhost.
+        self._host = url.netloc
+        self._stage = url.path
         self._identity = identity
         self._region = stack.emulator.endpoint.region
         context = ssl.create_default_context(cafile=str(stack.emulator.endpoint.authority_file))
-        self._pool = urllib3.HTTPSConnectionPool("127.0.0.1", emulator.port, ssl_context=context, maxsize=20)
+        self._pool = urllib3.HTTPSConnectionPool("127.0.0.1", url.port, ssl_context=context, maxsize=20)
 
     def call(
         self,

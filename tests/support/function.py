@@ -19,21 +19,27 @@ from tests.support.deployment import REGION, Context, Deployment, deployment
 from tests.support.queue import InMemoryQueue, InMemorySQS, lambda_event
 from tests.support.table import SharedDynamoDB, breaker_on
 
+type Handler = Callable[[Mapping[str, Any], Context], dict[str, Any]]
+
 _deployments = count(1)
 
 
 @dataclass
 class Account:
-    """What outlives an environment: clock, queues and ledger; the secret and the token's parameter are moto's."""
+    """What outlives an environment: queues and ledger; the secret and the token's parameter are moto's.
+
+    `clock` is the functions' own, whose wall clock may be wrong; `now` tells the time that everybody else has.
+    """
 
     stack: Deployment
     clock: FakeClock
+    now: Callable[[], float]
     queue: InMemoryQueue
     dead_letters: InMemoryQueue
     table: SharedDynamoDB
     bridges: list[Bridge] = field(default_factory=list)
 
-    def environment(self) -> Callable[[Mapping[str, Any], Context], dict[str, Any]]:
+    def environment(self) -> Handler:
         """Return the handler of a new environment."""
         sys.modules.pop("handlers.events", None)
         with (
@@ -42,8 +48,9 @@ class Account:
             patch("common.bridge.events.boto3", self),
         ):
             module = importlib.import_module("handlers.events")
+        # What is left of an older environment's connections is closed at the end, not when it happens to be collected.
         self.bridges.append(module.bridge)
-        handler: Callable[[Mapping[str, Any], Context], dict[str, Any]] = module.handler
+        handler: Handler = module.handler
         return handler
 
     def client(self, service: str, **options: Any) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
@@ -59,9 +66,7 @@ class Account:
         """Put a message into the queue."""
         self.queue.send_message(QueueUrl=self.queue.url, MessageBody=body)
 
-    def poll(
-        self, handler: Callable[[Mapping[str, Any], Context], dict[str, Any]], *, batch: int = 10, remaining: int = 60_000
-    ) -> int:
+    def poll(self, handler: Handler, *, batch: int = 10, remaining: int = 60_000) -> int:
         """Do what Lambda's poller does once; return how many messages the function was given.
 
         An exception of the function leaves all of them in the queue, as a time-out does.
@@ -79,20 +84,26 @@ class Account:
 
     def poll_until(
         self,
-        handler: Callable[[Mapping[str, Any], Context], dict[str, Any]],
+        handler: Handler,
         moment: float = float("inf"),
         *,
         seconds_each: float = 0.5,
     ) -> None:
-        """Poll until the queue is empty or the clock has reached `moment`, and move the clock on meanwhile."""
+        """Poll until the queue is empty or the time is `moment`, and move the clock on meanwhile."""
         while True:
             visible_at = self.queue.next_visible_at()
-            if visible_at is None or max(visible_at, self.clock.now()) >= moment:
+            if visible_at is None or max(visible_at, self.now()) >= moment:
                 break
-            self.clock.advance(max(0.0, visible_at - self.clock.now()) + seconds_each)
+            self.clock.advance(max(0.0, visible_at - self.now()) + seconds_each)
             self.poll(handler)
         if moment < float("inf"):
-            self.clock.advance(max(0.0, moment - self.clock.now()))
+            self.clock.advance(max(0.0, moment - self.now()))
+
+
+def true_time(clock: FakeClock) -> Callable[[], float]:
+    """Return what tells the time, in seconds since the epoch, whatever becomes of the clock's wall clock."""
+    start = clock.now() - clock.monotonic()
+    return lambda: start + clock.monotonic()
 
 
 @contextmanager
@@ -101,9 +112,10 @@ def account(clock: FakeClock, servicenow: Simulator, secret: str) -> Iterator[Ac
     settings = {"DEPLOYMENT": f"account-{next(_deployments)}", "POWERTOOLS_LOG_LEVEL": "CRITICAL"}
     with deployment(servicenow.host, servicenow.ca_pem, **settings) as stack, breaker_on(clock.now):
         stack.put_credentials("bridge", secret)
-        queue = InMemoryQueue(stack.queue_url, clock.now)
-        dead_letters = InMemoryQueue(stack.dead_letter_queue_url, clock.now)
-        made = Account(stack, clock, queue, dead_letters, SharedDynamoDB(clock.now))
+        now = true_time(clock)
+        queue = InMemoryQueue(stack.queue_url, now)
+        dead_letters = InMemoryQueue(stack.dead_letter_queue_url, now)
+        made = Account(stack, clock, now, queue, dead_letters, SharedDynamoDB(now))
         try:
             yield made
         finally:

@@ -115,6 +115,7 @@ def read(environment: dict[str, str], **changes: str) -> Settings:
     [
         ("EventsFunction", read_settings),
         ("ApiFunction", read_api_settings),
+        ("DoctorFunction", read_settings),
         ("TokenRefreshFunction", read_access_settings),
     ],
 )

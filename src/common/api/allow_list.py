@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from common.api.problems import Kind, ProblemError, invalid
 from common.incidents.fields import LENGTHS, OTHER_FIELDS, inert_fields
@@ -59,10 +60,14 @@ class AllowList:
         return _writable(fields, frozenset(self.table_fields(table)), "ApiTables")
 
 
+@lru_cache(maxsize=64)
+def _writable_names(allowed: frozenset[str]) -> frozenset[str]:
+    return frozenset(name for name in allowed if name not in _NEVER_WRITTEN and not name.startswith("sys_"))
+
+
 def _writable(fields: Mapping[str, str], allowed: frozenset[str], parameter: str) -> dict[str, str]:
-    writable = {name for name in allowed if name not in _NEVER_WRITTEN and not name.startswith("sys_")}
-    refused = sorted(set(fields) - writable)
-    if refused:
+    writable = _writable_names(allowed)
+    if refused := sorted(fields.keys() - writable):
         listed = ", ".join(repr(name[:80]) for name in refused[:5])
         raise invalid(
             f"These fields may not be written: {listed}.",

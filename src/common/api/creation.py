@@ -8,10 +8,9 @@ from random import SystemRandom
 from common.api.requests import RequestKey
 from common.clock import Clock, Deadline
 from common.errors import AmbiguousError, BridgeError, NotYetError
-from common.incidents.alert import Alert, Fold, Status
+from common.incidents.alert import Alert, Status
 from common.incidents.decide import CLOCK_MARGIN, SERVICENOW_COMMITS_WITHIN
 from common.incidents.desk import Desk
-from common.incidents.fields import inert_fields
 from common.incidents.item import Item, Pending, RecordReference, problem_of
 from common.servicenow.query import equals
 
@@ -43,7 +42,7 @@ class Creation:
         self._clock = clock
 
     def create(self, request: RequestKey, table: str, fields: dict[str, str], deadline: Deadline) -> Created:
-        """Return the one record of a request, new or not.
+        """Return the one record of a request, new or not; `fields` are inert already.
 
         Raises ChangedRequestError (another content under this key), AmbiguousError (ServiceNow took the request and
         never answered: repeat it), and what else the desk raises.
@@ -52,7 +51,7 @@ class Creation:
             key=request.dedup_key,
             status=Status.FIRING,
             occurred_at=self._ledger.now(),
-            fields=inert_fields(fields),
+            fields=fields,
             table=table,
             fingerprint=request.fingerprint,
         )
@@ -62,16 +61,19 @@ class Creation:
             item = self._read(alert)
             if (record := self._made(item, deadline)) is not None:
                 return Created(record, repeated=not is_mine)
-            trouble: NotYetError | AmbiguousError = _under_way(item, self._ledger.now())
-            if not self._may_be_under_way(item):
+            trouble: NotYetError | AmbiguousError
+            if self._may_be_under_way(item):
+                trouble = _under_way(item, self._ledger.now())
+            else:
                 try:
-                    applied = self._desk.apply(Fold.of([alert]), deadline)
+                    applied = self._desk.apply_to(item, alert, deadline)
                 except (NotYetError, AmbiguousError) as error:
                     is_mine = is_mine or isinstance(error, AmbiguousError)
                     trouble = error
                 else:
                     if applied.record is not None:
                         return Created(applied.record, repeated=not (is_mine or applied.operations))
+                    trouble = _under_way(item, self._ledger.now())
             pause = _LOOK_UP_PAUSE if is_mine else next(pauses)
             if deadline.remaining() < LEAST_SECONDS + pause:
                 raise trouble

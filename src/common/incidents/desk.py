@@ -84,6 +84,10 @@ class Desk:
         applied = [self._apply(items[part.key], part, deadline) for part in placed(item, overflow, fold)]
         return Applied(tuple(operation for part in applied for operation in part.operations), applied[0].record)
 
+    def apply_to(self, item: Item, alert: Alert, deadline: Deadline) -> Applied:
+        """Do what `apply` does for one alert of now, given the item of its problem as it was just read."""
+        return self._apply(item, Fold.of([alert]), deadline)
+
     def _read(self, key: str, fold: Fold) -> Item:
         table = fold.newest.table
         item = self.ledger.read(problem_of(self.deployment, key), dedup_key=key, table=table)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 
 from common.errors import ChangedRequestError
 from common.incidents.alert import digest, is_firing
@@ -109,6 +110,7 @@ class Item:
         return replace(self, record=None, correlation_id=None, pending=None)
 
 
+@lru_cache(maxsize=4)
 def deployment_prefix(deployment: str) -> str:
     """Return the 8 hexadecimal digits with which the names of all problems of one deployment begin."""
     return digest(deployment)[:8]

@@ -7,6 +7,7 @@ hour apart.
 from collections.abc import Mapping
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -110,11 +111,18 @@ class Ledger:
         date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
         if date is None:
             return
-        try:
-            server = parsedate_to_datetime(date).timestamp()
-        except ValueError:
-            return
-        self._server_minus_monotonic = server - self._clock.monotonic()
+        server = _seconds(date)
+        if server is not None:
+            self._server_minus_monotonic = server - self._clock.monotonic()
+
+
+@lru_cache(maxsize=4)
+def _seconds(date: str) -> float | None:
+    """Return an HTTP date in seconds since the epoch; most answers of one invocation have the same one."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return None
 
 
 class _LostRaceError(Exception):

@@ -1,4 +1,4 @@
-"""The contract with ServiceNow, against the simulator: every fact holds there, and a probe can tell when one does not."""
+"""The contract with ServiceNow, held against the simulator: every fact holds, and a probe can tell when not."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace

@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from common.errors import (
-    NotYetError,
-)
+from common.clock import Deadline
+from common.errors import NotYetError
 from common.incidents.alert import OnRepeat, Policy
 from common.incidents.item import Operation, problem_of
 from tests.support.office import Office
-from tests.support.world import KEY
+from tests.support.world import KEY, alerts
 
 NOTES = Policy(on_repeat=OnRepeat.NOTE)
 
@@ -100,3 +99,17 @@ def test_with_too_little_time_nothing_is_begun(office: Office, left: float) -> N
 def test_time_that_is_just_enough_is_used(office: Office) -> None:
     """15 s: the call, its settling, and a reserve."""
     assert office.apply("F1", seconds=15.0).operations == (Operation.OPEN,)
+
+
+def test_an_item_that_was_read_already_is_not_read_again(office: Office) -> None:
+    """Who read before another's write loses, as everybody does."""
+    item = office.item()
+    (firing,) = alerts("F1")
+
+    applied = office.desk.apply_to(item, firing, Deadline.after(office.clock, 60))
+
+    assert applied.record == office.item().record
+    assert office.dynamodb.calls == ["get_item", "put_item", "put_item", "get_item"]
+    with pytest.raises(NotYetError):
+        office.desk.apply_to(item, firing, Deadline.after(office.clock, 60))
+    assert office.records.calls == ["create incident"]

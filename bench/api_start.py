@@ -1,0 +1,140 @@
+"""A cold start of the API function: the built package under AWS's own runtime client, up to its readiness."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import distribution
+from pathlib import Path
+from statistics import median
+
+from bench.result import Result
+from local import sam
+
+_PROCESSES = 15
+_BUILDS_WITHIN = 300.0
+_STARTS_WITHIN = 60.0
+# What is installed beside a function's own package in Lambda: the SDK, and the client of the Runtime API.
+_BROUGHT_BY_LAMBDA = (
+    "awslambdaric",
+    "boto3",
+    "botocore",
+    "jmespath",
+    "python-dateutil",
+    "s3transfer",
+    "simplejson",
+    "six",
+    "snapshot-restore-py",
+    "urllib3",
+)
+_ENVIRONMENT = {
+    "API_INCIDENT_FIELDS": "short_description,description,impact,urgency",
+    "AWS_ACCESS_KEY_ID": "bench",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+    "AWS_LAMBDA_FUNCTION_NAME": "bench",
+    "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+    "AWS_LAMBDA_LOG_FORMAT": "JSON",
+    "AWS_REGION": "eu-west-1",
+    "AWS_SECRET_ACCESS_KEY": "bench",
+    "DEPLOYMENT": "bench",
+    "LEDGER_TABLE": "ledger",
+    # Lambda's file system takes no byte code, and the package brings none.
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/events",
+    "SERVICENOW_INSTANCE_HOST": "example.service-now.com",
+    "SERVICENOW_SECRET_ID": "credentials",
+    "TOKEN_KEY_ID": "key",
+    "TOKEN_PARAMETER": "/servicenow-bridge/bench/access-token",
+}
+_BARE = """
+import boto3
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+from botocore.config import Config
+
+app = APIGatewayRestResolver(enable_validation=True)
+config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
+clients = [boto3.client(name, config=config) for name in ("secretsmanager", "ssm", "dynamodb", "sqs")]
+
+
+def handler(event, context):
+    return app.resolve(event, context)
+"""
+
+
+def measure() -> list[Result]:
+    """Compare with a function of the same package that imports only the resolver and makes the same clients."""
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        package, runtime = _package(folder), _runtime(folder)
+        (package / "bare.py").write_text(_BARE, encoding="ascii")
+        handlers = ("handlers.api.handler", "bare.handler")
+        measured: dict[str, list[float]] = {name: [] for name in handlers}
+        for number in range(_PROCESSES + 1):
+            for name in handlers[:: -1 if number % 2 else 1]:
+                seconds = _seconds_until_ready(name, package, runtime)
+                # The first ones read the files from the disk.
+                if number:
+                    measured[name].append(seconds)
+    ours, yardstick = (median(measured[name]) for name in handlers)
+    return [
+        Result(
+            "api_start_vs_resolver",
+            ours / yardstick,
+            1.3,
+            f"{ours * 1e3:.0f} ms",
+            f"Powertools' resolver with validation, and the same clients {yardstick * 1e3:.0f} ms",
+        )
+    ]
+
+
+def _package(folder: Path) -> Path:
+    """Build with `sam build`, which reuses what did not change, and return a copy of what would be uploaded."""
+    with sam.exclusive_build_directory():
+        with sam.start_build(folder) as build:
+            build.finish(_BUILDS_WITHIN)
+        package = folder / "package"
+        shutil.copytree(sam.PACKAGE / "ApiFunction", package)
+    return package
+
+
+def _runtime(folder: Path) -> Path:
+    runtime = folder / "runtime"
+    runtime.mkdir()
+    for name in _BROUGHT_BY_LAMBDA:
+        found = distribution(name)
+        for top in {file.parts[0] for file in found.files or [] if not file.parts[0].startswith("..")}:
+            (runtime / top).symlink_to(Path(str(found.locate_file(top))))
+    return runtime
+
+
+def _seconds_until_ready(handler: str, package: Path, runtime: Path) -> float:
+    """Return the seconds from the start of the process to its first question for an event."""
+    with socket.create_server(("127.0.0.1", 0)) as api:
+        api.settimeout(_STARTS_WITHIN)
+        environment = _ENVIRONMENT | {
+            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{api.getsockname()[1]}",
+            "LAMBDA_TASK_ROOT": str(package),
+            "PYTHONPATH": f"{package}:{runtime}",
+            "_HANDLER": handler,
+        }
+        began = time.perf_counter()
+        with _process([sys.executable, "-S", "-m", "awslambdaric", handler], package, environment) as process:
+            connection, _ = api.accept()
+            seconds = time.perf_counter() - began
+            with connection:
+                question = connection.recv(1024)
+            process.kill()
+    if b"/runtime/invocation/next" not in question:
+        raise RuntimeError(f"{handler} did not start: {question!r}")
+    return seconds
+
+
+def _process(command: Sequence[str], directory: Path, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(  # noqa: S603 (a fixed command)
+        command, cwd=directory, env=dict(environment), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
