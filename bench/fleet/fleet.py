@@ -1,7 +1,6 @@
-from contextlib import suppress
-
 """A fleet: environments that call ServiceNow, the scheduled refresher, and outages of the token endpoint."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from unittest.mock import patch
