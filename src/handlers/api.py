@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         app.context.update(request=admitted, deadline=Deadline.after(bridge.clock, seconds))
         return app.resolve(admitted.event, context)
     except ProblemError as problem:
-        return problem.answer(event["requestContext"]["requestId"]).for_gateway()
+        return problem.answer(event.get("requestContext", {}).get("requestId", "")).for_gateway()
     finally:
         bridge.tokens.report()
         bridge.telemetry.flush()

@@ -21,7 +21,7 @@ from tests.support.deployment import REGION, Deployment, deploy
 SECRET = "s3cr3t+~[#,value"
 
 # The module of a handler → the logical name of its function in the template.
-FUNCTIONS = {"events": "EventsFunction", "token_refresh": "TokenRefreshFunction"}
+FUNCTIONS = {"api": "ApiFunction", "events": "EventsFunction", "token_refresh": "TokenRefreshFunction"}
 
 type Start = Callable[..., LambdaEnvironment]
 

@@ -70,12 +70,33 @@ def _check_calls(node: object) -> None:
         _check_calls(child)
 
 
+def _place(node: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names that lead to what an expression means; none where it does more than name a place."""
+    if node["type"] == "field":
+        return (node["value"],)
+    if node["type"] != "subexpression":
+        return ()
+    parts = [_place(child) for child in node["children"]]
+    return tuple(name for part in parts for name in part) if all(parts) else ()
+
+
+def _at(place: tuple[str, ...], event: Mapping[str, Any]) -> Any:  # noqa: ANN401 (any JSON value)
+    value: Any = event
+    for name in place:
+        try:
+            value = value.get(name)
+        except AttributeError:
+            return None
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """One compiled JMESPath expression."""
+    """One compiled JMESPath expression. Most only name a place, such as `detail.state.value`: those need no engine."""
 
     source: str
     _compiled: ParsedResult = field(repr=False, compare=False)
+    _place: tuple[str, ...] = field(repr=False, compare=False)
 
     @classmethod
     def parse(cls, source: str) -> "Expression":
@@ -85,10 +106,12 @@ class Expression:
         except (JMESPathError, ValueError, RecursionError) as error:
             raise ValueError(f"{source!r} is no JMESPath expression: {str(error).splitlines()[0]}") from None
         _check_calls(compiled.parsed)
-        return cls(source, compiled)
+        return cls(source, compiled, _place(compiled.parsed))
 
     def value(self, event: Mapping[str, Any]) -> Any:  # noqa: ANN401 (any JSON value)
         """Return what the expression finds in the event; None where it finds nothing or meets another type."""
+        if self._place:
+            return _at(self._place, event)
         try:
             return self._compiled.search(event, options=_OPTIONS)
         except (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError):
