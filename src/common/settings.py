@@ -21,6 +21,10 @@ _NAME = r"[a-z][a-z0-9_]{0,79}"
 _NAMES = re.compile(rf"{_NAME}(,{_NAME})*")
 _TABLES = re.compile(rf"{_NAME}:{_NAME}(,{_NAME})*(;{_NAME}:{_NAME}(,{_NAME})*)*")
 _INCIDENTS = re.compile(r"own|all")
+_INCIDENT_FIELDS = (
+    "short_description,description,impact,urgency,category,subcategory,assignment_group,assigned_to,"
+    "cmdb_ci,business_service,service_offering,caller_id,contact_type,company,location"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,13 +121,13 @@ def read_api_settings(environment: Mapping[str, str]) -> ApiSettings:
     """Return the settings of the API function. Raises as `read_settings`."""
     reader = _Reader(environment)
     text: Callable[..., str] = reader.text
-    fields = text("API_INCIDENT_FIELDS", _NAMES, "set it to names of fields separated by commas", "")
+    fields = text("API_INCIDENT_FIELDS", _NAMES, "set it to names of fields separated by commas", _INCIDENT_FIELDS)
     tables = text("API_TABLES", _TABLES, "set it to table:field,field;table:field or leave it out", "")
     settings = ApiSettings(
         **asdict(_access(reader)),
         **_desk(reader),
         queue_url=text("QUEUE_URL", _QUEUE_URL, "set it to the URL of the event queue"),
-        incident_fields=frozenset(fields.split(",")) - {""},
+        incident_fields=frozenset(fields.split(",")),
         all_incidents=text("API_INCIDENTS", _INCIDENTS, "set it to own or all", "own") == "all",
         tables=_tables(tables),
         swagger_ui=reader.switch("API_SWAGGER_UI"),

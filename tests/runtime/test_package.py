@@ -22,13 +22,13 @@ def files(folder: Path) -> list[Path]:
 
 @each_function
 def test_the_package_is_small(package: Path, function: str, tmp_path: Path) -> None:
-    """Every cold start loads it; with the SDK in it, it would be ten times as large."""
+    """Every cold start loads it; with the SDK in it, it would be five times as large. Half of it is pydantic."""
     archive = tmp_path / "package.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as written:
         for path in files(package / function):
             written.write(path, path.relative_to(package / function))
 
-    assert archive.stat().st_size < 2 * MEGABYTE
+    assert archive.stat().st_size < 5 * MEGABYTE
 
 
 @each_function

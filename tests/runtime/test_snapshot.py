@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.simulator import Simulator
+from tests.integration.api.gateway import ALICE, request_event
 from tests.runtime.conftest import FUNCTIONS, Start
 from tests.runtime.test_functions import SCHEDULED
 from tests.support.deployment import Deployment, alarm, sqs_event
@@ -31,6 +32,13 @@ for _ in range(2):
 """
 
 
+EVENTS = {
+    "api": request_event("GET", "/incidents", None, {}, {}, ALICE),
+    "events": sqs_event([alarm("errors", "ALARM")]),
+    "token_refresh": SCHEDULED,
+}
+
+
 @pytest.mark.parametrize("handler", FUNCTIONS)
 def test_nothing_is_fetched_before_the_snapshot_is_taken(
     start: Start, servicenow: Simulator, stack: Deployment, aws_calls: Callable[[], int], handler: str
@@ -47,8 +55,7 @@ def test_nothing_is_fetched_before_the_snapshot_is_taken(
     servicenow.rotate_secret("another secret")
     stack.put_credentials("bridge", "another secret")
     environment.restore()
-    event = sqs_event([alarm("errors", "ALARM")]) if handler == "events" else SCHEDULED
-    found = environment.invoke(event)
+    found = environment.invoke(EVENTS[handler])
 
     assert not found.failed, environment.log()
     assert servicenow.token_requests == 1

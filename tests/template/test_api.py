@@ -218,6 +218,16 @@ def test_by_default_callers_see_what_the_bridge_opened_and_no_other_table(
     assert not settings.incident_fields & {"state", "number", "correlation_id", "work_notes", "sys_id"}
 
 
+def test_the_code_knows_the_same_defaults_as_the_template(template: dict[str, Any], resources: Resources) -> None:
+    """A function reads the same settings whether a variable is left out or has the parameter's default."""
+    variables = of_type(resources, "AWS::Lambda::Function")["ApiFunction"]["Environment"]["Variables"]
+    given = {"InstanceHost": "example.service-now.com"}
+    environment = {name: DEPLOYED.get(name) or expanded(template, found, given) for name, found in variables.items()}
+    without = {name: value for name, value in environment.items() if not name.startswith("API_")}
+
+    assert read_api_settings(without) == read_api_settings(environment)
+
+
 def test_stack_and_code_accept_tables_with_their_fields(template: dict[str, Any], resources: Resources) -> None:
     """Several of both, and none at all."""
     tables = "cmdb_ci:name,sys_class_name;problem:number"

@@ -12,6 +12,7 @@ import jmespath
 from jmespath import functions
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
+from jmespath.visitor import TreeInterpreter
 
 _PLACEHOLDER = re.compile(r"\{\{(.+?)\}\}")
 _CONSOLES = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}
@@ -52,7 +53,8 @@ class _Functions(functions.Functions):  # type: ignore[misc] # jmespath has no t
         return value.split(separator) if value and separator else None
 
 
-_OPTIONS = jmespath.Options(custom_functions=_Functions())
+# One for all: it remembers nothing but how to handle each kind of node, which a new one would find out anew.
+_INTERPRETER = TreeInterpreter(jmespath.Options(custom_functions=_Functions()))
 
 
 def _check_calls(node: object) -> None:
@@ -113,7 +115,7 @@ class Expression:
         if self._place:
             return _at(self._place, event)
         try:
-            return self._compiled.search(event, options=_OPTIONS)
+            return _INTERPRETER.visit(self._compiled.parsed, event)
         except (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError):
             return None
 
@@ -148,8 +150,13 @@ class Template:
         """Return the text for one event."""
         rendered = []
         for line in self.lines:
-            texts = [piece if isinstance(piece, str) else piece.text(event) for piece in line]
-            if all(text or isinstance(piece, str) for text, piece in zip(texts, line, strict=True)):
+            texts = []
+            for piece in line:
+                text = piece if isinstance(piece, str) else piece.text(event)
+                if not text and isinstance(piece, Expression):
+                    break
+                texts.append(text)
+            else:
                 rendered.append("".join(texts))
         return "\n".join(rendered).strip()
 

@@ -2,6 +2,7 @@ import json
 import sys
 from typing import Any
 
+import jmespath
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -227,6 +228,15 @@ def test_no_event_whatever_makes_an_expression_raise(source: str, event: dict[st
     expression = Expression.parse(source)
     assert isinstance(expression.text(event), str)
     assert expression.holds(event) in (True, False)
+
+
+@given(
+    st.sampled_from(["a", "a.b", "a.b.a", "a.*", "a[0]", "a.b || b", "@.a.b"]),
+    st.dictionaries(st.sampled_from("ab"), JSON),
+)
+def test_an_expression_finds_what_jmespath_itself_finds(source: str, event: dict[str, Any]) -> None:
+    """Also where it only names a place, for which no engine is asked."""
+    assert Expression.parse(source).value(event) == jmespath.search(source, event)
 
 
 @pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan"), 10**400, -(10**400)])
