@@ -91,8 +91,9 @@ class LocalStack:
         return f"https://{api_id}.execute-api.localhost:{emulator.port}{deployed.path}"
 
     def store_credentials(self, client_secret: str | None = None) -> None:
-        """Put the client credentials into Secrets Manager, with another client secret if one is given."""
-        value = {"client_id": CLIENT_ID, "client_secret": client_secret or self._client_secret}
+        """Put the client credentials into Secrets Manager; another client secret than before is remembered."""
+        self._client_secret = client_secret or self._client_secret
+        value = {"client_id": CLIENT_ID, "client_secret": self._client_secret}
         self.root.secrets.put_secret_value(SecretId=self.outputs["SecretArn"], SecretString=json.dumps(value))
 
     def put_alarm(self, state: str, *, name: str, severity: str = "") -> dict[str, Any]:

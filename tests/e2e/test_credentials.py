@@ -48,18 +48,22 @@ def test_messages_wait_while_servicenow_refuses_the_secret(fresh: LocalStack) ->
     assert fresh.dead_letters() == []
 
 
-def test_a_rotated_secret_is_noticed_by_the_function_that_knows_the_old_one(fresh: LocalStack) -> None:
-    """The event that meets the rotation succeeds with at most two token requests, and without waiting."""
-    fresh.put_alarm("ALARM", name="before the rotation")
-    fresh.wait_until_handled(timeout=60)
+def test_a_rotated_secret_is_noticed_by_the_function_that_knows_the_old_one(stack: LocalStack) -> None:
+    """The event that meets the rotation succeeds with at most two token requests, and without waiting.
+
+    Not in the deployment of the tests above: a token that has only just replaced a rejected one, and is rejected too,
+    is taken for a wrong set-up, and holds the messages for a moment.
+    """
+    stack.put_alarm("ALARM", name="before the rotation")
+    stack.wait_until_handled(timeout=60)
     secret = new_client_secret()
-    fresh.simulator.rotate_secret(secret)
-    fresh.simulator.revoke_tokens()
-    fresh.store_credentials(secret)
-    requests = fresh.simulator.token_requests
+    stack.simulator.rotate_secret(secret)
+    stack.simulator.revoke_tokens()
+    stack.store_credentials(secret)
+    requests = stack.simulator.token_requests
 
-    fresh.put_alarm("ALARM", name="after the rotation")
-    fresh.wait_until_handled(timeout=10)
+    stack.put_alarm("ALARM", name="after the rotation")
+    stack.wait_until_handled(timeout=10)
 
-    assert [incident["state"] for incident in incidents_of(fresh, "after the rotation")] == [NEW]
-    assert fresh.simulator.token_requests - requests <= 2
+    assert [incident["state"] for incident in incidents_of(stack, "after the rotation")] == [NEW]
+    assert stack.simulator.token_requests - requests <= 2
