@@ -1,5 +1,6 @@
 """A fleet: environments that call ServiceNow, the scheduled refresher, and outages of the token endpoint."""
 
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
@@ -31,11 +32,15 @@ _BETWEEN_OUTAGES = 2.37 * LIFE
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What is simulated: the server's behaviour, how many environments, and how they get their tokens."""
+    """What is simulated: the server's behaviour, how many environments, and how they get their tokens.
+
+    With `cold_starts` Lambda replaces environments every other hour, else they stay.
+    """
 
     policy: str
     size: int
     behaviour: TokenBehaviour
+    cold_starts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class Fleet:
         self._servicenow = ServiceNow(self._simulation, self._dice, setting.behaviour)
         self._place = Place(self._simulation, self._parameter_store, self._servicenow, self._dice)
         self._policy = POLICIES[setting.policy]
+        self._cold_starts = setting.cold_starts
         self._failed_calls = 0
         for number in range(setting.size):
             self._simulation.start(self._environment, after=number / _NEW_ENVIRONMENTS_PER_SECOND)
@@ -91,11 +97,12 @@ class Fleet:
         return self._servicenow.requests, self._failed_calls, self._parameter_store.throttled
 
     def _environment(self) -> None:
-        """Call at random moments, for ever; now and then Lambda replaces the environment by a new one."""
+        """Call at random moments, for ever; Lambda may replace the environment by a new one now and then."""
         simulation, dice = self._simulation, self._dice
         while True:
             caller = self._policy(self._place)
-            ends = simulation.monotonic() + dice.expovariate(1 / _ENVIRONMENT_LIVES)
+            lives = dice.expovariate(1 / _ENVIRONMENT_LIVES) if self._cold_starts else math.inf
+            ends = simulation.monotonic() + lives
             failures = 0
             while simulation.monotonic() < ends:
                 try:

@@ -1,0 +1,125 @@
+"""Simulate fleets of 1 to 10,000 environments, print what they cost, and draw it: `python -m bench.fleet`.
+
+Writes build/fleet.json and docs/fleet.png; exits with 1 where a target was missed.
+"""
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.status import Status
+
+from bench.fleet.fleet import OUTAGE, Fleet, Setting
+from bench.fleet.plot import draw
+from bench.result import Result, show, terminal, write
+from local.simulator.switches import TokenBehaviour
+
+_SIZES = (1, 10, 100, 1_000, 10_000)
+_LIFETIMES = 8
+# Where a server hands out one token until its end, all environments lose it at once, which is much to simulate.
+_LIFETIMES_FIXED = 4
+_LIFETIMES_OTHERS = 3
+_OUTAGES = 6
+_SIZE_OF_OTHERS_IN_OUTAGES = 1_000
+_MOST_REQUESTS = 3.0
+_MOST_REQUESTS_FIXED = 8.0
+
+_HERE = "this project"
+_OTHERS = ("memory only", "ask at expiry")
+_RENEWING: tuple[TokenBehaviour, ...] = ("sliding", "fresh")
+_PLOT = Path(__file__).resolve().parents[2] / "docs" / "fleet.png"
+
+type _BySize = Mapping[int, float]
+
+
+class _Experiments:
+    """Runs simulations one after the other and says which."""
+
+    def __init__(self, status: Status) -> None:
+        self._status = status
+
+    def requests(
+        self, policy: str, behaviours: Sequence[TokenBehaviour], lifetimes: int, *, cold_starts: bool = True
+    ) -> _BySize:
+        """Return the token requests in the lifetime of a token by size, of the behaviour that causes most."""
+        found: dict[int, float] = {}
+        for size in _SIZES:
+            for behaviour in behaviours:
+                fleet = self._fleet(Setting(policy, size, behaviour, cold_starts))
+                requests = fleet.in_steady_state(lifetimes).requests_per_lifetime
+                found[size] = max(found.get(size, 0.0), round(requests, 2))
+        return found
+
+    def failed_calls(self, policy: str, behaviours: Sequence[TokenBehaviour], sizes: Sequence[int]) -> int:
+        """Return how many calls get no token, in several outages altogether."""
+        return sum(
+            self._fleet(Setting(policy, size, behaviour)).through_outages(_OUTAGES).failed_calls
+            for size in sizes
+            for behaviour in behaviours
+        )
+
+    def _fleet(self, setting: Setting) -> Fleet:
+        environments = f"{setting.size:,} environments" if setting.size > 1 else "1 environment"
+        self._status.update(f"Simulating {environments}: {setting.policy}, {setting.behaviour}")
+        return Fleet(setting)
+
+
+def main() -> int:
+    """Run all simulations; return 1 where a target was missed."""
+    console = terminal()
+    with console.status("Simulating") as status:
+        run = _Experiments(status)
+        renewed = run.requests(_HERE, _RENEWING, _LIFETIMES)
+        fixed = run.requests(_HERE, ["fixed"], _LIFETIMES_FIXED, cold_starts=False)
+        fixed_with_cold_starts = run.requests(_HERE, ["fixed"], _LIFETIMES_FIXED)
+        others = {policy: run.requests(policy, ["fresh"], _LIFETIMES_OTHERS) for policy in _OTHERS}
+        failed = run.failed_calls(_HERE, _RENEWING, _SIZES)
+        failed_others = {
+            policy: run.failed_calls(policy, ["fresh"], [_SIZE_OF_OTHERS_IN_OUTAGES]) for policy in _OTHERS
+        }
+    results = [
+        *_results("requests_per_lifetime", renewed, _MOST_REQUESTS, "new or renewed token", others),
+        *_results("requests_per_lifetime_fixed", fixed, _MOST_REQUESTS_FIXED, "one token until its end", {}),
+        *_results("… with cold starts", fixed_with_cold_starts, math.inf, "one token until its end", {}),
+        Result(
+            "outage_failed_calls",
+            failed,
+            0,
+            f"{_OUTAGES} outages of {OUTAGE / 60:.0f} minutes",
+            ", ".join(f"{policy} {count:,}" for policy, count in failed_others.items())
+            + f" ({_SIZE_OF_OTHERS_IN_OUTAGES:,} environments)",
+            exactly=True,
+        ),
+    ]
+    show(results, console, "Token requests in the lifetime of a token, and calls that fail without a token endpoint")
+    path = write(
+        "fleet.json",
+        {
+            "requests_per_lifetime": renewed,
+            "requests_per_lifetime_fixed": fixed,
+            "requests_per_lifetime_fixed_with_cold_starts": fixed_with_cold_starts,
+            "outage_failed_calls": failed,
+        },
+    )
+    lines = {f"{_HERE}, token renewed or replaced": renewed, f"{_HERE}, one token until its end": fixed, **others}
+    draw(_PLOT, lines, {_HERE: failed, **failed_others})
+    console.print(f"Written to build/{path.name} and docs/{_PLOT.name}")
+    return 0 if all(result.is_met for result in results) else 1
+
+
+def _results(name: str, found: _BySize, target: float, server: str, others: Mapping[str, _BySize]) -> list[Result]:
+    return [
+        Result(
+            f"{name} {size:,}",
+            requests,
+            target,
+            server,
+            ", ".join(f"{policy} {by_size[size]:,.0f}" for policy, by_size in others.items()),
+        )
+        for size, requests in found.items()
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
