@@ -20,13 +20,15 @@ STORE_PATIENCE: Final = 10.0
 END_SPREAD: Final = 5.0
 """Seconds over which environments spread their first request after the end of a token that they all lost."""
 
-CROWD_SECONDS: Final = 300.0
+CROWD_SECONDS: Final = 900.0
 """Seconds after such an end during which a store that throttles shows that others are being served."""
 
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 2.0
 # What a caller needs to ask the endpoint after it has waited.
 _RESERVE = 3.0
+# How much more often a late moment is drawn than an early one: the logarithm of the number of environments.
+_STEEPNESS = 10.0
 # ServiceNow counts a token's life in whole seconds.
 _GRAIN = 1.0
 
@@ -82,10 +84,11 @@ class SharedToken:
     def _let_a_few_go_first(self, deadline: Deadline) -> bool:
         """Sleep after such an end until a few may have got a new token; tell whether there was need.
 
-        Most draw a late moment, so that however many there are, hardly two ask before the first one's token is
-        in the store: the timers with which the receivers of a multicast suppress each other's complaints.
+        Most draw a late moment, so that however many there are, only a few ask before the first one's token is in
+        the store: the exponential timers with which the receivers of a multicast suppress each other's complaints.
         """
-        drawn = _GRAIN + END_SPREAD * self._dice.uniform(0.0, 1.0) ** (1 / 3)
+        share = math.log1p(self._dice.uniform(0.0, 1.0) * math.expm1(_STEEPNESS)) / _STEEPNESS
+        drawn = _GRAIN + END_SPREAD * share
         pause = drawn - self._seconds_since_the_end()
         if pause <= 0 or deadline.remaining() < pause + _RESERVE:
             return False

@@ -25,8 +25,12 @@ from common.telemetry import Telemetry
 STALE_SECONDS: Final = 3.0
 """The longest that a caller with a usable token is kept to look for a newer one."""
 
-REFRESHER_SHARE: Final = 1 / 3
-"""From this share of the life on, the scheduled refresher asks for a newer token."""
+REFRESHER_SHARE: Final = 0.3
+"""From this share of the life on, the scheduled refresher asks for a newer token.
+
+A little less than a third: with ServiceNow's 30 minutes and a run every 5, it is every other run, also where a run
+comes some seconds early.
+"""
 
 _MOST_DOUBLINGS = 2
 _SYSTEM_RANDOM = SystemRandom()

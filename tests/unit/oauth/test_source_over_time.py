@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -48,7 +49,7 @@ class TestAgeing:
         stack.token()
         stack.clock.advance(1800 - STALE_AT)
         assert stack.token().value == "token-2"
-        assert stack.clock.slept == [pytest.approx(1 + 5 * 0.5 ** (1 / 3))]
+        assert stack.clock.slept == [pytest.approx(1 + 5 * math.log((1 + math.exp(10)) / 2) / 10)]
         assert (stack.asked, stack.store.looks) == (3, 3)
 
     def test_a_cold_environment_learns_of_the_end_from_the_store(self, stack: Stack) -> None:
@@ -89,7 +90,7 @@ class TestAgeing:
         with pytest.raises(TransientError, match="More environments"):
             stack.token()
         assert stack.asked == 2
-        stack.clock.advance(300)
+        stack.clock.advance(900)
         assert stack.token().value == "token-2"
 
 
