@@ -18,6 +18,9 @@ from common.errors import ConfigurationError
 
 SHORTEST_TIMEOUT = 0.001
 
+TLS_RECORD = 16 * 1024
+"""Bytes: the most that one record of TLS holds (RFC 8446, section 5.1)."""
+
 BROKEN = (OSError, HTTPException, HTTPError, ValueError)
 """Everything with which a connection can fail. A ValueError can quote a header: never pass it on."""
 
@@ -72,12 +75,14 @@ class _BoundedTLSSocket(_BoundedSocket, ssl.SSLSocket):
 class Connection(HTTPSConnection):
     """A connection that knows whether anything of its request has left, and since when it is idle.
 
-    `sent` is set to False before a request. `idle_since` holds wall clock and monotonic clock, in seconds.
+    `begin` is called before a request. `idle_since` holds wall clock and monotonic clock, in seconds.
     """
 
     auto_open = 0
     sent = False
     idle_since: tuple[float, float] = (0.0, 0.0)
+    _head = b""
+    _awaits_body = False
 
     def _new_conn(self) -> socket.socket:
         """Try the host's addresses in turn, each with its share of the time that is left."""
@@ -103,12 +108,28 @@ class Connection(HTTPSConnection):
                 return connection
         raise failure
 
-    def send(self, data: Any) -> None:  # noqa: ANN401 (the base's type)
-        """Send, and note that something was.
+    def begin(self, *, with_body: bool) -> None:
+        """Get ready for a request: nothing of it is `sent`."""
+        self.sent = False
+        self._head = b""
+        self._awaits_body = with_body
 
-        Where the first piece fails, the server lacks the end of the headers and has no request to act on.
+    def send(self, data: Any) -> None:  # noqa: ANN401 (the base's type)
+        """Send, and note that something was; headers and body leave together where one TLS record holds both.
+
+        Where the first piece fails, the server lacks the end of it (a record is read whole or not at all) and has no
+        request to act on.
         """
-        super().send(data)
+        if self._awaits_body:
+            self._awaits_body = False
+            self._head = data
+            return
+        head, self._head = self._head, b""
+        if len(head) + len(data) > TLS_RECORD:
+            super().send(head)
+            self.sent = True
+            head = b""
+        super().send(head + data)
         self.sent = True
 
 

@@ -4,15 +4,19 @@ import base64
 import json
 import logging
 import re
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import batched
 from typing import IO, Any
 from urllib.parse import quote, quote_plus
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.constants import MAX_METRICS
 
 NAMESPACE = "ServiceNowBridge"
 
@@ -102,7 +106,8 @@ class Telemetry:
         """Log as `service` to `stream` (standard output where None)."""
         self.redactor = Redactor()
         self.log = Logger(service=service, stream=stream, logger_formatter=_RedactingFormatter(self.redactor))
-        self._metrics = Metrics(namespace=NAMESPACE, service=service)
+        self._metrics = AmazonCloudWatchEMFProvider(namespace=NAMESPACE, service=service)
+        self._dimensions = {"service": service}
         self._counts: Counter[str] = Counter()
         self._gauges: dict[str, float] = {}
         for library in _CHATTY_LIBRARIES:
@@ -125,13 +130,15 @@ class Telemetry:
         return dict(self._counts)
 
     def flush(self) -> None:
-        """Write everything counted and measured since the last flush as one EMF document."""
+        """Write everything counted and measured since the last flush to standard output, as EMF documents."""
         counts, self._counts = self._counts, Counter()
         gauges, self._gauges = self._gauges, {}
-        if not counts and not gauges:
-            return
-        for name, amount in counts.items():
-            self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=amount)
-        for name, seconds in gauges.items():
-            self._metrics.add_metric(name=name, unit=MetricUnit.Seconds, value=seconds)
-        self._metrics.flush_metrics()
+        measured = {name: _metric(MetricUnit.Count, amount) for name, amount in counts.items()}
+        measured |= {name: _metric(MetricUnit.Seconds, seconds) for name, seconds in gauges.items()}
+        for some in batched(measured.items(), MAX_METRICS, strict=False):
+            document = self._metrics.serialize_metric_set(dict(some), self._dimensions)
+            sys.stdout.write(f"{json.dumps(document, separators=(',', ':'))}\n")
+
+
+def _metric(unit: MetricUnit, value: float) -> dict[str, Any]:
+    return {"Unit": unit.value, "Value": [float(value)]}

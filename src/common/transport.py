@@ -191,7 +191,7 @@ def _send(
     connection: Connection, method: str, target: str, headers: Mapping[str, str], body: bytes | None
 ) -> BridgeError | None:
     """Send the request. Return what went wrong, without its cause, which may quote a header."""
-    connection.sent = False
+    connection.begin(with_body=bool(body))
     try:
         connection.request(method, target, body, {"User-Agent": _USER_AGENT, **headers}, preload_content=False)
     except OSError as error:

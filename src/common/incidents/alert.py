@@ -106,7 +106,7 @@ def dedup_key(*parts: str) -> str:
 
 def digest(*parts: str) -> str:
     """Return 32 hexadecimal digits that stand for the parts; lone surrogates are allowed."""
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    return hashlib.sha256(ascii(parts).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)

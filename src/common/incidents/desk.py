@@ -185,8 +185,9 @@ class _Work:
             if error.status == HTTPStatus.FORBIDDEN and opens and (records := self.visible(item)):
                 return self.found(item, records)
             return decide.not_done(item, self.moment())
-        self.note_success(item, record)
-        return decide.answered(item, self.seen(item, record), self.fold, self.moment())
+        seen = self.seen(item, record)
+        self.note_success(item, record, seen)
+        return decide.answered(item, seen, self.fold, self.moment())
 
     def send(self, item: Item) -> Record:
         fields = record_fields(item, self.fold, self.desk.close_code)
@@ -194,7 +195,7 @@ class _Work:
             return self.desk.records.create(item.table, fields, self.deadline)
         return self.desk.records.update(item.table, item.record.sys_id, fields, self.deadline)
 
-    def note_success(self, item: Item, record: Record) -> None:
+    def note_success(self, item: Item, record: Record, seen: Seen) -> None:
         operation = item.pending_write.operation
         self.operations.append(operation)
         self.desk.telemetry.count(_METRICS[operation])
@@ -205,7 +206,7 @@ class _Work:
             dedup_key=item.dedup_key,
             transaction_id=record.transaction_id,
         )
-        if self.seen(item, record).marker != item.pending_write.marker:
+        if seen.marker != item.pending_write.marker:
             self.desk.telemetry.count("MarkersDiscarded")
             self.desk.telemetry.log.warning(
                 "ServiceNow discarded the correlation fields. Give the integration user write access to "

@@ -21,6 +21,7 @@ _NOT_PRINTABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
 _CODE_TAG = re.compile(r"\[(/?)code\]", re.IGNORECASE)
+_SCRIPT = "javascript:"
 _ELLIPSIS = "…"
 
 
@@ -50,10 +51,14 @@ def shorten(text: str, longest: int) -> str:
 
 
 def _clean(name: str, value: str) -> str:
-    text = _NOT_PRINTABLE.sub("", value.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    # Most values hold nothing of all this, and finding that out is much cheaper than replacing.
+    text = value.strip()
+    if not text.isprintable():
+        text = _NOT_PRINTABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
     if name not in LENGTHS or name == "short_description":
         text = " ".join(text.split())
-    # Journal fields render what stands between [code] tags as HTML.
-    text = _CODE_TAG.sub(r"[\1 code]", text)
+    if "[" in text:
+        # Journal fields render what stands between [code] tags as HTML.
+        text = _CODE_TAG.sub(r"[\1 code]", text)
     # Values that begin like this are scripts to ServiceNow's field defaults and queries.
-    return f"'{text}" if text.lower().startswith("javascript:") else text
+    return f"'{text}" if text[: len(_SCRIPT)].lower() == _SCRIPT else text

@@ -45,8 +45,7 @@ class Pending:
     @property
     def marker(self) -> str:
         """What the write leaves in the record, so that its effect can be recognised: newest order key, and a hash."""
-        parts = (f"{member}={order}" for member, order in sorted(self.orders.items()))
-        return f"{_MARKER}:{max(self.orders.values())}:{digest(*parts)[:16]}"
+        return _marker_of(tuple(sorted(self.orders.items())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +107,12 @@ class Item:
     def without_record(self) -> "Item":
         """Return this item with its record, and the correlation id that led to it, forgotten."""
         return replace(self, record=None, correlation_id=None, pending=None)
+
+
+@lru_cache(maxsize=8)
+def _marker_of(orders: tuple[tuple[str, int], ...]) -> str:
+    parts = (f"{member}={order}" for member, order in orders)
+    return f"{_MARKER}:{max(order for _, order in orders)}:{digest(*parts)[:16]}"
 
 
 @lru_cache(maxsize=4)

@@ -39,14 +39,14 @@ class Records:
     def __init__(self, client: ServiceNowClient, fields: Sequence[str]) -> None:
         """Call through `client`; every answer holds `fields`, which must include sys_id."""
         self._client = client
-        self._shown = {"sysparm_exclude_reference_link": "true", "sysparm_fields": ",".join(fields)}
+        self._shown = urlencode({"sysparm_exclude_reference_link": "true", "sysparm_fields": ",".join(fields)})
 
     def create(self, table: str, fields: Mapping[str, str], deadline: Deadline) -> Record:
         """Insert a row and return it. Never repeated once it may have been carried out.
 
         Raises what `ServiceNowClient.call` raises; a 403 may follow an insert that succeeded (KB2697679).
         """
-        target = f"/api/now/v2/table/{_name(table)}?{urlencode(self._shown)}"
+        target = f"/api/now/v2/table/{_name(table)}?{self._shown}"
         return _written(self._client.call("POST", target, fields=fields, deadline=deadline))
 
     def read(self, table: str, sys_id: str, deadline: Deadline) -> Record | None:
@@ -76,10 +76,11 @@ class Records:
 
     def page(self, table: str, query: str, deadline: Deadline, *, limit: int, offset: int = 0) -> Page:
         """Do what `find` does, from row `offset` on, and tell whether there are more rows."""
-        shown = {**self._shown, "sysparm_query": query, "sysparm_limit": str(limit)}
+        asked = {"sysparm_query": query, "sysparm_limit": str(limit)}
         if offset:
-            shown["sysparm_offset"] = str(offset)
-        answer = self._client.call("GET", f"/api/now/v2/table/{_name(table)}?{urlencode(shown)}", deadline=deadline)
+            asked["sysparm_offset"] = str(offset)
+        target = f"/api/now/v2/table/{_name(table)}?{self._shown}&{urlencode(asked)}"
+        answer = self._client.call("GET", target, deadline=deadline)
         rows = answer.result if isinstance(answer.result, list) else [None]
         records = [_record(row, answer) for row in rows]
         found = [record for record in records if record is not None]
@@ -94,7 +95,7 @@ class Records:
         return _written(self._client.call("POST", target, content=content, deadline=deadline))
 
     def _one(self, table: str, sys_id: str) -> str:
-        return f"/api/now/v2/table/{_name(table)}/{_sys_id(sys_id)}?{urlencode(self._shown)}"
+        return f"/api/now/v2/table/{_name(table)}/{_sys_id(sys_id)}?{self._shown}"
 
 
 def _sys_id(sys_id: str) -> str:

@@ -2,11 +2,12 @@ import socket
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from common.clock import SystemClock
-from common.connection import Connection
+from common.connection import TLS_RECORD, Connection
 from common.errors import ConfigurationError
 from common.transport import IDLE_SECONDS, NotSentError, Transport, UnansweredError
 from local.certificates import create_authority, issue
@@ -63,21 +64,34 @@ class TestKeptConnections:
         with line_to(until_closed()) as (_, line), pytest.raises(NotSentError, match="BrokenPipeError"):
             send(line)
 
-    def test_one_that_breaks_when_something_left_is_not_replaced(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The server may have read all of it."""
+    def test_one_that_breaks_within_the_only_record_is_replaced(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Headers and body of a small request are one TLS record, which the server reads whole or not at all."""
         with line_to(until_closed()) as (server, line):
             send(line)
             kept = line._idle[0]
-            original = kept.send
+            monkeypatch.setattr(kept.sock, "sendall", _broken_pipe)
+            assert send(line).status == 200
+            assert server.connections == 2
 
-            def once(data: bytes) -> None:
-                original(data)
-                monkeypatch.setattr(kept, "send", _broken_pipe)
-
-            monkeypatch.setattr(kept, "send", once)
+    def test_one_that_breaks_when_something_left_is_not_replaced(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The headers of a large request leave first, and nobody knows what became of the rest."""
+        with line_to(until_closed()) as (server, line):
+            send(line)
+            kept = line._idle[0]
+            _break_after_one_piece(monkeypatch, kept.sock)
             with pytest.raises(UnansweredError, match="BrokenPipeError"):
-                send(line)
+                send(line, body=b"x" * TLS_RECORD)
             assert server.connections == 1
+
+
+def _break_after_one_piece(monkeypatch: pytest.MonkeyPatch, sock: Any) -> None:  # noqa: ANN401 (a socket, patched)
+    original = sock.sendall
+
+    def once(data: bytes) -> None:
+        original(data)
+        monkeypatch.setattr(sock, "sendall", _broken_pipe)
+
+    monkeypatch.setattr(sock, "sendall", once)
 
 
 def _broken_pipe(*_: object) -> None:
