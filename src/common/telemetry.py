@@ -26,6 +26,7 @@ _SHORTEST_SECRET = 6
 _CHATTY_LIBRARIES = ("botocore", "boto3", "urllib3")
 _ESCAPE = re.compile("%[0-9A-F]{2}")
 _URL_SAFE = str.maketrans("+/", "-_")
+_as_json = json.JSONEncoder(default=str, separators=(",", ":"), ensure_ascii=False).encode
 
 
 class Redactor:
@@ -87,7 +88,8 @@ def _base64_forms(raw: bytes) -> Iterator[str]:
 
 class _RedactingFormatter(LambdaPowertoolsFormatter):
     def __init__(self, redactor: Redactor, **options: Any) -> None:  # noqa: ANN401 (Powertools' own options)
-        super().__init__(**options)
+        # Powertools tries to read every message as JSON; those of the bridge are sentences.
+        super().__init__(json_serializer=_as_json, json_deserializer=str, **options)
         self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
@@ -112,6 +114,9 @@ class Telemetry:
         self._gauges: dict[str, float] = {}
         for library in _CHATTY_LIBRARIES:
             logging.getLogger(library).setLevel(logging.ERROR)
+        # What the log lines do not show need not be found out for each of them (Python's logging HOWTO, Optimization).
+        logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+        logging.logAsyncioTasks = False  # type: ignore[attr-defined] # since Python 3.12
 
     def protect(self, secret: str) -> None:
         """Never let `secret` appear in a log line."""
@@ -137,7 +142,7 @@ class Telemetry:
         measured |= {name: _metric(MetricUnit.Seconds, seconds) for name, seconds in gauges.items()}
         for some in batched(measured.items(), MAX_METRICS, strict=False):
             document = self._metrics.serialize_metric_set(dict(some), self._dimensions)
-            sys.stdout.write(f"{json.dumps(document, separators=(',', ':'))}\n")
+            sys.stdout.write(f"{_as_json(document)}\n")
 
 
 def _metric(unit: MetricUnit, value: float) -> dict[str, Any]:

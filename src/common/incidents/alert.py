@@ -12,6 +12,8 @@ DEFAULT_TABLE = "incident"
 ONLY_MEMBER = "-"
 """The member of a problem that is not a group."""
 
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 class Status(StrEnum):
     """Whether the problem is there or over, in Alertmanager's terms."""
@@ -100,8 +102,7 @@ def dedup_key(*parts: str) -> str:
 
     Half a surrogate pair is escaped, because DynamoDB takes nothing but UTF-8.
     """
-    key = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
-    return key.encode("utf-8", "backslashreplace").decode()
+    return _as_json(parts).encode("utf-8", "backslashreplace").decode()
 
 
 def digest(*parts: str) -> str:

@@ -137,13 +137,17 @@ def _is_replaced_on_return(item: Item, policy: Policy, newer: Mapping[str, int])
 
 
 def _claim(item: Item, operation: Operation, orders: Mapping[str, int], moment: Moment) -> Write:
-    pending = Pending(operation, dict(orders), moment.lock_until, moment.owner)
-    return Write(replace(item, pending=pending), Next.CALL)
+    return Write(replace(item, pending=_intent(operation, orders, moment)), Next.CALL)
+
+
+def _intent(operation: Operation, orders: Mapping[str, int], moment: Moment) -> Pending:
+    return Pending(operation, dict(orders), moment.lock_until, moment.owner)
 
 
 def _open(item: Item, orders: Mapping[str, int], moment: Moment) -> Write:
     correlation_id = item.correlation_id or correlation_id_of(item, orders)
-    return _claim(replace(item, correlation_id=correlation_id), Operation.OPEN, orders, moment)
+    intent = _intent(Operation.OPEN, orders, moment)
+    return Write(replace(item, correlation_id=correlation_id, pending=intent), Next.CALL)
 
 
 def answered(item: Item, seen: Seen, fold: Fold, moment: Moment) -> Step:
