@@ -1,11 +1,15 @@
 """Faults 97 to 102, and histories with several of them at once."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
+from unittest.mock import patch
 
 from campaign.api import api_of, call
 from campaign.catalogue import fault
+from campaign.environment import KilledError
 from campaign.servicenow_api import reconciled
 from campaign.world import World
+from common import intake
 from common.clock import Deadline
 from common.incidents.adopt import adopt
 from tests.integration.api.gateway import ALICE, BOB
@@ -55,19 +59,30 @@ def late_patch(world: World) -> None:
 
 @fault(99, "a message that kills the function", "its neighbours get through", seeds=5)
 def killer(world: World) -> None:
-    """Records received more than three times are handled alone."""
-    world.send(*(world.alarm(f"neighbour-{index}", "ALARM", minutes=index) for index in range(9)))
-    world.send(world.alarm("killer", "ALARM", minutes=20))
-    for _ in range(60):
-        if len(world.queue) == 1:
-            break
-        world.queue.wait()
-        environment = world.environment()
-        environment.dies_of = b"killer"
-        world.invoke(environment)
-    world.expect(len(world.incidents()) == 9, f"{len(world.incidents())} of nine neighbours got through")
+    """One kills it while it is parsed, another while it is applied: records received often are handled alone."""
+    neighbours = [world.alarm(f"neighbour-{index}", "ALARM", minutes=index) for index in range(8)]
+    killers = [world.alarm(name, "ALARM", minutes=20) for name in ("killer of the parser", "killer of the desk")]
+    world.send(*neighbours, *killers)
+    with patch.object(intake, "read_event", _killed_by("killer of the parser", intake.read_event)):
+        for _ in range(60):
+            if len(world.queue) == len(killers):
+                break
+            world.queue.wait()
+            environment = world.environment()
+            environment.dies_of = b"killer of the desk"
+            world.invoke(environment)
+    world.expect(len(world.incidents()) == 8, f"{len(world.incidents())} of eight neighbours got through")
     world.environment()
     world.settle()
+
+
+def _killed_by(word: str, read_event: Callable[[str], Mapping[str, Any]]) -> Callable[[str], Mapping[str, Any]]:
+    def read(body: str) -> Mapping[str, Any]:
+        if word in body:
+            raise KilledError
+        return read_event(body)
+
+    return read
 
 
 @fault(100, "the ledger is lost, or restored from an older day", "adopted, none opened twice", seeds=8)

@@ -47,28 +47,30 @@ class Intake:
     def process(self, messages: Sequence[Message], deadline: Deadline) -> list[str]:
         """Handle a batch and return the ids of the messages that stay in the queue, each once."""
         stay: list[str] = []
+        suspects = [message for message in messages if message.receives > SUSPICIOUS_RECEIVES]
+        others = [message for message in messages if message.receives <= SUSPICIOUS_RECEIVES]
+        self._handle(others, deadline, stay)
+        if suspects:
+            # Should a suspect kill the function, then what was done before it is not done again.
+            self._finish(others, deadline, stay)
+        # Which of several suspects it is nobody knows: chance lets each go first now and then.
+        for suspect in sorted(suspects, key=lambda _: self._sample()):
+            self._handle([suspect], deadline, stay)
+            self._finish([suspect], deadline, stay)
+        return list(dict.fromkeys(stay))
+
+    def _handle(self, messages: Sequence[Message], deadline: Deadline, stay: list[str]) -> None:
         groups: dict[str, _Group] = {}
-        without_alert: list[Message] = []
         for message in messages:
             try:
                 alert = self._alert(message)
             except Exception as error:  # noqa: BLE001 (one bad message must not take its neighbours along)
                 self._settle(message, self._as_error(error, message), deadline, stay)
-                alert = None
-            if alert is None:
-                without_alert.append(message)
-            else:
+                continue
+            if alert is not None:
                 groups.setdefault(alert.key, []).append((message, alert))
-        # Should a suspect kill the function, then what was done before it is not done again.
-        careful = any(message.receives > SUSPICIOUS_RECEIVES for message in messages)
-        if careful:
-            self._finish(without_alert, deadline, stay)
-        # Which of several suspects it is nobody knows: chance lets each go first now and then.
-        for group in sorted(groups.values(), key=lambda group: (_most_receives(group), self._sample())):
+        for group in groups.values():
             self._apply(group, deadline, stay)
-            if careful:
-                self._finish([message for message, _ in group], deadline, stay)
-        return list(dict.fromkeys(stay))
 
     def _alert(self, message: Message) -> Alert | None:
         event = read_event(message.body)
@@ -165,10 +167,6 @@ class _DefectError(AmbiguousError):
 
 def _has_time(deadline: Deadline) -> bool:
     return deadline.remaining() > _QUEUE_CALL_SECONDS
-
-
-def _most_receives(group: _Group) -> int:
-    return max(message.receives for message, _ in group)
 
 
 def read_event(body: str) -> Mapping[str, Any]:

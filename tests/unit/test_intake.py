@@ -1,5 +1,5 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain, count, cycle
 from pathlib import Path
@@ -58,6 +58,22 @@ class World:
             telemetry=self.reports.telemetry,
             sample=lambda: next(self.samples),
         )
+
+    def kill_while_read(self, name: str) -> None:
+        """Let the process end while the event of this alarm is read."""
+
+        class KillingRules(Rules):
+            @override
+            def match(self, event: Any) -> Any:
+                if event["detail"]["alarmName"] == name:
+                    raise KilledError
+                return super().match(event)
+
+        self.intake = self.with_rules(KillingRules(RULES))
+
+    def kill_while_applied(self, name: str) -> None:
+        """Let the process end while this alarm is applied."""
+        self.troubles[name] = KilledError()
 
     def process(self, *messages: Message, seconds: float = 60.0) -> list[str]:
         """Handle a batch with that much time left."""
@@ -403,9 +419,10 @@ def test_a_dead_letter_queue_out_of_reach_loses_nothing(world: World) -> None:
     assert world.process(Message("poison", "r", "?"), message("bad"), message("good")) == ["poison", "bad"]
 
 
-def test_suspects_come_last_and_each_is_finished_at_once(world: World) -> None:
+def test_suspects_come_last_and_each_is_finished_before_the_next_begins(world: World) -> None:
     """Fault 99: a message received more than three times may be the one that kills the function."""
-    world.process(message("third", receives=9), message("second", receives=4), message("first", receives=3))
+    world.samples = iter([0.9, 0.1])
+    world.process(message("third", receives=4), message("second", receives=9), message("first", receives=3))
     assert world.happened == [
         ("apply", "first"),
         ("finish", "first"),
@@ -414,6 +431,27 @@ def test_suspects_come_last_and_each_is_finished_at_once(world: World) -> None:
         ("apply", "third"),
         ("finish", "third"),
     ]
+
+
+def test_chance_decides_which_suspect_goes_first(world: World) -> None:
+    """Whichever kills the function, the others come before it now and then."""
+    for first, samples in (("a", [0.1, 0.9]), ("b", [0.9, 0.1])):
+        world.happened.clear()
+        world.samples = iter(samples)
+        world.process(message("a", receives=4), message("b", receives=4))
+        assert world.those("apply")[0] == first
+
+
+def test_suspects_of_one_problem_are_not_applied_together(world: World) -> None:
+    """Either may be the one that kills the function; what is no suspect still folds."""
+    world.process(
+        message("a", message_id="1", receives=4, minute=1),
+        message("a", "OK", message_id="2", receives=4, minute=2),
+        message("a", message_id="3", minute=3),
+        message("a", "OK", message_id="4", minute=4),
+    )
+    assert [len(fold.alerts) for fold in world.folds] == [2, 1, 1]
+    assert sorted(world.those("finish")) == ["1", "2", "3", "4"]
 
 
 def test_without_suspects_lambda_deletes_the_messages(world: World) -> None:
@@ -430,18 +468,24 @@ def test_a_suspect_that_fails_is_not_finished(world: World) -> None:
     assert world.those("finish") == ["bad"]
 
 
-def test_what_is_refused_or_dropped_beside_a_suspect_is_finished_before_it(world: World) -> None:
+@pytest.mark.parametrize("kill", [World.kill_while_read, World.kill_while_applied])
+def test_what_is_refused_or_dropped_beside_a_suspect_is_finished_before_it(
+    world: World, kill: Callable[[World, str], None]
+) -> None:
     """Otherwise it would be put into the dead-letter queue again each time the suspect kills the function."""
-    world.troubles["killer"] = KilledError()
+    kill(world, "killer")
     poison = Message("poison", "r", "?")
     with pytest.raises(KilledError):
         world.process(message("killer", receives=4), poison, message("unknown", source="x"), message("fine"))
     assert world.those("finish") == ["poison", "unknown", "fine"]
 
 
-def test_neighbours_of_a_message_that_kills_the_function_get_through(world: World) -> None:
+@pytest.mark.parametrize("kill", [World.kill_while_read, World.kill_while_applied])
+def test_neighbours_of_a_message_that_kills_the_function_get_through(
+    world: World, kill: Callable[[World, str], None]
+) -> None:
     """Fault 99: nine of ten are done after a few rounds, even where all ten always arrive together, in one order."""
-    world.troubles["0"] = KilledError()
+    kill(world, "0")
     world.samples = chain.from_iterable(cycle([[0.1, 0.7, 0.3, 0.9], [0.8, 0.2, 0.6]]))
     waiting = {str(number) for number in range(10)}
     rounds = count(1)
