@@ -12,6 +12,9 @@ LONGEST_RETRY_AFTER = 3600.0
 LONGEST_PAUSE = 2.0
 """Seconds for which a function sleeps before it tries again itself; longer waits are the queue's."""
 
+MOST_REPETITIONS = 10
+"""Repetitions that an environment may spend while nothing succeeds."""
+
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _random = SystemRandom()
 
@@ -42,3 +45,26 @@ def full_jitter(attempt: int, *, base: float, cap: float, sample: float | None =
     """
     share = _random.random() if sample is None else sample
     return share * min(cap, base * 2.0 ** min(attempt, 32))
+
+
+class RetryBudget:
+    """What repetitions may cost: each takes one of ten, each success gives one back.
+
+    While most calls succeed nothing is felt of it. While none does, it is used up soon, and then every call is tried
+    once: a server that is down is not asked three times as often.
+    """
+
+    def __init__(self) -> None:
+        """Start with all of it."""
+        self._left = MOST_REPETITIONS
+
+    def spend(self) -> bool:
+        """Take one repetition; return whether there was one left."""
+        if self._left == 0:
+            return False
+        self._left -= 1
+        return True
+
+    def refund(self) -> None:
+        """Note a success."""
+        self._left = min(self._left + 1, MOST_REPETITIONS)

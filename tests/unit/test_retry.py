@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.retry import LONGEST_RETRY_AFTER, full_jitter, retry_after
+from common.retry import LONGEST_RETRY_AFTER, MOST_REPETITIONS, RetryBudget, full_jitter, retry_after
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC).timestamp()
 
@@ -117,3 +117,24 @@ def test_jitter_throws_its_own_dice() -> None:
     pauses = {full_jitter(3, base=1.0, cap=60.0) for _ in range(20)}
     assert len(pauses) > 10
     assert all(0.0 <= pause <= 8.0 for pause in pauses)
+
+
+def test_repetitions_are_bounded_while_nothing_succeeds() -> None:
+    """Ten, and then none."""
+    budget = RetryBudget()
+    assert [budget.spend() for _ in range(13)] == [True] * MOST_REPETITIONS + [False] * 3
+
+
+@given(st.lists(st.booleans(), max_size=200))
+def test_never_more_is_repeated_than_succeeded_and_ten(successes: list[bool]) -> None:
+    """Successes are not saved up beyond that: each later run of failures gets ten at most."""
+    budget, spent, saved = RetryBudget(), 0, MOST_REPETITIONS
+    for success in successes:
+        if success:
+            budget.refund()
+            saved = min(saved + 1, MOST_REPETITIONS)
+        elif budget.spend():
+            spent, saved = spent + 1, saved - 1
+        assert 0 <= saved <= MOST_REPETITIONS
+    assert spent <= successes.count(True) + MOST_REPETITIONS
+    assert budget.spend() is (saved > 0)

@@ -20,7 +20,7 @@ from common.errors import (
 )
 from common.oauth.answer import unusable_token
 from common.oauth.token import AccessToken
-from common.retry import LONGEST_PAUSE, full_jitter, retry_after
+from common.retry import LONGEST_PAUSE, RetryBudget, full_jitter, retry_after
 from common.telemetry import Telemetry
 from common.transport import NotSentError, Response, UnansweredError
 
@@ -109,6 +109,7 @@ class ServiceNowClient:
         self._tokens = tokens
         self._clock = clock
         self._telemetry = telemetry
+        self._retries = RetryBudget()
 
     def call(
         self,
@@ -121,7 +122,8 @@ class ServiceNowClient:
     ) -> Answer:
         """Make one call; `fields` is the JSON object to send, or `content` something else.
 
-        A read is repeated after any transient trouble, a write only where it was provably not carried out. A 401 is
+        A read is repeated after any transient trouble, a write only where it was provably not carried out, and
+        neither once repetitions have failed for a while (see RetryBudget). A 401 is
         answered by a repetition with another token: the one that others share by now, then a new one. Raises
         TransientError (not done), AmbiguousError (a write that may have been carried out), RejectedError (this
         request is wrong), CredentialsError or ConfigurationError (every request is).
@@ -134,14 +136,16 @@ class ServiceNowClient:
             try:
                 response = self._send(method, target, body, token, end)
                 if response.status != HTTPStatus.UNAUTHORIZED:
-                    return self._judge(method, response)
+                    answer = self._judge(method, response)
+                    self._retries.refund()
+                    return answer
             except TransientError as error:
                 pause = error.retry_after
                 if pause is None:
                     pause = full_jitter(attempt, base=0.2, cap=LONGEST_PAUSE)
                 attempt += 1
                 too_late = end.remaining() < pause + _FEWEST_SECONDS_FOR_A_TRY
-                if attempt == _TRIES or pause > LONGEST_PAUSE or too_late:
+                if attempt == _TRIES or pause > LONGEST_PAUSE or too_late or not self._retries.spend():
                     raise
                 self._clock.sleep(pause)
                 continue

@@ -150,6 +150,28 @@ def test_after_three_tries_it_is_for_the_queue(method: str) -> None:
     assert len(line.sent) == 3
 
 
+def test_while_nothing_succeeds_a_call_is_tried_once() -> None:
+    """Faults 67 and 68: a server that is down is not asked three times as often."""
+    line = Line(NOT_SENT)
+    for _ in range(20):
+        line.failure(NotSentError)
+    assert len(line.sent) == 20 + 10
+
+
+def test_with_each_success_one_more_repetition_may_be_spent() -> None:
+    """Up to ten again; a refusal or another failure gives nothing back."""
+    line = Line(*(NOT_SENT,) * 30, FINE, NOT_SENT, FINE, NOT_SENT, answer(503), NOT_SENT)
+    for _ in range(20):
+        line.failure(NotSentError)
+    sent = len(line.sent)
+    line.call()
+    line.call()
+    line.failure(TransientError)
+    assert len(line.sent) - sent == 1 + 2 + 2
+    line.failure(NotSentError)
+    assert len(line.sent) - sent == 1 + 2 + 2 + 1
+
+
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
 def test_a_write_that_may_have_been_carried_out_is_never_repeated(method: str) -> None:
     """Faults 52 to 54: whoever ordered it has to look first."""
