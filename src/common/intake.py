@@ -22,6 +22,8 @@ _QUEUE_CALL_SECONDS = 5.0
 _random = SystemRandom()
 
 type _Group = list[tuple[Message, Alert]]
+# A message to settle, with its alert unless it could not even be read.
+type _Settled = tuple[Message, Alert | None]
 
 
 class Intake:
@@ -65,7 +67,7 @@ class Intake:
             try:
                 alert = self._alert(message)
             except Exception as error:  # noqa: BLE001 (one bad message must not take its neighbours along)
-                self._settle(message, self._as_error(error, message), deadline, stay)
+                self._settle((message, None), self._as_error(error, message), deadline, stay)
                 continue
             if alert is not None:
                 groups.setdefault(alert.key, []).append((message, alert))
@@ -100,10 +102,10 @@ class Intake:
         if isinstance(error, PermanentError | _DefectError) and len(group) > 1:
             # One alert of a fold may be what is wrong: each is judged on its own before any is given up.
             for pair in sorted(group, key=lambda pair: pair[1].order):
-                self._settle(pair[0], self._attempt([pair], deadline), deadline, stay)
+                self._settle(pair, self._attempt([pair], deadline), deadline, stay)
             return
-        for message, _ in group:
-            self._settle(message, error, deadline, stay)
+        for pair in group:
+            self._settle(pair, error, deadline, stay)
 
     def _attempt(self, group: _Group, deadline: Deadline) -> BridgeError | None:
         if deadline.remaining() < CLAIM_NEEDS_SECONDS:
@@ -125,30 +127,27 @@ class Intake:
         )
         return _DefectError(type(error).__name__)
 
-    def _settle(self, message: Message, error: BridgeError | None, deadline: Deadline, stay: list[str]) -> None:
+    def _settle(self, pair: _Settled, error: BridgeError | None, deadline: Deadline, stay: list[str]) -> None:
         if error is None:
             self._telemetry.count("EventsApplied")
             return
+        message, _ = pair
         given_up = isinstance(error, _DefectError) and message.receives >= _DEFECT_RECEIVES
         if isinstance(error, PermanentError) or given_up:
-            self._refuse(message, error, deadline, stay)
+            self._refuse(pair, error, deadline, stay)
             return
         held = isinstance(error, HeldError)
         self._telemetry.count("Held" if held else "EventsPostponed")
         report = self._telemetry.log.error if held else self._telemetry.log.info
-        report(
-            error.message,
-            action=error.action,
-            message_id=message.message_id,
-            receives=message.receives,
-        )
+        report(error.message, action=error.action, receives=message.receives, extra=_named(pair))
         stay.append(message.message_id)
         if _has_time(deadline):
             self._queue.later(message, pause_before_return(message.receives, error, held=held, sample=self._sample()))
 
-    def _refuse(self, message: Message, error: BridgeError, deadline: Deadline, stay: list[str]) -> None:
+    def _refuse(self, pair: _Settled, error: BridgeError, deadline: Deadline, stay: list[str]) -> None:
+        message, _ = pair
         self._telemetry.count("EventsRefused")
-        self._telemetry.log.error(error.message, action=error.action, message_id=message.message_id)
+        self._telemetry.log.error(error.message, action=error.action, extra=_named(pair))
         if not _has_time(deadline) or not self._queue.dead_letter(message, error):
             stay.append(message.message_id)
 
@@ -163,6 +162,13 @@ class _DefectError(AmbiguousError):
         super().__init__(
             f"The bridge failed on this message ({name}).", action="Report the logged exception as a defect."
         )
+
+
+def _named(pair: _Settled) -> dict[str, str]:
+    """Return what a log line needs for a person to find the message, its event and its problem again."""
+    message, alert = pair
+    named = {"message_id": message.message_id}
+    return named if alert is None else {**named, "event_id": alert.event_id, "dedup_key": alert.key}
 
 
 def _has_time(deadline: Deadline) -> bool:

@@ -243,7 +243,7 @@ def loser_of_a_refused_fold_deleted(patch: pytest.MonkeyPatch) -> None:
         error = self._attempt(group, deadline)
         refused = isinstance(error, PermanentError)
         for pair in group:
-            self._settle(pair[0], None if refused and pair is not newest else error, deadline, stay)
+            self._settle(pair, None if refused and pair is not newest else error, deadline, stay)
 
     patch.setattr(Intake, "_apply", apply)
 

@@ -216,6 +216,16 @@ def test_a_refusal_says_what_and_what_to_do_in_the_log(world: World) -> None:
     assert "confidential" not in world.reports.stream.getvalue()
 
 
+def test_what_comes_back_or_is_refused_is_found_by_its_event_and_its_problem(world: World) -> None:
+    """The same names as in the lines about writes, so that one search shows a problem's whole story."""
+    world.troubles = {"down": TransientError("Down.", action="Wait."), "bad": PermanentError("Bad.", action="Mend.")}
+
+    world.process(message("down", id="event-1"), message("bad", id="event-2"))
+
+    assert [line["event_id"] for line in world.reports.lines] == ["event-1", "event-2"]
+    assert all(name in line["dedup_key"] for name, line in zip(("down", "bad"), world.reports.lines, strict=True))
+
+
 def test_events_of_256_kilobytes_are_handled(world: World) -> None:
     """Fault 82: EventBridge's largest."""
     detail = {"alarmName": "large", "state": {"value": "ALARM", "reason": "x" * 250_000}}

@@ -68,7 +68,8 @@ class Alert:
     `key` is the dedup key; it carries its origin, so that nobody resolves another's problem. `occurred_at` is the
     event's own time in milliseconds since the epoch, UTC. `fields` are the fields of a new record, `note` is what
     a person reads in the work notes when the record changes. `fingerprint` is for requests of callers, who may repeat
-    a request but not change it under the same key: a hash of its content; events have none.
+    a request but not change it under the same key: a hash of its content; events have none. `event_id` is the event's
+    own, for the logs; requests have none.
     """
 
     key: str
@@ -80,6 +81,7 @@ class Alert:
     policy: Policy = field(default_factory=Policy)
     member: str = ONLY_MEMBER
     fingerprint: str = ""
+    event_id: str = ""
 
     @property
     def order(self) -> int:

@@ -204,6 +204,7 @@ class _Work:
             operation=operation.value,
             record=record.fields.get("number", record.sys_id),
             dedup_key=item.dedup_key,
+            event_id=self.fold.newest.event_id or None,
             transaction_id=record.transaction_id,
         )
         if seen.marker != item.pending_write.marker:

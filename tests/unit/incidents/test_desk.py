@@ -6,7 +6,7 @@ import pytest
 
 from common.clock import Deadline
 from common.errors import NotYetError
-from common.incidents.alert import OnRepeat, Policy
+from common.incidents.alert import Fold, OnRepeat, Policy
 from common.incidents.item import Operation, problem_of
 from tests.support.office import Office
 from tests.support.world import KEY, alerts
@@ -74,6 +74,19 @@ def test_a_success_is_counted_and_logged(office: Office) -> None:
     assert office.reports.counts == {"RecordsOpened": 1, "RecordsResolved": 1, "RecordsReopened": 1}
     line = office.reports.lines[0]
     assert (line["operation"], line["record"], line["dedup_key"]) == ("open", "INC0000001", KEY)
+
+
+def test_a_success_names_the_event_behind_it(office: Office) -> None:
+    """From an event's id to its record, and back; a caller's request has no event."""
+    (firing,) = alerts("F1")
+    deadline = Deadline.after(office.clock, 60)
+
+    office.desk.apply(Fold.of([replace(firing, event_id="event-1")]), deadline)
+    office.desk.apply(Fold.of([replace(firing, key="of a caller")]), deadline)
+
+    named, nameless = office.reports.lines
+    assert named["event_id"] == "event-1"
+    assert "event_id" not in nameless
 
 
 def test_a_marker_that_servicenow_discards_is_reported(office: Office) -> None:

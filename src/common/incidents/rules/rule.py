@@ -24,6 +24,8 @@ SEVERITIES: Mapping[str, tuple[str, str]] = {
 
 DEFAULT_SEVERITY = "medium"
 
+_LONGEST_ID = 64
+
 _FOOTER = Template.parse(
     "Account: {{ account }}\n"
     "Region: {{ region }}\n"
@@ -92,6 +94,7 @@ class Rule:
             policy=self.policy,
             member=member,
             fingerprint=self._fingerprint(event, table) if self.once else "",
+            event_id=str(event.get("id", ""))[:_LONGEST_ID],
         )
 
     def severity_of(self, event: Mapping[str, Any]) -> str:
