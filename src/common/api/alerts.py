@@ -15,8 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from common.clock import Clock
 from common.errors import TransientError
-from common.incidents.rules.contracts import ALERT, API_SOURCE
-from common.incidents.rules.rule import SEVERITIES
+from common.incidents.own_events import ALERT, API_SOURCE, SEVERITIES
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient

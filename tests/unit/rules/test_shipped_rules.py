@@ -9,7 +9,8 @@ import pytest
 from common.errors import PermanentError
 from common.incidents.alert import Alert, OnRepeat, Status, dedup_key
 from common.incidents.expressions import Template, milliseconds
-from common.incidents.rules import SEVERITIES, Rule
+from common.incidents.own_events import SEVERITIES
+from common.incidents.rules import Rule
 from tests.support.rules import SHIPPED, Event, aws_rules, samples
 
 RULES = aws_rules()

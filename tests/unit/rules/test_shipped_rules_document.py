@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from common.incidents.rules import SEVERITIES
+from common.incidents.own_events import SEVERITIES
 from tests.support.rules import PROJECT, aws_rules
 
 COLUMNS = ["Service", "Rule", "Detail types", "Fires", "Recovers", "Severity"]

@@ -3,7 +3,7 @@
 from common.incidents.rules.loading import load_rules, read_rules
 from common.incidents.rules.matching import Rules
 from common.incidents.rules.override import Override
-from common.incidents.rules.rule import SEVERITIES, Rule
+from common.incidents.rules.rule import Rule
 from common.incidents.rules.table import Mistake
 
-__all__ = ["SEVERITIES", "Mistake", "Override", "Rule", "Rules", "load_rules", "read_rules"]
+__all__ = ["Mistake", "Override", "Rule", "Rules", "load_rules", "read_rules"]

@@ -9,14 +9,8 @@ from typing import Any
 
 from common.errors import PermanentError
 from common.incidents.alert import Status
+from common.incidents.own_events import ALERT, API_SOURCE, RECORD_REQUEST, SEVERITIES
 from common.incidents.rules.names import is_column, is_name
-from common.incidents.rules.rule import SEVERITIES
-
-ALERT = "ServiceNow Alert"
-RECORD_REQUEST = "ServiceNow Record Request"
-
-API_SOURCE = "servicenow-bridge.api"
-"""The source of alerts that the API takes from callers; only the API sends these, and says who the caller is."""
 
 _LONGEST_KEY = 255
 _VISIBLE = re.compile(r"\S")

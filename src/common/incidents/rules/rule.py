@@ -10,17 +10,9 @@ from common.incidents.alert import DEFAULT_TABLE, ONLY_MEMBER, Alert, Policy, St
 from common.incidents.event_management import SEVERITY_OF_EVENTS, event_fields
 from common.incidents.expressions import Expression, Template, as_text, milliseconds
 from common.incidents.fields import inert_fields, inert_note, with_footer
+from common.incidents.own_events import SEVERITIES
 from common.incidents.rules.names import LEVELS, is_column
 from common.servicenow.event_management import EVENT_TABLE
-
-SEVERITIES: Mapping[str, tuple[str, str]] = {
-    "critical": ("1", "1"),
-    "high": ("1", "2"),
-    "medium": ("2", "2"),
-    "low": ("2", "3"),
-    "info": ("3", "3"),
-}
-"""Severity → impact and urgency, from which ServiceNow looks the priority up: 1, 2, 3, 4 and 5."""
 
 DEFAULT_SEVERITY = "medium"
 

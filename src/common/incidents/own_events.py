@@ -1,0 +1,19 @@
+"""What rules, the API and all who send events of their own have in common: names of types, and severities."""
+
+from collections.abc import Mapping
+
+ALERT = "ServiceNow Alert"
+RECORD_REQUEST = "ServiceNow Record Request"
+"""The types of events that are the bridge's own; their schemas are in docs/schemas/."""
+
+API_SOURCE = "servicenow-bridge.api"
+"""The source of alerts that the API takes from callers; only the API sends these, and says who the caller is."""
+
+SEVERITIES: Mapping[str, tuple[str, str]] = {
+    "critical": ("1", "1"),
+    "high": ("1", "2"),
+    "medium": ("2", "2"),
+    "low": ("2", "3"),
+    "info": ("3", "3"),
+}
+"""Severity → impact and urgency, from which ServiceNow looks the priority up: 1, 2, 3, 4 and 5."""
