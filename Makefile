@@ -97,6 +97,10 @@ faults: setup ## Let all 102 faults happen to the functions, 20 times each, and 
 fuzz: setup ## Feed the functions 100,000 made-up inputs, and every bad address and certificate
 	PYTHONPATH=src python -m campaign.fuzz
 
+.PHONY: load
+load: setup ## Load the deployed local stack while half of all answers fail (OPTIONS=--hold-circuit; writes build/load.json)
+	PYTHONPATH=src python -m campaign.load $(OPTIONS)
+
 .PHONY: e2e
 e2e: setup ## Test the deployed stack on a local AWS emulator
 	pytest tests/e2e

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,18 +51,31 @@ def put_event(clients: Clients, event: dict[str, Any], **replaced: str) -> str:
     The bus sets id, time, account and Region itself. `replaced` are fields of the entry, such as `Detail`,
     to put instead of the event's own. Raises LocalStackError if the bus refuses the event.
     """
-    entry: PutEventsRequestEntryTypeDef = {
+    return _put(clients, [{**_entry(event), **replaced}])[0]  # type: ignore[typeddict-item]
+
+
+def put_events(clients: Clients, events: Sequence[dict[str, Any]]) -> None:
+    """Put up to ten events on the default bus at once. Raises LocalStackError if the bus refuses one."""
+    _put(clients, [_entry(event) for event in events])
+
+
+def _entry(event: dict[str, Any]) -> "PutEventsRequestEntryTypeDef":
+    return {
         "Source": event["source"],
         "DetailType": event["detail-type"],
         "Resources": event["resources"],
         "Detail": json.dumps(event["detail"]),
-        **replaced,  # type: ignore[typeddict-item]
     }
-    answer = clients.events.put_events(Entries=[entry])["Entries"][0]
-    if "EventId" not in answer:
-        reason = answer.get("ErrorMessage", "no reason given")
-        raise LocalStackError(f"The event bus refused the event: {reason}.")
-    return answer["EventId"]
+
+
+def _put(clients: Clients, entries: Sequence["PutEventsRequestEntryTypeDef"]) -> list[str]:
+    ids = []
+    for answer in clients.events.put_events(Entries=entries)["Entries"]:
+        if "EventId" not in answer:
+            reason = answer.get("ErrorMessage", "no reason given")
+            raise LocalStackError(f"The event bus refused the event: {reason}.")
+        ids.append(answer["EventId"])
+    return ids
 
 
 def _parsed(text: str) -> datetime:

@@ -74,6 +74,13 @@ class Emulator:
         return Identity(ACCOUNT, "unused")
 
     @property
+    def pid(self) -> int:
+        """The emulator's process id. Raises LocalStackError unless it runs."""
+        if self._process is None:
+            raise LocalStackError("The AWS emulator does not run.")
+        return self._process.pid
+
+    @property
     def authority_pem(self) -> str:
         """The certificate of the authority that signed the emulator's, PEM."""
         return self._authority_file.read_text(encoding="ascii")

@@ -56,6 +56,11 @@ class Process:
         self.stop()
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         """Tell whether it has not ended yet."""
         return self._process.poll() is None

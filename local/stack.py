@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local import sam
 from local.alarms import alarm_event, put_event
 from local.clients import Clients
-from local.emulator import Emulator
+from local.emulator import ACCOUNT, REGION, Emulator
 from local.processes import LocalStackError, tail
 from local.readable_logs import readable
 from local.simulator import Simulator
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 STACK_NAME = "servicenow-bridge"
+DEPLOYMENT = f"{ACCOUNT}/{REGION}/{STACK_NAME}"
+"""What the ledger and ServiceNow know the stack by."""
+
 CLIENT_ID = "bridge"
 
 _BUILD_TIMEOUT = 300.0
@@ -110,6 +113,10 @@ class LocalStack:
         """Return how full the event queue and the dead-letter queue are."""
         waiting, hidden, delayed = self._counts("QueueUrl")
         return QueueDepth(waiting, hidden + delayed, sum(self._counts("DeadLetterQueueUrl")))
+
+    def undelivered_messages(self) -> int:
+        """Return how many events the bus could not put into the event queue."""
+        return sum(self._counts("EventDeadLetterQueueUrl"))
 
     def wait_until_handled(self, timeout: float = 30.0) -> None:
         """Wait until the event queue is empty. Raises LocalStackError after `timeout` seconds."""
