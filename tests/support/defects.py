@@ -1,7 +1,7 @@
 """Defects, to be planted into the running code: a harness that does not notice them proves nothing."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

@@ -1,7 +1,7 @@
 """Defects that the search found in this code, and those that take days, a rule, or one worker alone; to be planted."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from copy import replace
 from typing import Any
 
 import pytest

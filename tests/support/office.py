@@ -1,6 +1,7 @@
 """A desk over memory, and the people around it."""
 
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import dataclass, field
 
 import pytest
 

@@ -1,6 +1,7 @@
 """The deciding code alone, fed one fold after the other: no worker, no fault, a person only where a test says so."""
 
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import dataclass, field
 
 from common.incidents import decide
 from common.incidents.alert import Fold

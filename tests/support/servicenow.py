@@ -1,7 +1,8 @@
 """ServiceNow's incident table as a value: each write returns a new instance, so that histories can branch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 from typing import Literal
 
 from common.servicenow.records import Record

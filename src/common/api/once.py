@@ -6,7 +6,7 @@ key by which a comment could be found again, so where its answer was lost nobody
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from copy import replace
 from random import SystemRandom
 from secrets import token_hex
 

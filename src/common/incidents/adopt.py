@@ -6,7 +6,8 @@ that was applied, so the open records say what the ledger should hold. Not for t
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 
 from common.clock import Deadline
 from common.incidents.alert import ONLY_MEMBER

@@ -6,7 +6,8 @@ announces, and nothing is ever called under a lock that another worker may still
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 from common.incidents.alert import Fold, OnRecovery, OnRepeat, OnReturn, Policy, is_firing

@@ -1,7 +1,8 @@
 """Carries decisions out: read the ledger, decide, write the intent, call ServiceNow, write the outcome."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from random import SystemRandom
 from secrets import token_hex

@@ -5,7 +5,7 @@ items, chosen by the member's hash: a member is either in the group's own item o
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from copy import replace
 
 from common.errors import PermanentError
 from common.incidents.alert import ONLY_MEMBER, Fold, is_firing

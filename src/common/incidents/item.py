@@ -1,9 +1,12 @@
 """What the ledger remembers of one problem: settled, or pending while one write to ServiceNow is under way."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
 
 from common.errors import ChangedRequestError
 from common.incidents.alert import digest, is_firing
@@ -48,8 +51,7 @@ class Pending:
         return _marker_of(tuple(sorted(self.orders.items())))
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One problem. `orders` holds, by member, the newest order key that was applied.
 
     `version` is the condition of every write. `correlation_id` is set while an open is pending or was tried in vain,
@@ -61,7 +63,7 @@ class Item:
     dedup_key: str
     table: str
     version: int = 0
-    orders: Mapping[str, int] = field(default_factory=dict)
+    orders: Mapping[str, int] = MappingProxyType({})
     record: RecordReference | None = None
     correlation_id: str | None = None
     pending: Pending | None = None

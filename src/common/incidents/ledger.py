@@ -5,7 +5,7 @@ hour apart.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from copy import replace
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast

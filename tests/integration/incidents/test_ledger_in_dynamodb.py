@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from copy import replace
 from typing import Any, cast
 
 import pytest

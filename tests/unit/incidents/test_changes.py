@@ -1,7 +1,7 @@
 """What each operation writes, on incidents, on other tables, into groups and to Event Management."""
 
 import json
-from dataclasses import replace
+from copy import replace
 from typing import Any
 
 import pytest

@@ -4,7 +4,7 @@ Each runs the real intake, desk and ledger, call by call, over an in-memory Dyna
 """
 
 import json
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 """What a look-up after the lock leads to: row 4 of the table in docs/ledger.md."""
 
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

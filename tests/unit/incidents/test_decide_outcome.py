@@ -1,6 +1,6 @@
 """What the outcome of one's own call leads to: rows 10 to 15 of the table in docs/ledger.md."""
 
-from dataclasses import replace
+from copy import replace
 
 import pytest
 
@@ -132,7 +132,7 @@ def test_rows_13_and_14_reopening_stays_pending_for_anybody_to_redo() -> None:
     after = written(decide.not_done(item, MOMENT), Next.GO_BACK)
 
     assert after.pending is not None
-    assert after.pending == replace(pending(Operation.REOPEN_STATE, "F2").pending, lock_until=NOW)  # type: ignore[type-var]
+    assert after.pending == replace(pending(Operation.REOPEN_STATE, "F2").pending, lock_until=NOW)  # type: ignore[arg-type]
     assert decide.plan(after, fold("F2"), replace(MOMENT, now=NOW + 1)) == decide.LookUp()
 
 
@@ -144,7 +144,7 @@ def test_row_15_an_unknown_outcome_keeps_the_lock_until_it_can_be_known() -> Non
     after = written(decide.unknown(long, MOMENT), Next.GO_BACK)
     before = written(decide.unknown(short, MOMENT), Next.GO_BACK)
 
-    assert after == replace(long, pending=replace(long.pending, lock_until=NOW + 70_000))  # type: ignore[type-var]
+    assert after == replace(long, pending=replace(long.pending, lock_until=NOW + 70_000))  # type: ignore[arg-type]
     assert before == short
 
 

@@ -1,6 +1,6 @@
 """What is done first: rows 2, 3 and 5 to 9 of the table in docs/ledger.md."""
 
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

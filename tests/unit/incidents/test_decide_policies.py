@@ -1,6 +1,6 @@
 """What a rule's policy makes of a record's life."""
 
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

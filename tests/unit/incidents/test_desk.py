@@ -1,6 +1,6 @@
 """The thin shell: what it calls, and what it reports."""
 
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

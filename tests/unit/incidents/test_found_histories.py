@@ -3,7 +3,7 @@
 Each runs the real intake, desk and ledger, call by call, over an in-memory DynamoDB and ServiceNow.
 """
 
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

@@ -1,6 +1,6 @@
 """Where the members of a group are kept, and which may be forgotten."""
 
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

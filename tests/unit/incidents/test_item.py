@@ -1,6 +1,6 @@
 """What the ledger remembers, and the names under which ServiceNow knows it."""
 
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

@@ -1,6 +1,6 @@
 """What the ledger asks of DynamoDB, and by which clock it tells the time."""
 
-from dataclasses import replace
+from copy import replace
 from typing import Any
 
 import pytest
