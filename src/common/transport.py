@@ -26,6 +26,13 @@ CONNECT_SECONDS: Final = 5.0
 
 _FIRST_FINAL_STATUS = 200
 _USER_AGENT = "servicenow-bridge"
+# OpenSSL's X509_V_ERR_…: not yet valid, has expired, hostname mismatch, IP address mismatch.
+_CERTIFICATE_CODES: Final = {
+    9: "certificate_out_of_date",
+    10: "certificate_out_of_date",
+    62: "certificate_of_another",
+    64: "certificate_of_another",
+}
 _WATCH = "Nothing, unless it goes on: then check the network between the function and ServiceNow."
 
 
@@ -92,7 +99,7 @@ class Transport:
         while True:
             left = deadline.remaining()
             if left <= 0:
-                raise NotSentError("There was no time left to send a request.", action=_WATCH)
+                raise NotSentError("There was no time left to send a request.", action=_WATCH, code="no_time")
             ends = time.monotonic() + left
             kept = self._kept_connection()
             connection = kept or self._connect(left)
@@ -180,6 +187,7 @@ class Transport:
         raise UnansweredError(
             f"A request was sent to ServiceNow, but {reason}.",
             action="It may have been done. If this goes on, look at the instance's status and log.",
+            code="unanswered",
         )
 
 
@@ -197,8 +205,12 @@ def _send(
     except OSError as error:
         kind = type(error).__name__
         if connection.sent:
-            return UnansweredError(f"The connection broke while a request was sent ({kind}).", action=_WATCH)
-        return NotSentError(f"The connection was lost before a request was sent ({kind}).", action=_WATCH)
+            return UnansweredError(
+                f"The connection broke while a request was sent ({kind}).", action=_WATCH, code="unanswered"
+            )
+        return NotSentError(
+            f"The connection was lost before a request was sent ({kind}).", action=_WATCH, code="unanswered"
+        )
     except BROKEN:
         return PermanentError(
             "A request holds a character that HTTP does not allow in its method, target or headers.",
@@ -220,13 +232,13 @@ def _connection_failure(error: Exception) -> NotSentError:
             f"The certificate of the ServiceNow host is not trusted (OpenSSL code {error.verify_code}).",
             action="Check InstanceHost. Where a company's own authority signs, its certificate "
             "belongs into CertificateAuthorities.",
-            code="untrusted",
+            code=_CERTIFICATE_CODES.get(error.verify_code, "untrusted"),
         )
     if isinstance(error, ssl.SSLError):
         return NotSentError(
             f"No TLS connection to ServiceNow could be made ({kind}).",
             action="Check that the host speaks TLS 1.2 or newer and that nothing in between opens it.",
-            code="untrusted",
+            code="tls_refused",
         )
     return NotSentError(
         f"No connection to ServiceNow could be made ({kind}).",

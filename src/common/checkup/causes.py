@@ -1,10 +1,122 @@
-"""What each failure can mean, most likely first. Sources: docs/servicenow-facts.toml."""
+"""What each failure can mean, most likely first. Sources: docs/servicenow-facts.toml.
+
+A cause is found by the code of the error that a step ended with (`BridgeError.code`).
+"""
 
 from collections.abc import Mapping
 
 from common.checkup.report import Cause
 
 _PROPERTY = "glide.oauth.inbound.client.credential.grant_type.enabled"
+
+# ── The function and its account ──────────────────────────────────────────────────────────────────────────────────────
+
+SECRET_IS_EMPTY = Cause(
+    "The secret is not filled in yet.",
+    "Store client id and client secret with `make secret STACK=<name>`.",
+)
+SECRET_IS_MALFORMED = Cause(
+    "The secret is not a JSON object with the texts client_id and client_secret.",
+    "Store both again with `make secret STACK=<name>`, which writes the form that the bridge reads.",
+)
+KEY_IS_REFUSED = Cause(
+    "The KMS key is disabled, about to be deleted, or its policy does not let the function's role use it.",
+    "Enable the key of the output KeyArn (or cancel its deletion), and let its policy leave the decision to IAM; a "
+    "secret of your own with another key needs that key in the parameter SecretKeyArn.",
+)
+ROLE_IS_REFUSED = Cause(
+    "The function's role, its permissions boundary, or a policy of the organization does not allow this call.",
+    "Deploy the stack again to restore the role; let PermissionsBoundaryArn and the organization's policies allow "
+    "what template.yaml gives it.",
+)
+RESOURCE_IS_GONE = Cause(
+    "What the stack made, or what SecretArn names, was deleted or is marked for deletion.",
+    "Restore it under the same name, or give SecretArn another secret; then deploy the stack again.",
+)
+NO_WAY_TO_AWS = Cause(
+    "The function has no way to this service of AWS.",
+    "In a VPC, give its subnets a NAT gateway or an endpoint of the service, and let the endpoint's policy and the "
+    "security groups allow it.",
+)
+AWS_IS_BUSY = Cause(
+    "The service of AWS is throttling or failing.",
+    "Try again; if it stays, look at the account's quotas and at the AWS Health Dashboard.",
+)
+TOKEN_IS_TOO_LARGE = Cause(
+    "The access token does not fit into a parameter of 4096 characters: it is a JWT with many claims.",
+    "Set Token Format to Opaque on the OAuth registry record. Until then every environment asks for its own token.",
+)
+NO_TIME = Cause(
+    "The steps before took all the time.",
+    "Look at the steps before; `make doctor STACK=<name>` has more time.",
+)
+DEFECT = Cause("A defect of the check-up, or of the account's set-up.", "Look at the function's log.")
+
+# ── The way to the instance ───────────────────────────────────────────────────────────────────────────────────────────
+
+WRONG_HOST = Cause(
+    "The host is not that of a ServiceNow instance, or something in between answers instead of it.",
+    "Check the parameters InstanceHost, OAuthTokenPath and ProxyUrl.",
+)
+NO_NAME_SERVER = Cause(
+    "The name servers of the function's network do not answer, or do not know names of the internet.",
+    "Set enableDnsSupport on the VPC, and check its resolver rules and its DNS firewall.",
+)
+NETWORK = Cause(
+    "There is no way from the function to the instance.",
+    "Check the VPC's route to the internet (NAT gateway), security groups and network ACLs.",
+)
+PROXY = Cause(
+    "The proxy can't be reached, or does not let the function through to the instance.",
+    "Check ProxyUrl, and let the proxy allow CONNECT to the instance's host and port.",
+)
+INSPECTED_TLS = Cause(
+    "A proxy opens the TLS connection, or a company's own authority signed the certificate, and the function does not "
+    "know that authority.",
+    "Put the authority's certificate into the parameter CertificateAuthorities.",
+)
+CERTIFICATE_IS_OUT_OF_DATE = Cause(
+    "The certificate of the host is expired, or not valid yet.",
+    "Renew it: in ServiceNow for a domain of your own, or on the proxy that shows it.",
+)
+CERTIFICATE_OF_ANOTHER = Cause(
+    "The certificate of the host is made out to another name.",
+    "Set InstanceHost to a name that the certificate has; for a domain of your own, add the name in ServiceNow.",
+)
+OLD_TLS = Cause(
+    "The host, or a proxy in between, does not speak TLS 1.2 or newer.",
+    "Let it speak TLS 1.2 or newer; check that InstanceHost names its HTTPS port.",
+)
+SLOW_INSTANCE = Cause(
+    "The instance, or a proxy in between, takes the request and does not answer in time.",
+    "Look at the instance's status and its System Diagnostics; try again.",
+)
+ADDRESS_IS_BLOCKED = Cause(
+    "An IP address rule of the instance, or a firewall in between, keeps the function out.",
+    "In System Security > IP Address Access Control, allow the address that the function's traffic comes from.",
+)
+HIBERNATING = Cause(
+    "The instance hibernates or is in maintenance: it answers with a page.",
+    "Open the instance in a browser and wake it up, or wait for the end of the maintenance.",
+)
+INSTANCE_FAILS = Cause(
+    "The instance is in maintenance, restarts or is overloaded: it answers with an error of its own.",
+    "Wait and try again; if it stays, look at the instance's status page and open a case with ServiceNow.",
+)
+TRANSACTION_CANCELLED = Cause(
+    "A transaction quota of the instance cancelled the request.",
+    "In System Definition > Transaction Quota Rules, see which rule it was, and why the instance is slow.",
+)
+RATE_LIMIT = Cause(
+    "A rate limit rule of the instance is used up for this hour.",
+    "In System Web Services > Rate Limit Rules, raise the limit of the integration user, or wait for the next hour.",
+)
+BUSY_NODE = Cause(
+    "A node of the instance has more API calls under way than its semaphores allow (a 429 without rate limit headers).",
+    "Try again; if it stays, find the integration that makes so many calls, or lower MaximumConcurrency.",
+)
+
+# ── The token ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 GRANT_IS_OFF = Cause(
     f"The system property {_PROPERTY} does not exist or is false.",
@@ -23,6 +135,10 @@ NO_APPLICATION_USER = Cause(
     "In System OAuth > Application Registry, set OAuth Application User to the integration's machine user. Add the "
     "field to the form first where it is not shown.",
 )
+UNKNOWN_SCOPE = Cause(
+    "The parameter OAuthScope asks for a scope that the OAuth registry record does not have.",
+    "Leave OAuthScope empty, or add the scope to the record.",
+)
 GUEST_TOKEN = Cause(
     "The instance is Vancouver or older and issues tokens of the guest user for this grant (KB1710801).",
     "Upgrade the instance; the grant works from Washington DC on.",
@@ -31,8 +147,11 @@ ACCESS_POLICY = Cause(
     "A REST API access policy of the instance demands another kind of authentication.",
     "In System Web Services > REST API Access Policies, let the Table API accept OAuth tokens.",
 )
+
+# ── The integration user ──────────────────────────────────────────────────────────────────────────────────────────────
+
 MISSING_ROLE = Cause(
-    "The integration user lacks the role for this table.",
+    "The integration user lacks the role for this table, or may not read a field that the bridge asks for.",
     "Give it sn_incident_read and sn_incident_write; for other tables the role that their access controls name.",
 )
 MISSING_REST_ROLE = Cause(
@@ -43,56 +162,99 @@ MISSING_SCOPE = Cause(
     "The OAuth registry record limits the token to scopes that do not include the Table API.",
     "Remove the scopes from the record, or add the API's scope to it and to the parameter OAuthScope.",
 )
-HIBERNATING = Cause(
-    "The instance hibernates or is in maintenance: it answers with a page.",
-    "Open the instance in a browser and wake it up, or wait for the end of the maintenance.",
+NO_SUCH_TABLE = Cause(
+    "The instance has no such table: its name is misspelt, or its plugin is not active.",
+    "Correct AllowedTables or ApiTables, or activate the plugin that brings the table.",
 )
-WRONG_HOST = Cause(
-    "The host is not that of a ServiceNow instance, or something in between answers instead of it.",
-    "Check the parameters InstanceHost, OAuthTokenPath and ProxyUrl.",
+MAY_NOT_INSERT = Cause(
+    "The integration user may read incidents, but not create them.",
+    "Give it the role sn_incident_write.",
 )
-ADDRESS_BLOCKED = Cause(
-    "An IP address rule of the instance keeps the function out.",
-    "In System Security > IP Address Access Control, allow the address that the function's traffic comes from.",
+MAY_NOT_UPDATE = Cause(
+    "The integration user may create incidents, but not change them.",
+    "Give it the role sn_incident_write, and check access controls of your own on the table incident.",
 )
-NETWORK = Cause(
-    "There is no way from the function to the instance.",
-    "Check the VPC's route to the internet (NAT gateway), security groups and network ACLs, and ProxyUrl.",
+FIELDS_ARE_DISCARDED = Cause(
+    "Access controls of fields discard what the integration user writes.",
+    "Let it write state, close_code, close_notes, correlation_id and correlation_display of incident.",
 )
-INSPECTED_TLS = Cause(
-    "A proxy opens the TLS connection, and its certificate authority is not known to the function.",
-    "Put that authority's certificate into the parameter CertificateAuthorities.",
+CLOSE_CODE_IS_UNKNOWN = Cause(
+    "The parameter CloseCode is no resolution code of the instance, which then misses the mandatory field.",
+    "In ServiceNow, open a resolved incident, and set CloseCode to a choice of Resolution code.",
 )
-CERTIFICATE = Cause(
-    "The certificate of the host is expired or made out to another name.",
-    "Check InstanceHost; for a domain of your own, renew its certificate in ServiceNow.",
+DATA_POLICY = Cause(
+    "A data policy or UI policy of your own makes another field of an incident mandatory.",
+    "In System Policy > Data Policies, exempt the integration user, or let the rules fill the field.",
 )
+MAY_BE_THERE = Cause(
+    "The marked incident may have been opened all the same (KB2697679).",
+    "Look for an incident 'servicenow-bridge check-up, please ignore', and close it.",
+)
+
+ANYWHERE: Mapping[str, tuple[Cause, ...]] = {
+    "secret_empty": (SECRET_IS_EMPTY,),
+    "secret_absent": (SECRET_IS_EMPTY, RESOURCE_IS_GONE),
+    "secret_malformed": (SECRET_IS_MALFORMED,),
+    "key_refused": (KEY_IS_REFUSED, ROLE_IS_REFUSED),
+    "aws_denied": (ROLE_IS_REFUSED, KEY_IS_REFUSED),
+    "aws_absent": (RESOURCE_IS_GONE,),
+    "aws_unreachable": (NO_WAY_TO_AWS, AWS_IS_BUSY),
+    "aws_failed": (AWS_IS_BUSY,),
+    "token_too_large": (TOKEN_IS_TOO_LARGE,),
+    "no_time": (NO_TIME,),
+    "not_found": (WRONG_HOST, NO_NAME_SERVER, PROXY),
+    "no_name_server": (NO_NAME_SERVER, WRONG_HOST),
+    "unreachable": (NETWORK, PROXY, WRONG_HOST),
+    "untrusted": (INSPECTED_TLS, WRONG_HOST),
+    "certificate_out_of_date": (CERTIFICATE_IS_OUT_OF_DATE, WRONG_HOST),
+    "certificate_of_another": (WRONG_HOST, CERTIFICATE_OF_ANOTHER),
+    "tls_refused": (OLD_TLS, WRONG_HOST),
+    "unanswered": (SLOW_INSTANCE, NETWORK),
+    "blocked": (ADDRESS_IS_BLOCKED, PROXY),
+    "redirected": (WRONG_HOST,),
+    "foreign": (WRONG_HOST,),
+    "no_json": (HIBERNATING, WRONG_HOST),
+    "server_failure": (INSTANCE_FAILS,),
+    "no_result": (TRANSACTION_CANCELLED, INSTANCE_FAILS),
+    "rate_limited": (RATE_LIMIT,),
+    "node_busy": (BUSY_NODE, RATE_LIMIT),
+}
+"""What a code means wherever it comes up."""
 
 TOKEN_ENDPOINT: Mapping[str, tuple[Cause, ...]] = {
     "server_error": (GRANT_IS_OFF, WRONG_SECRET, USER_IS_LOCKED),
     "access_denied": (GRANT_IS_OFF, WRONG_SECRET, USER_IS_LOCKED),
+    "refused": (GRANT_IS_OFF, WRONG_SECRET, USER_IS_LOCKED),
     "invalid_client": (WRONG_SECRET,),
     "invalid_grant": (USER_IS_LOCKED, WRONG_SECRET),
+    "invalid_scope": (UNKNOWN_SCOPE,),
     "unauthorized_client": (NO_APPLICATION_USER,),
     "unsupported_grant_type": (GRANT_IS_OFF, GUEST_TOKEN),
-    "no_json": (HIBERNATING, WRONG_HOST),
-    "no_endpoint": (WRONG_HOST, ADDRESS_BLOCKED),
+    "no_endpoint": (WRONG_HOST, ADDRESS_IS_BLOCKED),
+    "no_token": (WRONG_HOST,),
 }
 
 USE_OF_TOKEN: Mapping[str, tuple[Cause, ...]] = {
-    "token_unusable": (GUEST_TOKEN, ACCESS_POLICY, USER_IS_LOCKED),
-    "access_denied": (MISSING_REST_ROLE, MISSING_ROLE, MISSING_SCOPE),
-    "no_json": (HIBERNATING,),
+    "token_unusable": (GUEST_TOKEN, USER_IS_LOCKED, ACCESS_POLICY),
+    "token_unusable_by_policy": (ACCESS_POLICY, GUEST_TOKEN, USER_IS_LOCKED),
+    "api_denied": (MISSING_REST_ROLE, MISSING_ROLE),
+    "scope_missing": (MISSING_SCOPE,),
+    "read_denied": (MISSING_ROLE,),
 }
 
 TABLE: Mapping[str, tuple[Cause, ...]] = {
     **USE_OF_TOKEN,
-    "access_denied": (MISSING_ROLE, MISSING_REST_ROLE, MISSING_SCOPE),
+    "api_denied": (MISSING_ROLE, MISSING_REST_ROLE),
+    "bad_request": (NO_SUCH_TABLE,),
 }
 
-NAME: Mapping[str, tuple[Cause, ...]] = {"not_found": (WRONG_HOST, NETWORK)}
-
-TLS: Mapping[str, tuple[Cause, ...]] = {
-    "untrusted": (INSPECTED_TLS, CERTIFICATE, WRONG_HOST),
-    "unreachable": (NETWORK, WRONG_HOST),
+CREATION: Mapping[str, tuple[Cause, ...]] = {
+    **TABLE,
+    "insert_denied": (MAY_NOT_INSERT, MAY_BE_THERE),
+    "update_denied": (MAY_NOT_UPDATE,),
+    "no_record": (MISSING_ROLE,),
+    "data_policy": (CLOSE_CODE_IS_UNKNOWN, DATA_POLICY),
+    "fields_discarded": (FIELDS_ARE_DISCARDED,),
+    "unanswered": (SLOW_INSTANCE, MAY_BE_THERE),
+    "server_failure": (INSTANCE_FAILS, MAY_BE_THERE),
 }

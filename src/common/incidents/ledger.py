@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from common.aws_errors import reason_of
 from common.clock import Clock
 from common.errors import ConfigurationError, TransientError
 from common.incidents.item import Item, Operation, Pending, RecordReference
@@ -99,11 +100,16 @@ class Ledger:
                 raise ConfigurationError(
                     f"The ledger table refuses {operation} ({code}).",
                     action="Check that LEDGER_TABLE exists and that the function's role may use it and its key.",
+                    code=reason_of(error),
                 ) from None
-            raise TransientError(f"The ledger did not answer {operation} ({code}).", action=_ACTION) from None
+            raise TransientError(
+                f"The ledger did not answer {operation} ({code}).", action=_ACTION, code=reason_of(error)
+            ) from None
         except BotoCoreError as error:
             name = type(error).__name__
-            raise TransientError(f"The ledger could not be reached ({name}).", action=_ACTION) from None
+            raise TransientError(
+                f"The ledger could not be reached ({name}).", action=_ACTION, code=reason_of(error)
+            ) from None
         self._set_clock(answer)
         return answer
 

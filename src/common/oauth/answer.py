@@ -22,8 +22,10 @@ SHORTEST_LIFE: Final = 5.0
 _OK = 200
 _REDIRECTS = range(300, 400)
 _SERVER_FAILURES = range(500, 600)
-_PASSING_STATUSES = frozenset({408, 425, 429})
-_NO_GRANT_STATUSES = frozenset({403, 404, 405, 406, 410, 415})
+_FORBIDDEN = 403
+_TOO_MANY_REQUESTS = 429
+_PASSING_STATUSES = frozenset({408, 425, _TOO_MANY_REQUESTS})
+_NO_GRANT_STATUSES = frozenset({_FORBIDDEN, 404, 405, 406, 410, 415})
 
 _GRANT_PROPERTY = "glide.oauth.inbound.client.credential.grant_type.enabled"
 _WAIT = "Nothing, unless it goes on: then look at the state of the ServiceNow instance."
@@ -73,6 +75,7 @@ def token_of(response: Response, *, asked: float) -> AccessToken:
             f"The token endpoint answered with status {status}.",
             action=_WAIT,
             retry_after=retry_after(response.headers, asked),
+            code="rate_limited" if status == _TOO_MANY_REQUESTS else "server_failure",
         )
     if status in _REDIRECTS:
         raise ConfigurationError(
@@ -85,18 +88,21 @@ def token_of(response: Response, *, asked: float) -> AccessToken:
             f"There is no token endpoint to be used here (status {status}).",
             action="Check InstanceHost and OAuthTokenPath, and that no IP address rule of the "
             "instance keeps the function out.",
-            code="no_endpoint",
+            code="blocked" if status == _FORBIDDEN else "no_endpoint",
         )
     raise _refusal(status, _json_object(response) or {})
 
 
-def unusable_token() -> CredentialsError:
-    """Return the error for a token that the API refuses although the endpoint has only just issued it."""
+def unusable_token(*, by_policy: bool = False) -> CredentialsError:
+    """Return the error for a token that the API refuses although the endpoint has only just issued it.
+
+    `by_policy` tells that the answer asked for a bearer token, as it does under a REST API access policy.
+    """
     return CredentialsError(
         "ServiceNow refuses an access token that it has only just issued (401).",
         action="Check that the OAuth Application User is active, not locked out and may use the REST API, that no API "
         "access policy keeps OAuth out, and that the instance is newer than Vancouver, which issues tokens of guest.",
-        code="token_unusable",
+        code="token_unusable_by_policy" if by_policy else "token_unusable",
     )
 
 
@@ -112,12 +118,15 @@ def _granted(response: Response, asked: float) -> AccessToken:
         raise _refusal(response.status, content)
     value = content.get("access_token")
     if not is_bearer_value(value):
-        raise TransientError("The token endpoint answered without a usable access token.", action=_WAIT)
+        raise TransientError(
+            "The token endpoint answered without a usable access token.", action=_WAIT, code="no_token"
+        )
     kind = content.get("token_type")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise ConfigurationError(
             "The token endpoint answered with a token that is not of the type Bearer.",
             action="Check InstanceHost and OAuthTokenPath: this is not how ServiceNow answers.",
+            code="no_token",
         )
     return AccessToken(str(value), asked, asked + lifetime(content.get("expires_in")), asked)
 
@@ -143,7 +152,7 @@ def _refusal(status: int, content: Mapping[str, Any]) -> BridgeError:
     code = error if isinstance(error, str) and error in _REFUSALS else ""
     meaning, action = _REFUSALS.get(code, ("refuses the token request", _CHECK_ALL))
     kind = ConfigurationError if code == "invalid_scope" else CredentialsError
-    return kind(f"ServiceNow {meaning} (status {status}).", action=action, code=code)
+    return kind(f"ServiceNow {meaning} (status {status}).", action=action, code=code or "refused")
 
 
 def _json_object(response: Response) -> dict[str, Any] | None:

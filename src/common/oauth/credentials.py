@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
+from common.aws_errors import reason_of
 from common.errors import BridgeError, CredentialsError, TransientError
 
 if TYPE_CHECKING:
@@ -63,22 +64,22 @@ class CredentialsReader:
         except ClientError as error:
             failure = self._refusal(error)
         except NoCredentialsError:
-            failure = self._wrong("can't be read: the function has no AWS credentials", "Give it a role.")
+            failure = self._wrong("can't be read: the function has no AWS credentials", "Give it a role.", "aws_denied")
         except BotoCoreError as error:
-            failure = self._later(type(error).__name__)
+            failure = self._later(type(error).__name__, reason_of(error))
         if answer is None:
-            raise failure or self._later("no answer")
+            raise failure or self._later("no answer", "aws_unreachable")
         return self._parse(answer)
 
     def _parse(self, answer: "GetSecretValueResponseTypeDef") -> ClientCredentials:
         text = answer.get("SecretString")
         if text is None:
-            raise self._wrong("is binary, not text", self._fill_in())
+            raise self._malformed("is binary, not text")
         if not text.strip():
             raise self._empty()
         content = _json_object(text)
         if content is None:
-            raise self._wrong("is not a JSON object", self._fill_in())
+            raise self._malformed("is not a JSON object")
         values = {key: self._value(content, key) for key in _KEYS}
         if not all(values.values()):
             raise self._empty()
@@ -86,44 +87,52 @@ class CredentialsReader:
 
     def _value(self, content: dict[str, Any], key: str) -> str:
         if key not in content:
-            raise self._wrong(f"lacks the key {key}", self._fill_in())
+            raise self._malformed(f"lacks the key {key}")
         value = content[key]
         if not isinstance(value, str) or not _is_sound(value):
-            raise self._wrong(f"holds something under the key {key} that is not plain text", self._fill_in())
+            raise self._malformed(f"holds something under the key {key} that is not plain text")
         return value.strip()
 
     def _refusal(self, error: ClientError) -> BridgeError:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code == "ResourceNotFoundException":
-            return self._empty()
+            return self._empty("secret_absent")
+        reason = reason_of(error)
         if code in _LATER or status >= 500:  # noqa: PLR2004 (HTTP: the server's own failure)
-            return self._later(code)
-        if "AccessDenied" in code:
-            return self._wrong(
-                "can't be read: access is denied",
-                "Allow the function's role secretsmanager:GetSecretValue on it and kms:Decrypt with its key.",
-            )
-        if code.startswith("Decryption") or "KMS" in code:
+            return self._later(code, reason)
+        if reason == "key_refused":
             return self._wrong(
                 "can't be decrypted",
                 "Check that its KMS key is enabled and that the function's role may use it.",
+                reason,
             )
-        return self._wrong(f"can't be read ({code})", "Check that it exists and is not marked for deletion.")
+        if reason == "aws_denied":
+            return self._wrong(
+                "can't be read: access is denied",
+                "Allow the function's role secretsmanager:GetSecretValue on it and kms:Decrypt with its key.",
+                reason,
+            )
+        advice = "Check that it exists and is not marked for deletion."
+        return self._wrong(f"can't be read ({code})", advice, "aws_absent")
 
-    def _empty(self) -> CredentialsError:
-        return self._wrong("is not filled in yet", self._fill_in())
+    def _empty(self, code: str = "secret_empty") -> CredentialsError:
+        return self._wrong("is not filled in yet", self._fill_in(), code)
+
+    def _malformed(self, what: str) -> CredentialsError:
+        return self._wrong(what, self._fill_in(), "secret_malformed")
 
     def _fill_in(self) -> str:
         return _FILL_IN.format(secret_id=self._secret_id)
 
-    def _wrong(self, what: str, action: str) -> CredentialsError:
-        return CredentialsError(f"The secret {self._secret_id} {what}.", action=action)
+    def _wrong(self, what: str, action: str, code: str) -> CredentialsError:
+        return CredentialsError(f"The secret {self._secret_id} {what}.", action=action, code=code)
 
-    def _later(self, kind: str) -> TransientError:
+    def _later(self, kind: str, code: str) -> TransientError:
         return TransientError(
             f"Secrets Manager did not give out the secret {self._secret_id} ({kind}).",
             action="Nothing, unless it goes on: then check the quota of Secrets Manager and the way to it.",
+            code=code,
         )
 
 

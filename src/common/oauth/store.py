@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from common.aws_errors import reason_of
 from common.clock import Clock
+from common.errors import ConfigurationError
 from common.oauth.token import LONGEST_LIFE, AccessToken, Miss, is_bearer_value
 from common.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_ssm.type_defs import ParameterTypeDef
 
 SIZE_LIMIT: Final = 4096
 """Characters that a standard parameter can hold."""
@@ -60,7 +63,7 @@ class TokenStore:
         if self._is_left_alone():
             return Miss.ABSENT
         try:
-            parameter = self._ssm.get_parameter(Name=self._parameter, WithDecryption=True)["Parameter"]
+            parameter = self._get()
         except (ClientError, BotoCoreError) as error:
             return self._miss(error)
         if parameter.get("Type") != "SecureString":
@@ -81,11 +84,39 @@ class TokenStore:
             self._warn("The token is too large to be stored, so every environment asks for its own", "TooLarge")
             return
         try:
-            self._ssm.put_parameter(
-                Name=self._parameter, Value=value, Type="SecureString", KeyId=self._key_id, Overwrite=True
-            )
+            self._put(value)
         except (ClientError, BotoCoreError) as error:
             self._fault("The token could not be stored", error)
+
+    def prove(self, token: AccessToken, client_id: str) -> None:
+        """Store `token` and read it back.
+
+        Raises ConfigurationError that says why where this can't be done, about which `save` and `load` only warn.
+        """
+        value = _encode(token, self._binding(client_id))
+        if len(value) > SIZE_LIMIT:
+            raise ConfigurationError(
+                f"The token is too large to be stored ({len(value)} of {SIZE_LIMIT} characters).",
+                action="Let the OAuth registry record issue opaque tokens.",
+                code="token_too_large",
+            )
+        try:
+            self._put(value)
+            self._get()
+        except (ClientError, BotoCoreError) as error:
+            raise ConfigurationError(
+                f"Parameter Store does not keep the token ({_code(error)}).",
+                action="Check the role's rights on the parameter TOKEN_PARAMETER and on the key TOKEN_KEY_ID.",
+                code=reason_of(error),
+            ) from None
+
+    def _get(self) -> "ParameterTypeDef":
+        return self._ssm.get_parameter(Name=self._parameter, WithDecryption=True)["Parameter"]
+
+    def _put(self, value: str) -> None:
+        self._ssm.put_parameter(
+            Name=self._parameter, Value=value, Type="SecureString", KeyId=self._key_id, Overwrite=True
+        )
 
     def _miss(self, error: ClientError | BotoCoreError) -> Miss:
         code = _code(error)

@@ -36,14 +36,17 @@ _FEWEST_SECONDS_FOR_A_TRY = 1.0
 _MOST_REPLAYS = 2
 _CLIENT_CLOSED_REQUEST = 499
 _READS = frozenset({"GET", "HEAD"})
-_HELD_REFUSALS = (
-    "Insufficient rights to query records",
-    "User Not Authorized",
-    "Field(s) present in the query",
-    "Query Failed",
-    "Insert Failed",
-)
+# What is in the words of a refusal that concerns every request → its code; the first match counts.
+_HELD_REFUSALS: Mapping[str, str] = {
+    "Missing required api access scope": "scope_missing",
+    "User Not Authorized": "api_denied",
+    "Insufficient rights to query records": "read_denied",
+    "Field(s) present in the query": "read_denied",
+    "Query Failed": "read_denied",
+    "Insert Failed": "insert_denied",
+}
 _LATER = "Nothing is to be done unless it stays; then look at the state of the ServiceNow instance."
+_REJECTIONS: Mapping[int, str] = {400: "bad_request", 404: "no_record"}
 
 
 class RejectedError(PermanentError):
@@ -151,7 +154,7 @@ class ServiceNowClient:
                 continue
             self._telemetry.count("TokensRejected")
             if replays == _MOST_REPLAYS:
-                raise unusable_token()
+                raise unusable_token(by_policy=response.headers.get("WWW-Authenticate", "").startswith("BEARER"))
             token = self._tokens.rejected(token, end)
             replays += 1
 
@@ -175,7 +178,9 @@ class ServiceNowClient:
         except UnansweredError:
             self._telemetry.count("ServiceNowUnanswered")
             if method in _READS:
-                raise TransientError("ServiceNow did not answer a read in time.", action=_LATER) from None
+                raise TransientError(
+                    "ServiceNow did not answer a read in time.", action=_LATER, code="unanswered"
+                ) from None
             raise
 
     def _judge(self, method: str, response: Response) -> Answer:
@@ -186,7 +191,7 @@ class ServiceNowClient:
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             if document is not None and _is_success(document) and status != HTTPStatus.ACCEPTED:
                 return Answer(status, document["result"], response.headers)
-            code = "no_json" if document is None else ""
+            code = "no_result" if _says_json(response) else "no_json"
             raise _unclear(method, f"ServiceNow answered {status} without a proper result.", code=code)
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             self._telemetry.count("ServiceNowRateLimited")
@@ -195,22 +200,28 @@ class ServiceNowClient:
                 action="If this stays, raise the integration user's rate limit rule in ServiceNow.",
                 status=status,
                 retry_after=retry_after(response.headers, self._clock.now()),
+                code="rate_limited" if "X-RateLimit-Limit" in response.headers else "node_busy",
             )
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == _CLIENT_CLOSED_REQUEST:
             self._telemetry.count("ServiceNowFailures")
             wait = retry_after(response.headers, self._clock.now())
-            raise _unclear(method, f"ServiceNow answered {status}.", wait)
+            raise _unclear(method, f"ServiceNow answered {status}.", wait, code="server_failure")
         if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
             raise ConfigurationError(
                 f"The instance answers with a redirect ({status}), which is never followed.",
                 action="Set the parameter InstanceHost to the instance's own host name and deploy again.",
+                code="redirected",
             )
         error = None if document is None else document.get("error")
         raise _refusal(status, error) if isinstance(error, dict) else _foreign_refusal(method, status)
 
 
+def _says_json(response: Response) -> bool:
+    return "json" in response.headers.get("Content-Type", "").lower()
+
+
 def _json_object(response: Response) -> dict[str, Any] | None:
-    if "json" not in response.headers.get("Content-Type", "").lower():
+    if not _says_json(response):
         return None
     try:
         document = json.loads(response.body)
@@ -237,25 +248,28 @@ def _foreign_refusal(method: str, status: int) -> BridgeError:
         return ConfigurationError(
             "Something in front of ServiceNow's API refuses the function (403).",
             action="Check the instance's IP address access control, and the proxies and firewalls on the way.",
+            code="blocked",
         )
-    return _unclear(method, f"The instance answered {status} without ServiceNow's own error.")
+    return _unclear(method, f"The instance answered {status} without ServiceNow's own error.", code="foreign")
 
 
 def _refusal(status: int, error: Mapping[str, Any]) -> BridgeError:
     words = f"{error.get('message')} {error.get('detail')}"
-    if status == HTTPStatus.FORBIDDEN and any(held in words for held in _HELD_REFUSALS):
+    held = next((code for text, code in _HELD_REFUSALS.items() if text in words), None)
+    if status == HTTPStatus.FORBIDDEN and held is not None:
         return AccessDeniedError(
             "ServiceNow does not let the integration user use this API or table (403).",
             action="Give it the roles sn_incident_read and sn_incident_write, snc_platform_rest_api_access where "
             "REST ACLs are active, and the OAuth scope that the API asks for.",
             status=status,
-            code="access_denied",
+            code=held,
         )
     if status == HTTPStatus.FORBIDDEN and "Data Policy" in words:
         return RejectedError(
             "A data policy of ServiceNow misses a mandatory field (403).",
             action="Set CloseCode to a resolution code that exists in the instance, or add the field to the rule.",
             status=status,
+            code="data_policy",
         )
     known = {
         400: (
@@ -277,4 +291,6 @@ def _refusal(status: int, error: Mapping[str, Any]) -> BridgeError:
     message, action = known.get(
         status, (f"ServiceNow refuses the request ({status}).", "Report this as a defect of the bridge.")
     )
-    return RejectedError(message, action=action, status=status)
+    update = status == HTTPStatus.FORBIDDEN and "Update Failed" in words
+    code = "update_denied" if update else _REJECTIONS.get(status, "")
+    return RejectedError(message, action=action, status=status, code=code)

@@ -1,0 +1,63 @@
+"""What is looked at in the AWS account: secret, ledger and queues."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from common.aws_errors import reason_of
+from common.checkup.report import Finding
+from common.clock import Deadline
+from common.errors import ConfigurationError, TransientError
+from common.incidents.alert import ONLY_MEMBER
+from common.incidents.ledger import Ledger
+from common.oauth.credentials import CredentialsReader
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.client import SQSClient
+
+_LEDGER_KEY = "doctor"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The checks that ask AWS. How long a call may take is the business of the clients that are passed."""
+
+    credentials: CredentialsReader
+    ledger: Ledger
+    sqs: "SQSClient"
+
+    def secret(self, _: Deadline) -> Finding:
+        """Read the client credentials."""
+        credentials = self.credentials.read()
+        return Finding(f"client id of {len(credentials.client_id)} characters, secret filled in")
+
+    def ledger_answers(self, _: Deadline) -> Finding:
+        """Read an item that is not there."""
+        self.ledger.read("health", dedup_key="", table="incident")
+        return Finding("an item can be read")
+
+    def ledger_is_written(self, _: Deadline) -> Finding:
+        """Read and write an item of the doctor's own."""
+        item = self.ledger.read(_LEDGER_KEY, dedup_key=_LEDGER_KEY, table="incident")
+        now = self.ledger.now() * 10
+        if self.ledger.write(item.settled({ONLY_MEMBER: now}, None)) is None:
+            raise TransientError("Another check-up wrote at the same moment.", action="Try again.")
+        return Finding("an item can be read and written")
+
+    def queue(self, url: str) -> Callable[[Deadline], Finding]:
+        """Return the check that asks how many messages the queue `url` holds."""
+
+        def look(_: Deadline) -> Finding:
+            try:
+                attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+            except (ClientError, BotoCoreError) as error:
+                raise ConfigurationError(
+                    f"The queue can't be looked at ({type(error).__name__}).",
+                    action="Check the queue's URL and the role's rights.",
+                    code=reason_of(error),
+                ) from None
+            return Finding(f"{attributes['ApproximateNumberOfMessages']} messages wait")
+
+        return look

@@ -1,0 +1,170 @@
+"""What is looked at in ServiceNow: the way to the instance, and what the integration user may do there."""
+
+import re
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from common.checkup.report import Finding
+from common.clock import Clock, Deadline
+from common.errors import BridgeError, ConfigurationError, TransientError
+from common.servicenow.client import Answer, ServiceNowClient
+from common.servicenow.event_management import EVENT_TABLE
+from common.transport import Transport
+
+_TOLERABLE_SKEW = 60.0
+_HTTPS = 443
+_PAGE_LIMIT = 1024 * 1024
+_MARK = "servicenow-bridge check-up"
+_CLOSED = "7"
+_NUMBER = re.compile(r"[A-Z0-9]{1,40}")
+_LIMIT = re.compile(r"[0-9]{1,12}")
+_SYS_ID = re.compile(r"[0-9a-f]{32}")
+
+
+class Instance:
+    """The checks that ask the instance, and what they learn from one another."""
+
+    def __init__(self, host: str, transport: Transport, client: ServiceNowClient, *, clock: Clock) -> None:
+        """Look at `host` (with `:port` where it is not 443) through `transport`, and with a token through `client`."""
+        self._host, _, port = host.partition(":")
+        self._port = int(port or _HTTPS)
+        self._transport = transport
+        self._client = client
+        self._clock = clock
+        self._date = ""
+        self._headers: Mapping[str, str] = {}
+
+    def name(self, deadline: Deadline) -> Finding:
+        """Look up the host's name."""
+        addresses = _addresses(self._host, self._port, deadline.remaining())
+        return Finding(f"{self._host} is {', '.join(addresses[:4])}")
+
+    def tls(self, deadline: Deadline) -> Finding:
+        """Ask for the first page, whatever it is."""
+        response = self._transport.send(
+            "GET", "/", headers={"Accept": "text/html"}, body=None, deadline=deadline, size_limit=_PAGE_LIMIT
+        )
+        self._date = response.headers.get("Date", "")
+        return Finding(f"{self._host} answers with a certificate that is trusted")
+
+    def skew(self, _: Deadline) -> Finding:
+        """Compare the clocks by the date of that page."""
+        try:
+            skew = parsedate_to_datetime(self._date).timestamp() - self._clock.now()
+        except ValueError:
+            return Finding("ServiceNow's answer has no date", observed=False)
+        if abs(skew) > _TOLERABLE_SKEW:
+            raise ConfigurationError(
+                f"ServiceNow's clock and the function's differ by {skew:.0f} s.",
+                action="The bridge works all the same; compare both with a time server before you trust times in logs.",
+            )
+        return Finding(f"differs by {abs(skew):.0f} s at most")
+
+    def use(self, deadline: Deadline) -> Finding:
+        """Make the smallest call with the token."""
+        self._get("sys_user", deadline)
+        return Finding("ServiceNow accepts the token")
+
+    def reader(self, table: str) -> Callable[[Deadline], Finding]:
+        """Return the check that reads one record of `table`."""
+
+        def read(deadline: Deadline) -> Finding:
+            try:
+                found = self._get(table, deadline).result
+            except ConfigurationError as error:
+                if table == EVENT_TABLE and error.code == "read_denied":
+                    return Finding("the user may not read it; events are sent all the same", observed=False)
+                raise
+            if found:
+                return Finding("a record can be read")
+            return Finding("no record came back: the table is empty or hidden from the user", observed=False)
+
+        return read
+
+    def rate_limits(self, _: Deadline) -> Finding:
+        """Tell which rate limit rule the last answer named."""
+        limit = self._headers.get("X-RateLimit-Limit", "")
+        if not limit:
+            return Finding("no rate limit rule applies to the integration user")
+        rule = _plain(_SYS_ID, self._headers.get("X-RateLimit-Rule", ""))
+        return Finding(f"{_plain(_LIMIT, limit)} requests an hour, by the rule {rule}")
+
+    def creator(self, close_code: str) -> Callable[[Deadline], Finding]:
+        """Return the check that opens a marked incident and closes it with `close_code`."""
+
+        def create(deadline: Deadline) -> Finding:
+            marks = {"correlation_id": _MARK, "correlation_display": _MARK}
+            fields = {"short_description": f"{_MARK}, please ignore", "impact": "3", "urgency": "3", **marks}
+            target = f"/api/now/v2/table/incident?sysparm_fields=sys_id,number,{','.join(marks)}"
+            created = self._client.call("POST", target, fields=fields, deadline=deadline).result
+            number = _plain(_NUMBER, created.get("number"))
+            self._close(created["sys_id"], number, close_code, deadline)
+            if {name: created.get(name) for name in marks} != marks:
+                raise ConfigurationError(
+                    f"{number} was opened and closed, but ServiceNow did not keep its correlation fields.",
+                    action="Let the integration user write correlation_id and correlation_display.",
+                    code="fields_discarded",
+                )
+            return Finding(f"{number} was opened and closed")
+
+        return create
+
+    def _close(self, sys_id: str, number: str, close_code: str, deadline: Deadline) -> None:
+        fields = {"state": _CLOSED, "close_code": close_code, "close_notes": _MARK}
+        target = f"/api/now/v2/table/incident/{sys_id}?sysparm_fields=state"
+        try:
+            state = self._client.call("PATCH", target, fields=fields, deadline=deadline).result.get("state")
+        except BridgeError as error:
+            message, action, code = error.message, error.action, error.code
+        else:
+            if state == _CLOSED:
+                return
+            message, action, code = "ServiceNow discarded the change.", "", "fields_discarded"
+        raise ConfigurationError(
+            f"{number} was opened but not closed: close it by hand. {message}", action=action, code=code
+        )
+
+    def _get(self, table: str, deadline: Deadline) -> Answer:
+        target = f"/api/now/v2/table/{table}?sysparm_limit=1&sysparm_fields=sys_id"
+        answer = self._client.call("GET", target, deadline=deadline)
+        self._headers = answer.headers
+        return answer
+
+
+def _plain(pattern: re.Pattern[str], value: Any) -> str:  # noqa: ANN401 (any JSON value, or a header)
+    """Return what ServiceNow sent where it looks as it should: nothing else of it is ever repeated."""
+    return value if isinstance(value, str) and pattern.fullmatch(value) else "unknown"
+
+
+def _addresses(host: str, port: int, seconds: float) -> list[str]:
+    """Look up `host`. The system's resolver knows no time limit, so a slow one is left behind in a thread."""
+    found: SimpleQueue[list[str] | OSError] = SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            found.put(error)
+        else:
+            found.put(sorted({str(address[0]) for *_, address in entries}))
+
+    threading.Thread(target=look_up, daemon=True).start()
+    try:
+        answer = found.get(timeout=max(seconds, 0.0))
+    except Empty:
+        raise TransientError(
+            f"The name {host} could not be looked up in time.",
+            action="Check the name servers.",
+            code="no_name_server",
+        ) from None
+    if isinstance(answer, OSError):
+        raise ConfigurationError(
+            f"The name {host} is not known.",
+            action="Check InstanceHost.",
+            code="no_name_server" if answer.errno == socket.EAI_AGAIN else "not_found",
+        )
+    return answer

@@ -1,0 +1,52 @@
+"""The doctor function as it is deployed, with moto for AWS and the simulator over TLS for ServiceNow."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from local.simulator import Simulator
+from tests.integration.doctor.world import SECRET, Doctor, World
+from tests.support.deployment import Context, Deployment, deployment
+
+
+@pytest.fixture(scope="module")
+def instance() -> Iterator[Simulator]:
+    """Provide an instance that knows the client."""
+    with Simulator(client_secret=SECRET, seed=1) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def servicenow(instance: Simulator) -> Simulator:
+    """Provide it as if it were new, with one incident."""
+    instance.reset()
+    instance.insert("incident", {"short_description": "one that can be read"})
+    return instance
+
+
+@pytest.fixture
+def stack(servicenow: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+    """Provide a stack whose secret is filled in."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with deployment(servicenow.host, servicenow.ca_pem) as stack:
+        stack.put_credentials("bridge", SECRET)
+        for name, value in stack.environment.items():
+            monkeypatch.setenv(name, value)
+        yield stack
+
+
+@pytest.fixture
+def doctor(stack: Deployment) -> Doctor:  # noqa: ARG001 (its environment is read)
+    """Provide the function."""
+    sys.modules.pop("handlers.doctor", None)
+    module = importlib.import_module("handlers.doctor")
+    return lambda event=None, remaining=120_000: module.handler(event or {}, Context(remaining))
+
+
+@pytest.fixture
+def world(servicenow: Simulator, stack: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Provide everything that can be put out of order."""
+    with World(servicenow, stack, monkeypatch) as world:
+        yield world
