@@ -104,6 +104,7 @@ MAY: dict[str, set[str]] = {
         "write the ledger",
         "read the ledger",
         "put an event past the bus",  # alerts of its callers
+        "see the state of the event queue",  # deep health
     },
     "TokenRefreshFunctionRole": _TOKEN,
     "DoctorFunctionRole": {

@@ -69,7 +69,7 @@ EVENTS_FUNCTION = [
 ]
 
 API_FUNCTION = [
-    ({"sqs:SendMessage"}, attribute("EventQueue"), None),
+    ({"sqs:SendMessage", "sqs:GetQueueAttributes"}, attribute("EventQueue"), None),
     ({"kms:Decrypt", "kms:GenerateDataKey"}, KEY, {"kms:ViaService": via("sqs")}),
     ({"dynamodb:GetItem", "dynamodb:PutItem"}, attribute("Ledger"), None),
     (

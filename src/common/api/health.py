@@ -1,37 +1,35 @@
-"""Whether the API works: shallow for load balancers, deep for people."""
+"""What a check-up is to a caller of the API: outcomes, causes and their fixes. Details stay in the log."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from common.clock import Deadline
-from common.errors import BridgeError
+from common.api.problems import Kind, ProblemError
+from common.telemetry import Telemetry
 
-type Check = Callable[[Deadline], None]
+if TYPE_CHECKING:
+    from common.checkup.report import Report
 
-
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """What came of one check: its name, and what to do where it failed (empty where it did not)."""
-
-    name: str
-    failure: str = ""
+_RETRY_SECONDS = 60
 
 
-class Health:
-    """Runs checks in their order. A check raises a BridgeError where something does not work."""
-
-    def __init__(self, checks: Mapping[str, Check]) -> None:
-        """Run these checks, by name."""
-        self._checks = checks
-
-    def examine(self, deadline: Deadline) -> list[CheckResult]:
-        """Run the checks one after the other up to the first that fails, and return what came of each."""
-        results = []
-        for name, check in self._checks.items():
-            try:
-                check(deadline)
-            except BridgeError as error:
-                results.append(CheckResult(name, str(error)))
-                break
-            results.append(CheckResult(name))
-        return results
+def answer_of(report: "Report", telemetry: Telemetry) -> dict[str, Any]:
+    """Return what a caller gets to see of `report`. Raises ProblemError (503) where a step failed."""
+    checks = [
+        {
+            "name": step.name,
+            "outcome": step.outcome.value,
+            "causes": [{"what": cause.what, "fix": cause.fix} for cause in step.causes],
+        }
+        for step in report.steps
+    ]
+    for step in report.failures:
+        telemetry.log.error("A check of the API failed.", check=step.name, failure=step.detail)
+    if report.failures:
+        names = ", ".join(step.name for step in report.failures)
+        raise ProblemError(
+            Kind.UNAVAILABLE,
+            f"These checks failed: {names}.",
+            action="Mend what the causes of the first one say.",
+            retry_after=_RETRY_SECONDS,
+            checks=checks,
+        )
+    return {"status": "ok", "checks": checks}

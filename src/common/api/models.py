@@ -178,11 +178,21 @@ class Accepted(Strict):
     accepted: int
 
 
+class CauseOfFailure(Strict):
+    """What can be wrong, and what mends it."""
+
+    what: str
+    fix: str
+
+
 class CheckResult(Strict):
-    """What came of one check."""
+    """What came of one check. One that needs another which failed is skipped."""
 
     name: str
-    ok: bool
+    outcome: Literal["ok", "failed", "skipped", "not observable"]
+    causes: Annotated[
+        list[CauseOfFailure], Field(description="Everything that fits the failure, the most likely first.")
+    ] = []
 
 
 class HealthReport(Strict):
@@ -210,3 +220,4 @@ class Problem(BaseModel):
     action: Annotated[str, Field(description="What to do next.")] = ""
     errors: Annotated[list[Mistake], Field(description="What is not valid.")] = []
     idempotency_key: Annotated[str, Field(description="The key to repeat the request with.")] = ""
+    checks: Annotated[list[CheckResult], Field(description="What deep health found.")] = []

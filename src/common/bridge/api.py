@@ -1,15 +1,15 @@
 """The API's parts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import boto3
 
 from common.api.alerts import AlertQueue
 from common.api.allow_list import AllowList
 from common.api.creation import Creation
-from common.api.health import Health
-from common.api.incidents import TABLE, Incidents, fields_of_one, fields_of_page
+from common.api.incidents import Incidents, fields_of_one, fields_of_page
 from common.api.once import Once
 from common.api.references import References
 from common.api.tables import Tables
@@ -18,16 +18,21 @@ from common.bridge.records import deployment_of, records_of, targets_of
 from common.clock import Deadline
 from common.incidents.desk import Desk
 from common.incidents.ledger import Ledger
-from common.oauth.source import TokenSource
 from common.servicenow.names import NAME_FIELDS, Names
-from common.servicenow.query import term
 from common.servicenow.records import Records
 from common.settings import read_api_settings
+
+if TYPE_CHECKING:
+    from common.checkup.report import Report
 
 
 @dataclass(frozen=True, slots=True)
 class Api(Access):
-    """What the API does. `region` is where it runs; `swagger_ui` says whether it shows its own page."""
+    """What the API does.
+
+    `region` is where it runs; `swagger_ui` says whether it shows its own page. `check_up` walks through what it
+    depends on.
+    """
 
     region: str
     instance_host: str
@@ -35,7 +40,7 @@ class Api(Access):
     incidents: Incidents
     tables: Tables
     alerts: AlertQueue
-    health: Health
+    check_up: Callable[[Deadline], "Report"]
 
 
 def build_api(environment: Mapping[str, str]) -> Api:
@@ -53,6 +58,13 @@ def build_api(environment: Mapping[str, str]) -> Api:
     creation = Creation(desk, clock=clock)
     names = Names(Records(client_of(access), NAME_FIELDS), clock=clock, telemetry=telemetry)
     references = References(None if settings.shadow_mode else names)
+    sqs = boto3.client("sqs", config=AWS_CONFIG)
+
+    def check_up(deadline: Deadline) -> "Report":
+        from common.bridge.health import examine_api  # noqa: PLC0415 (no start has to wait for what only this needs)
+
+        return examine_api(settings, access, ledger, sqs, deadline)
+
     allowed = AllowList(settings.incident_fields, settings.all_incidents, settings.tables)
     return Api(
         clock,
@@ -81,19 +93,6 @@ def build_api(environment: Mapping[str, str]) -> Api:
             allowed,
             references=references,
         ),
-        AlertQueue(boto3.client("sqs", config=AWS_CONFIG), settings.queue_url, clock=clock),
-        _health(ledger, access.tokens, records),
+        AlertQueue(sqs, settings.queue_url, clock=clock),
+        check_up,
     )
-
-
-def _health(ledger: Ledger, tokens: TokenSource, records: Records) -> Health:
-    def read_ledger(_: Deadline) -> None:
-        ledger.read("health", dedup_key="", table=TABLE)
-
-    def get_token(deadline: Deadline) -> None:
-        tokens.token(deadline)
-
-    def ask_servicenow(deadline: Deadline) -> None:
-        records.find(TABLE, term("sys_created_on", ">=", "1970-01-01 00:00:00"), deadline, limit=1)
-
-    return Health({"ledger": read_ledger, "token": get_token, "servicenow": ask_servicenow})

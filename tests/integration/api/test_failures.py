@@ -159,30 +159,6 @@ def test_too_little_time_begins_nothing(api: Gateway, servicenow: Simulator) -> 
     assert servicenow.records("incident") == []
 
 
-def test_health_answers_without_asking_anybody(api: Gateway, servicenow: Simulator) -> None:
-    """A load balancer may ask every second."""
-    reply = api.call("GET", "/health")
-
-    assert (reply.status, reply.json) == (200, {"status": "ok", "checks": []})
-    assert servicenow.calls == []
-
-
-def test_health_in_depth_names_what_does_not_work(api: Gateway, servicenow: Simulator, stack: Deployment) -> None:
-    """Ledger, token, ServiceNow, in that order, up to the first that fails."""
-    deep = {"deep": "true"}
-    names = [check["name"] for check in api.call("GET", "/health", query=deep).json["checks"]]
-    assert names == ["ledger", "token", "servicenow"]
-
-    servicenow.configure(api_denied=True)
-    failed = api.call("GET", "/health", query=deep)
-    stack.clients["dynamodb"].delete_table(TableName="ledger")
-    without_ledger = api.call("GET", "/health", query=deep)
-
-    assert (failed.status, failed.kind) == (503, "unavailable")
-    assert failed.json["checks"][-1] == {"name": "servicenow", "ok": False}
-    assert without_ledger.json["checks"] == [{"name": "ledger", "ok": False}]
-
-
 class TestShadow:
     """A deployment that only watches."""
 
