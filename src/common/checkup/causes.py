@@ -239,6 +239,7 @@ USE_OF_TOKEN: Mapping[str, tuple[Cause, ...]] = {
     "token_unusable_by_policy": (ACCESS_POLICY, GUEST_TOKEN, USER_IS_LOCKED),
     "api_denied": (MISSING_REST_ROLE, MISSING_ROLE),
     "scope_missing": (MISSING_SCOPE,),
+    "bad_request": (WRONG_HOST,),
     "read_denied": (MISSING_ROLE,),
 }
 

@@ -417,6 +417,23 @@ USE = [
         [causes.MISSING_ROLE],
     ),
     Case(
+        "a field may not be read",
+        lambda w: w.refuse(
+            403,
+            "Insufficient rights to query records",
+            "Field(s) present in the query do not have permission to be read",
+            table="incident",
+        ),
+        "read incident",
+        [causes.MISSING_ROLE],
+    ),
+    Case(
+        "Table API is not there",
+        lambda w: w.refuse(400, "Requested URI does not represent any resource", None, path="^/api/"),
+        "token usable",
+        [causes.WRONG_HOST],
+    ),
+    Case(
         "API of one table is denied",
         lambda w: w.refuse(403, "User Not Authorized", "Failed API level ACL Validation", table="incident"),
         "read incident",
