@@ -75,14 +75,14 @@ class LocalStack:
         simulator: Simulator,
         *,
         client_secret: str,
-        outputs: dict[str, str],
     ) -> None:
-        """Take over what `run_stack` started; files may be written to `directory`."""
+        """Take over what `run_stack` started, nothing deployed yet; files may be written to `directory`."""
+        self._directory = directory
         self.emulator = emulator
         self.simulator = simulator
         self.servicenow_authority_file = directory / "servicenow-authority.pem"
         self.servicenow_authority_file.write_text(simulator.ca_pem, encoding="ascii")
-        self.outputs = outputs
+        self.outputs: dict[str, str] = {}
         self.root: Clients = emulator.root
         self._client_secret = client_secret
 
@@ -92,6 +92,20 @@ class LocalStack:
         deployed, emulator = urlsplit(self.outputs["ApiUrl"]), urlsplit(self.emulator.endpoint.url)
         api_id = (deployed.hostname or "").partition(".")[0]
         return f"https://{api_id}.execute-api.localhost:{emulator.port}{deployed.path}"
+
+    def deploy(self, **changes: str) -> None:
+        """Deploy what was built last; `changes` are parameters with other values than the local stack's."""
+        parameters = {
+            "Architecture": sam.this_architecture(),
+            "InstanceHost": self.simulator.host,
+            "CertificateAuthorities": self.simulator.ca_pem.strip().replace("\n", "\\n"),
+            "ApiSwaggerUi": "true",
+            **changes,
+        }
+        endpoint, identity = self.emulator.endpoint, self.emulator.root_identity
+        sam.deploy(self._directory, endpoint, identity, stack_name=STACK_NAME, parameters=parameters)
+        (stack,) = self.root.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
+        self.outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def store_credentials(self, client_secret: str | None = None) -> None:
         """Put the client credentials into Secrets Manager; another client secret than before is remembered."""
@@ -213,20 +227,9 @@ def _start(
         with step("Build the deployment package (sam build)"):
             build.finish(_BUILD_TIMEOUT)
         with step("Deploy template.yaml (sam deploy)"):
-            outputs = _deploy(directory, emulator, simulator)
-    return LocalStack(directory, emulator, simulator, client_secret=client_secret, outputs=outputs)
-
-
-def _deploy(directory: Path, emulator: Emulator, simulator: Simulator) -> dict[str, str]:
-    parameters = {
-        "Architecture": sam.this_architecture(),
-        "InstanceHost": simulator.host,
-        "CertificateAuthorities": simulator.ca_pem.strip().replace("\n", "\\n"),
-        "ApiSwaggerUi": "true",
-    }
-    sam.deploy(directory, emulator.endpoint, emulator.root_identity, stack_name=STACK_NAME, parameters=parameters)
-    stack = emulator.root.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
-    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+            stack = LocalStack(directory, emulator, simulator, client_secret=client_secret)
+            stack.deploy()
+    return stack
 
 
 @contextmanager

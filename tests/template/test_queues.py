@@ -135,7 +135,7 @@ def test_the_function_answers_for_each_message_and_takes_a_bounded_number_of_bat
     (mapping,) = of_type(resources, "AWS::Lambda::EventSourceMapping").values()
 
     assert mapping["EventSourceArn"] == attribute("EventQueue")
-    assert mapping["FunctionName"] == {"Ref": "EventsFunction"}
+    assert mapping["FunctionName"] == {"Ref": "EventsFunctionAliaslive"}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["BatchSize"] == 10
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaximumConcurrency"}}
