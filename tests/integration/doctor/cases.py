@@ -89,7 +89,7 @@ ACCOUNT = [
     ),
     Case(
         "secret is marked for deletion",
-        lambda w: w.stack.clients["secretsmanager"].delete_secret(SecretId=w.stack.secret_id),
+        lambda w: w.refuse_aws("GetSecretValue", "InvalidRequestException", "it was marked for deletion"),
         "secret",
         [causes.RESOURCE_IS_GONE],
     ),
@@ -155,7 +155,7 @@ ACCOUNT = [
     ),
     Case(
         "ledger is gone",
-        lambda w: w.stack.clients["dynamodb"].delete_table(TableName="ledger"),
+        lambda w: w.set(LEDGER_TABLE="gone"),
         "ledger",
         [causes.RESOURCE_IS_GONE],
     ),
@@ -170,13 +170,13 @@ ACCOUNT = [
     ),
     Case(
         "queue is gone",
-        lambda w: w.stack.clients["sqs"].delete_queue(QueueUrl=w.stack.queue_url),
+        lambda w: w.set(QUEUE_URL=f"{w.stack.queue_url}-gone"),
         "queue",
         [causes.RESOURCE_IS_GONE],
     ),
     Case(
         "dead-letter queue is gone",
-        lambda w: w.stack.clients["sqs"].delete_queue(QueueUrl=w.stack.dead_letter_queue_url),
+        lambda w: w.set(DEAD_LETTER_QUEUE_URL=f"{w.stack.dead_letter_queue_url}-gone"),
         "dead letters",
         [causes.RESOURCE_IS_GONE],
     ),

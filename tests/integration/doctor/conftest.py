@@ -8,7 +8,7 @@ import pytest
 
 from local.simulator import Simulator
 from tests.integration.doctor.world import SECRET, Doctor, World
-from tests.support.deployment import Context, Deployment, deployment
+from tests.support.deployment import REGION, Context, Deployment, deployment
 
 
 @pytest.fixture(scope="module")
@@ -26,15 +26,22 @@ def servicenow(instance: Simulator) -> Simulator:
     return instance
 
 
-@pytest.fixture
-def stack(servicenow: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
-    """Provide a stack whose secret is filled in."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    with deployment(servicenow.host, servicenow.ca_pem) as stack:
-        stack.put_credentials("bridge", SECRET)
-        for name, value in stack.environment.items():
-            monkeypatch.setenv(name, value)
+@pytest.fixture(scope="module")
+def account(instance: Simulator) -> Iterator[Deployment]:
+    """Provide the resources of a stack; no test changes anything of them but the secret."""
+    with deployment(instance.host, instance.ca_pem) as stack:
         yield stack
+
+
+@pytest.fixture
+def stack(account: Deployment, servicenow: Simulator, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """Provide a stack whose secret is filled in, and the environment of its function."""
+    assert account.environment["SERVICENOW_INSTANCE_HOST"] == servicenow.host
+    account.put_credentials("bridge", SECRET)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    for name, value in account.environment.items():
+        monkeypatch.setenv(name, value)
+    return account
 
 
 @pytest.fixture
