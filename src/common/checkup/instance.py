@@ -17,7 +17,7 @@ from common.transport import Transport
 
 _TOLERABLE_SKEW = 60.0
 _HTTPS = 443
-_PAGE_LIMIT = 1024 * 1024
+_PAGE_LIMIT = 4 * 1024 * 1024
 _MARK = "servicenow-bridge check-up"
 _CLOSED = "7"
 _NUMBER = re.compile(r"[A-Z0-9]{1,40}")
