@@ -37,16 +37,16 @@ class TokenMemory:
         return token if token is not None and self._now() < token.usable_until else None
 
     def take(self, token: AccessToken) -> AccessToken:
-        """Hold `token` and return it.
+        """Hold `token`, as `see` returns it, and return that.
 
         The share of its life after which it turns stale is drawn here, so that environments differ, also those
         that were restored from one snapshot.
         """
+        token = self.see(token)
         self.postpone(token, token.least_interval)
         fresh_until = token.fresh_until(self._dice.uniform(EARLIEST_REFRESH, LATEST_REFRESH))
         if fresh_until > self.held[0]:
             self.held = (fresh_until, token)
-        self.see(token)
         return token
 
     def postpone(self, token: AccessToken, seconds: float) -> None:
@@ -54,11 +54,13 @@ class TokenMemory:
         until = self._now() + seconds * self._dice.uniform(0.5, 1.0)
         self.held = (min(until, token.usable_until), token)
 
-    def see(self, token: AccessToken) -> None:
-        """Note a token to compare the endpoint's next answer with."""
+    def see(self, token: AccessToken) -> AccessToken:
+        """Note a token to compare the next one with, and return what it is beside the one before."""
+        token = token.after(self.last)
         self.tokens_age = self.tokens_age or not token.renewable
         if self.last is None or token.is_newer_than(self.last):
             self.last = token
+        return token
 
     def reject(self, token: AccessToken) -> None:
         """Hold nothing any more, and accept `token` from nowhere."""
@@ -113,6 +115,5 @@ class FailureMemory:
 
 def _again(error: BridgeError, seconds_left: float | None = None) -> BridgeError:
     """Return a copy, because an exception that several threads raise collects all their tracebacks."""
-    kind = TransientError if isinstance(error, TransientError) else type(error)
     wait = error.retry_after if seconds_left is None or error.retry_after is None else seconds_left
-    return kind(error.message, action=error.action, status=error.status, retry_after=wait, code=error.code)
+    return type(error)(error.message, action=error.action, status=error.status, retry_after=wait, code=error.code)

@@ -113,7 +113,7 @@ class TokenSource:
             token = self._memory.usable()
             if stored is not None and (token is None or stored.is_newer_than(token)):
                 token = self._adopt(stored)
-            elif token is not None and stored != token:
+            if token is not None and stored != token:
                 self._store.save(token, client.client_id)
             if token is not None and not self._is_due(token, REFRESHER_SHARE):
                 return token
@@ -227,11 +227,10 @@ class TokenSource:
                 self._telemetry.count("TokenRefusals")
             raise
         self._early_failures = 0
-        token = token.after(self._memory.last)
         # Named again with each token, so that it is never the one that is forgotten.
         self._telemetry.protect(client.client_secret)
         self._telemetry.protect(token.value)
-        self._memory.take(token)
+        token = self._memory.take(token)
         self._store.save(token, self._known_client().client_id)
         return token
 

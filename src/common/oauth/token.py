@@ -85,20 +85,25 @@ class AccessToken:
         return TokenState.FRESH if now < self.fresh_until(share) else TokenState.STALE
 
     def is_newer_than(self, other: "AccessToken") -> bool:
-        """Tell whether this one was issued later, or is the same one as the endpoint was asked later."""
-        return (self.issued, self.asked) > (other.issued, other.asked)
+        """Tell whether this one was issued later, or is the same one as the endpoint was asked later.
+
+        Of one and the same token several environments may have noted different times of issue.
+        """
+        if self.value != other.value:
+            return (self.issued, self.asked) > (other.issued, other.asked)
+        return self.asked > other.asked and self.expires > other.expires - other.least_interval
 
     def after(self, previous: "AccessToken | None") -> "AccessToken":
-        """Return this answer of the endpoint in the light of the token that was known before.
+        """Return this token in the light of the one that was known before.
 
         ServiceNow may answer with the current token: its life is then renewed, or it goes on ageing.
         """
-        if previous is None or previous.value != self.value:
+        if previous is None or previous.value != self.value or self.issued <= previous.issued:
             return self
         gained = self.expires - previous.expires
         if gained >= (self.issued - previous.issued) / 2:
             return self
-        return replace(self, issued=min(previous.issued, self.issued), renewable=False)
+        return replace(self, issued=previous.issued, renewable=False)
 
 
 def is_bearer_value(value: object) -> bool:

@@ -5,7 +5,7 @@ import pytest
 
 from common.errors import (
     BridgeError,
-    TransientError,
+    NotYetError,
 )
 from common.oauth.token import AccessToken, Miss
 from tests.support.clock import EPOCH
@@ -40,6 +40,33 @@ class TestAgeing:
             for source in others:
                 source.token(stack.deadline())
             stack.clock.advance(1)
+        assert stack.asked == 2
+
+    def test_environments_that_asked_at_the_same_time_learn_it_too(self, stack: Stack) -> None:
+        """They have noted different times of issue of the one token."""
+        other = stack.another()
+        stack.token()
+        stack.clock.advance(0.5)
+        stored, stack.store.kept = stack.store.kept, Miss.ABSENT
+        other.token(stack.deadline())
+        stack.store.kept = stored
+        stack.clock.advance(STALE_AT)
+        stack.token()
+        assert stack.asked == 3
+        other.token(stack.deadline())
+        assert stack.asked == 3
+
+    def test_a_new_environment_that_asked_does_not_make_others_forget_it(self, stack: Stack) -> None:
+        """It had nothing to compare the answer with; they have, and use the token to its last second."""
+        other = stack.another()
+        other.token(stack.deadline())
+        stack.token()
+        stack.clock.advance(STALE_AT)
+        stack.store.kept = Miss.ABSENT
+        stack.another().token(stack.deadline())
+        assert other.token(stack.deadline()).renewable is False
+        stack.clock.advance(1795 - STALE_AT)
+        assert other.token(stack.deadline()).value == "token-1"
         assert stack.asked == 2
 
     def test_after_its_end_environments_ask_one_after_the_other(self, stack: Stack) -> None:
@@ -87,7 +114,7 @@ class TestAgeing:
         stack.token()
         stack.clock.advance(1800 - STALE_AT)
         stack.store.kept = Miss.BUSY
-        with pytest.raises(TransientError, match="More environments"):
+        with pytest.raises(NotYetError, match="More environments"):
             stack.token()
         assert stack.asked == 2
         stack.clock.advance(900)
@@ -195,6 +222,18 @@ class TestRefresher:
             stack.source.refresh(stack.deadline())
             stack.clock.advance(299)
         assert stack.asked == 2
+
+    def test_it_tells_all_others_that_a_token_ages(self, stack: Stack) -> None:
+        """Though a new environment has asked and stored the token as if it were new."""
+        stack.issuer.behaviour = "fixed"
+        stack.source.refresh(stack.deadline())
+        stack.clock.advance(300)
+        stack.store.kept = Miss.ABSENT
+        stack.another().token(stack.deadline())
+        assert stack.newest_stored().renewable is True
+        stack.source.refresh(stack.deadline())
+        assert stack.newest_stored().renewable is False
+        assert (stack.newest_stored().issued, stack.asked) == (EPOCH, 2)
 
     def test_it_keeps_the_least_interval(self, stack: Stack) -> None:
         """However often it runs."""

@@ -72,6 +72,32 @@ def test_the_same_value_with_the_seconds_that_are_left_goes_on_ageing() -> None:
     assert answer.after(token()) == AccessToken("value", 0.0, 1799.0, 600.0, renewable=False)
 
 
+def test_an_earlier_sight_of_the_same_value_says_nothing_about_the_server() -> None:
+    """Two environments may have asked at about the same time, and read each other's answers in any order."""
+    earlier = token()
+    assert earlier.after(token(issued=0.5)) is earlier
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "newer"),
+    [
+        (token(value="one", issued=2.0), token(value="other", issued=1.0), True),
+        (token(value="one", issued=1.0), token(value="other", issued=2.0), False),
+        (token(value="one"), token(value="other"), False),
+        (AccessToken("value", 0.0, 1800.0, 600.0), token(issued=1.0), True),
+        (AccessToken("value", 0.0, 1799.0, 600.0, renewable=False), token(issued=1.0), True),
+        (token(), token(issued=1.0), False),
+        (token(), token(), False),
+        (AccessToken("value", 0.0, 1800.0, 1001.0), token(issued=1000.0), False),
+    ],
+)
+def test_the_newer_one_was_issued_later_or_is_the_same_as_the_endpoint_was_asked_later(
+    one: AccessToken, other: AccessToken, *, newer: bool
+) -> None:
+    """When one and the same was first seen does not matter; a life that was renewed meanwhile does."""
+    assert one.is_newer_than(other) is newer
+
+
 def test_the_value_never_shows_in_a_representation() -> None:
     """Representations end in logs."""
     assert "value-of-it" not in repr(token(value="value-of-it"))
