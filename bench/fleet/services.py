@@ -21,6 +21,7 @@ _READS_PER_SECOND = 40.0
 _WRITES_PER_SECOND = 3.0
 _READ_SECONDS = (0.005, 0.03)
 _WRITE_SECONDS = (0.01, 0.06)
+# One more than the project's own client makes (STORE_CONFIG): repetitions add to the load that throttles.
 _TRIES = 2
 _FIRST_PAUSE = 1.0
 _TOKEN_SECONDS = (0.1, 0.6)
