@@ -11,6 +11,7 @@ from rich.table import Table
 
 BUILD = Path(__file__).resolve().parents[1] / "build"
 _LINE = 150
+_MANY = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,12 @@ def show(results: Sequence[Result], console: Console, title: str) -> None:
     for result in results:
         verdict = "[green]met[/]" if result.is_met else "[bold red]missed[/]"
         verdict = verdict if result.demand else ""
-        table.add_row(result.key, result.ours, result.yardstick, f"{result.value:.3g}", result.demand, verdict)
+        table.add_row(result.key, result.ours, result.yardstick, _as_text(result.value), result.demand, verdict)
     console.print(table)
+
+
+def _as_text(value: float) -> str:
+    return f"{value:,.0f}" if value >= _MANY else f"{value:.3g}"
 
 
 def write(name: str, content: object) -> Path:

@@ -16,7 +16,7 @@ from bench.result import Result, show, terminal, write
 from local.simulator.switches import TokenBehaviour
 
 _SIZES = (1, 10, 100, 1_000, 10_000)
-_LIFETIMES = 8
+_LIFETIMES = 6
 # Where a server hands out one token until its end, all environments lose it at once, which is much to simulate.
 _LIFETIMES_FIXED = 4
 _LIFETIMES_OTHERS = 3
@@ -87,6 +87,7 @@ def main() -> int:
         failed_others = {
             policy: run.failed_calls(policy, ["fresh"], [_SIZE_OF_OTHERS_IN_OUTAGES]) for policy in _OTHERS
         }
+    outages = f"{_OUTAGES} outages of {OUTAGE / 60:.0f} minutes"
     results = [
         *_results("requests_per_lifetime", renewed, _MOST_REQUESTS, "new or renewed token", others),
         *_results("requests_per_lifetime_fixed", fixed, _MOST_REQUESTS_FIXED, "one token until its end", {}),
@@ -96,7 +97,7 @@ def main() -> int:
             "outage_failed_calls",
             failed,
             0,
-            f"{_OUTAGES} outages of {OUTAGE / 60:.0f} minutes",
+            outages,
             ", ".join(f"{policy} {count:,}" for policy, count in failed_others.items())
             + f" ({_SIZE_OF_OTHERS_IN_OUTAGES:,} environments)",
             exactly=True,
@@ -118,7 +119,8 @@ def main() -> int:
         f"{_HERE}, one token until its end": fixed_with_cold_starts,
         **others,
     }
-    draw(_PLOT, lines, {_HERE: failed, **failed_others})
+    sizes = f"{_SIZE_OF_OTHERS_IN_OUTAGES:,} environments ({_HERE}: all sizes)"
+    draw(_PLOT, lines, {_HERE: failed, **failed_others}, outages=outages, sizes=sizes)
     console.print(f"Written to build/{path.name} and docs/{_PLOT.name}")
     return 0 if all(result.is_met for result in results) else 1
 
