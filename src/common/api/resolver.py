@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from common.api.admission import parse_json
 from common.api.models import Problem
-from common.api.problems import MEDIA_TYPE, Answer, Kind, ProblemError, invalid, problem_of
+from common.api.problems import HEADERS, MEDIA_TYPE, Answer, Kind, ProblemError, invalid, problem_of
 from common.errors import BridgeError, HeldError
 from common.telemetry import Telemetry
 
@@ -83,9 +83,7 @@ def new_resolver(telemetry: Telemetry) -> APIGatewayRestResolver:
 
 def as_response(answer: Answer) -> Response[str]:
     """Return an answer in Powertools' terms."""
-    built = answer.for_gateway()
-    headers = {name: value for name, value in built["headers"].items() if name != "Content-Type"}
-    return Response(answer.status, answer.media_type, answer.body, headers)
+    return Response(answer.status, answer.media_type, answer.body, {**HEADERS, **answer.headers})
 
 
 def reply(status: int, document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:

@@ -78,7 +78,7 @@ class Alert:
     fields: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
     table: str = DEFAULT_TABLE
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = Policy()
     member: str = ONLY_MEMBER
     fingerprint: str = ""
     event_id: str = ""

@@ -123,7 +123,7 @@ class _Work:
     deadline: Deadline
     owner: str
     operations: list[Operation] = field(default_factory=list)
-    trouble: BridgeError = field(default_factory=lambda: TransientError("It was not carried out.", action=_COME_BACK))
+    trouble: BridgeError | None = None
 
     def run(self, item: Item) -> Applied:
         step = decide.plan(item, self.fold, self.moment())
@@ -232,10 +232,11 @@ class _Work:
 
     def why(self, item: Item) -> BridgeError:
         """Return the error that sent the work back, with the time at which another try can get further."""
-        if isinstance(self.trouble, AmbiguousError):
+        trouble = self.trouble or TransientError("It was not carried out.", action=_COME_BACK)
+        if isinstance(trouble, AmbiguousError):
             known = _soon_after(item.pending_write.lock_until - self.desk.ledger.now())
-            self.trouble.retry_after = max(known, self.trouble.retry_after or 0.0)
-        return self.trouble
+            trouble.retry_after = max(known, trouble.retry_after or 0.0)
+        return trouble
 
 
 def _soon_after(milliseconds: int) -> float:

@@ -77,10 +77,12 @@ class Names:
         Raises TransientError or HeldError where nobody knows yet: nothing was written. A name whose look-up keeps
         failing while everything else works is left out too, so that no record is lost over it.
         """
-        early = Deadline(deadline.clock, deadline.at - WRITE_NEEDS_SECONDS)
         names = {
             field: value for field, value in fields.items() if field in REFERENCES and not _SYS_ID.fullmatch(value)
         }
+        if not names:
+            return {field: value for field, value in fields.items() if value}
+        early = Deadline(deadline.clock, deadline.at - WRITE_NEEDS_SECONDS)
         found = {field: self._sys_id(field, REFERENCES[field], value, early) for field, value in names.items()}
         return {field: found.get(field, value) for field, value in fields.items() if found.get(field, value)}
 
