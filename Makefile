@@ -32,7 +32,7 @@ LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.13 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 .PHONY: lock
 lock: setup ## Lock the requirements again (LOCK_OPTIONS=--upgrade takes newer versions)
-	for name in build uv sam emulator bench security sbom dev; do \
+	for name in build uv sam emulator bench mutants security sbom dev; do \
 		$(LOCK) $(LOCK_OPTIONS) "requirements/$$name.in" --output-file "requirements/$$name.txt"; \
 	done
 	$(LOCK) $(LOCK_OPTIONS) requirements/runtime.in --output-file src/requirements.txt
@@ -101,6 +101,11 @@ fuzz: setup ## Feed the functions 100,000 made-up inputs, and every bad address 
 load: setup ## Load the deployed local stack while half of all answers fail (OPTIONS=--hold-circuit; writes build/load.json)
 	PYTHONPATH=src python -m campaign.load $(OPTIONS)
 
+.PHONY: mutants
+mutants: setup ## Plant small mistakes into the deciding modules, and see the unit tests notice (writes build/mutants.json)
+	@requirements/install.sh mutants
+	.venv-mutants/bin/python -m tests.mutation $(OPTIONS)
+
 .PHONY: e2e
 e2e: setup ## Test the deployed stack on a local AWS emulator
 	pytest tests/e2e
@@ -139,5 +144,5 @@ build: setup ## Build the deployment package (ARCHITECTURE=x86_64 for the other 
 
 .PHONY: clean
 clean: ## Remove what builds and tests made, and keep the virtual environments
-	rm -rf .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build
+	rm -rf .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build mutants
 	find src local tests bench campaign -name __pycache__ -type d -prune -exec rm -rf {} +
