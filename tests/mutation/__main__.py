@@ -30,7 +30,7 @@ def main(patterns: Sequence[str]) -> int:
         forget_survivors(patterns)
     elif not is_current():
         shutil.rmtree("mutants", ignore_errors=True)
-    remember()
+        remember()
     leave_texts_alone()
     # As on a build server: the same examples in every run.
     os.environ["CI"] = "1"
