@@ -4,7 +4,14 @@ import hashlib
 from pathlib import Path
 
 _STATE = Path("mutants") / "measured-on"
-_MATTERS = ("src/**/*.py", "src/**/*.toml", "tests/unit/**/*.py", "tests/support/**/*.py", "tests/*.py", "events/*.json")
+_MATTERS = (
+    "src/**/*.py",
+    "src/**/*.toml",
+    "tests/unit/**/*.py",
+    "tests/support/**/*.py",
+    "tests/*.py",
+    "events/*.json",
+)
 _FILES = ("pyproject.toml", "requirements/mutants.txt", "tests/mutation/texts.py")
 
 

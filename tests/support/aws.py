@@ -4,7 +4,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.stub import Stubber
 
 REGION = "eu-west-1"
@@ -29,7 +29,7 @@ def stubbed(service: str) -> tuple[Any, Stubber]:
 class Failing:
     """A client of any service whose every call raises `error`."""
 
-    def __init__(self, error: BotoCoreError) -> None:
+    def __init__(self, error: BotoCoreError | ClientError) -> None:
         """Raise `error`."""
         self.error = error
         self.calls = 0

@@ -187,6 +187,26 @@ def test_a_recovery_without_a_note_keeps_the_description() -> None:
     assert written(Operation.RESOLVE, silent)["description"] == "Disk full\nD"
 
 
+def test_a_recovery_without_any_text_says_nothing() -> None:
+    """It closes the alert all the same."""
+    bare = replace(alert(RESOLVED, table="em_event"), note="", fields={})
+    assert written(Operation.RESOLVE, bare)["description"] == ""
+
+
+@pytest.mark.parametrize(("operation", "speaks"), [(Operation.NOTE, "fires"), (Operation.RESOLVE, "is over")])
+def test_of_an_alarm_and_a_recovery_that_come_together_the_one_that_is_told_speaks(
+    operation: Operation, speaks: str
+) -> None:
+    """Not simply the newest of a group."""
+    fires = replace(alert(FIRING, table="em_event", member="a"), fields={"description": "It fires."}, note="It fires.")
+    over = replace(alert(RESOLVED, table="em_event", member="b"), fields={}, note="It is over.", occurred_at=NOW + 1000)
+    for one, other in ((fires, over), (replace(fires, occurred_at=NOW + 2000), over)):
+        fields = written(operation, one, other)
+        speaker = one if speaks == "fires" else other
+        assert fields["description"] == f"It {speaks}."
+        assert fields["time_of_event"] == event_time(speaker.occurred_at)
+
+
 def test_a_rule_may_set_the_columns_of_an_event() -> None:
     """Each is cut to its length and made one line."""
     columns = {

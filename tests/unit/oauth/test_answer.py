@@ -1,5 +1,7 @@
 import json
 import math
+from datetime import UTC, datetime
+from email.utils import format_datetime
 
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from urllib3 import HTTPHeaderDict
 
 from common.errors import BridgeError, ConfigurationError, CredentialsError, TransientError
-from common.oauth.answer import ASSUMED_LIFE, SHORTEST_LIFE, PassingError, lifetime, token_of
+from common.oauth.answer import ASSUMED_LIFE, SHORTEST_LIFE, PassingError, lifetime, token_of, unusable_token
 from common.oauth.token import LONGEST_LIFE
 from common.transport import Response
 
@@ -48,6 +50,12 @@ def test_trouble_that_may_pass_soon_is_worth_another_try(status: int) -> None:
     error = failure(answer(b"<html>", status, "text/html", **{"Retry-After": "7"}))
     assert isinstance(error, PassingError)
     assert error.retry_after == 7.0
+
+
+def test_a_wait_until_a_time_of_day_counts_from_when_it_was_asked_for() -> None:
+    """ServiceNow may send seconds or a date."""
+    until = format_datetime(datetime.fromtimestamp(NOW + 90, UTC), usegmt=True)
+    assert failure(answer(b"", 503, **{"Retry-After": until})).retry_after == 90.0
 
 
 def test_a_page_instead_of_an_answer_is_trouble_that_takes_longer() -> None:
@@ -117,6 +125,38 @@ def test_a_refused_scope_is_a_setting_that_is_wrong() -> None:
     error = failure(answer({"error": "invalid_scope"}, 400))
     assert isinstance(error, ConfigurationError)
     assert "OAuthScope" in error.action
+
+
+@pytest.mark.parametrize(
+    ("response", "code"),
+    [
+        (answer(b"", 302, Location="https://elsewhere.example/"), "no_endpoint"),
+        (answer(b"<html>", 404, "text/html"), "no_endpoint"),
+        (answer(b"<html>", 200, "text/html"), "no_json"),
+        (answer({"error": "invalid_client"}, 401), "invalid_client"),
+        (answer({"error": "invalid_scope"}, 400), "invalid_scope"),
+    ],
+)
+def test_causes_that_a_program_tells_apart_have_a_code(response: Response, code: str) -> None:
+    """The doctor looks up by it what the failure can mean."""
+    assert failure(response).code == code
+
+
+def test_a_token_that_the_api_refuses_has_a_code_too() -> None:
+    """It is no answer of the token endpoint."""
+    assert unusable_token().code == "token_unusable"
+
+
+@pytest.mark.parametrize("status", [200, 400, 401])
+def test_a_refusal_names_the_status(status: int) -> None:
+    """Support asks for it first."""
+    assert f"(status {status})" in failure(answer({"error": "invalid_client"}, status)).message
+
+
+def test_an_answer_that_does_not_say_what_it_holds_is_no_json() -> None:
+    """Whatever it looks like."""
+    response = Response(200, HTTPHeaderDict(), json.dumps(GRANTED).encode())
+    assert type(failure(response)) is TransientError
 
 
 @pytest.mark.parametrize("value", [None, "", "line\nbreak", "x" * 65_000, 12345, ["a"]])

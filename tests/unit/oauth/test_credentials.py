@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from botocore.exceptions import NoCredentialsError, ReadTimeoutError
+from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
 
 from common.errors import BridgeError, CredentialsError, TransientError
 from common.oauth.credentials import ClientCredentials, CredentialsReader
@@ -87,6 +87,7 @@ def test_a_malformed_secret_is_told_by_the_key_alone(value: str | bytes, words: 
     error = failure(reader_of(value))
     assert isinstance(error, CredentialsError)
     assert words in error.message
+    assert f"put-secret-value --secret-id {SECRET_ID}" in error.action
     assert "hidden-value" not in str(error)
     assert error.__cause__ is None
     assert error.__context__ is None
@@ -116,11 +117,20 @@ def test_a_function_without_a_role_is_held() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "status"), [("ThrottlingException", 400), ("InternalServiceError", 500), ("SomethingNew", 503)]
+    ("code", "status"),
+    [("ThrottlingException", 400), ("InternalServiceError", 500), ("SomethingNew", 500), ("SomethingNew", 503)],
 )
 def test_what_passes_is_tried_again_later(code: str, status: int) -> None:
     """Throttling, and failures of the service itself."""
-    assert isinstance(failure(refusing(code, status)), TransientError)
+    error = failure(refusing(code, status))
+    assert isinstance(error, TransientError)
+    assert code in error.message
+
+
+def test_an_error_that_names_no_cause_is_held() -> None:
+    """It is no failure that passes, as far as anybody can tell."""
+    nameless = ClientError({}, "GetSecretValue")
+    assert isinstance(failure(CredentialsReader(Failing(nameless), SECRET_ID)), CredentialsError)  # type: ignore[arg-type]
 
 
 def test_a_service_that_does_not_answer_is_tried_again_later() -> None:

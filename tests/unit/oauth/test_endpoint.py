@@ -65,8 +65,9 @@ class Bench:
         self.clock = FakeClock()
         self.line = Line(self.clock, *answers, takes=takes)
         self.telemetry, _ = readable_telemetry()
+        scopes = {"scope": scope} if scope else {}
         self.endpoint = TokenEndpoint(
-            self.line, clock=self.clock, telemetry=self.telemetry, path="/oauth_token.do", scope=scope
+            self.line, clock=self.clock, telemetry=self.telemetry, path="/oauth_token.do", **scopes
         )
 
     def request(self, seconds: float = 20.0) -> str:
@@ -151,6 +152,16 @@ def test_no_try_begins_that_could_not_end_in_time() -> None:
     with pytest.raises(TransientError):
         bench.request(1.2)
     assert bench.tries == 1
+
+
+def test_a_try_that_just_fits_begins() -> None:
+    """Half a second is enough for one."""
+    trouble = refused(503, **{"Retry-After": "2"})
+    bench = Bench(trouble, GRANTED)
+    assert bench.request(2.5) == "a-token"
+    bench = Bench(trouble)
+    with pytest.raises(TransientError):
+        bench.request(2.4)
 
 
 def test_one_try_does_not_use_up_the_whole_time() -> None:

@@ -210,7 +210,9 @@ class TestRefresher:
         for lost in (Miss.ABSENT, AccessToken("older", EPOCH - 60, EPOCH + 1740, EPOCH - 60)):
             stack.store.kept = lost
             stack.source.refresh(stack.deadline())
-            assert stack.store.saved[-1] == token
+            assert stack.store.kept == token
+        assert stack.asked == 1
+        assert set(stack.store.clients) == {"bridge"}
         saved = len(stack.store.saved)
         stack.source.refresh(stack.deadline())
         assert len(stack.store.saved) == saved

@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectTimeoutError
+from botocore.exceptions import ClientError, ConnectTimeoutError
 from botocore.stub import ANY, Stubber
 
 from common.oauth.store import HANG_SECONDS, TokenStore
@@ -186,6 +186,13 @@ def test_any_other_error_is_a_miss_with_a_warning(code: str) -> None:
     assert PARAMETER in bench.log.getvalue()
 
 
+def test_an_error_that_names_no_cause_is_a_miss_with_a_warning() -> None:
+    """Nothing is known of it but that there is no token."""
+    bench = Bench(Failing(ClientError({}, "GetParameter")))
+    assert bench.store.load("bridge") is Miss.ABSENT
+    assert "could not be read" in bench.log.getvalue()
+
+
 @pytest.mark.parametrize("code", ["ParameterMaxVersionLimitExceeded", "AccessDeniedException", "TooManyUpdates"])
 def test_what_can_not_be_written_is_a_warning(code: str) -> None:
     """The caller has its token all the same."""
@@ -194,6 +201,7 @@ def test_what_can_not_be_written_is_a_warning(code: str) -> None:
     bench.store.save(TOKEN, "bridge")
     assert bench.faults == 1
     assert code in bench.log.getvalue()
+    assert "could not be stored" in bench.log.getvalue()
 
 
 def test_a_token_too_large_for_a_parameter_is_a_warning_and_no_call() -> None:
