@@ -3,6 +3,7 @@
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from mutmut.mutation.data import SourceFileMutationData
@@ -10,19 +11,26 @@ from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.stats import status_by_exit_code
 from mutmut.utils.file_utils import walk_mutatable_files
 from rich.console import Console
-from rich.syntax import Syntax
 from rich.table import Table
 
 _NOTICED = {"killed", "timeout"}
+_UNKNOWN = {"not checked", "check was interrupted by user"}
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Mutants by what became of them. Whoever was reached by no test survived."""
+    """Mutants by what became of them. One that no test reaches has survived; those not tested yet do not count."""
 
     killed: int
     timeout: int
     survived: int
+
+    @classmethod
+    def of(cls, statuses: Sequence[str]) -> "Count":
+        """Count mutants by their status in mutmut's words."""
+        killed, timeout = statuses.count("killed"), statuses.count("timeout")
+        unknown = sum(status in _UNKNOWN for status in statuses)
+        return cls(killed=killed, timeout=timeout, survived=len(statuses) - killed - timeout - unknown)
 
     @property
     def total(self) -> int:
@@ -31,8 +39,8 @@ class Count:
 
     @property
     def score(self) -> float:
-        """How many of a hundred were noticed: a test failed, or never came to its end."""
-        return round(100 * (self.killed + self.timeout) / self.total, 1) if self.total else 100.0
+        """How many of a hundred were noticed: a test failed, or the tests came to no end. Never rounded up."""
+        return (1000 * (self.killed + self.timeout) // self.total) / 10 if self.total else 100.0
 
     def as_json(self) -> dict[str, float]:
         """Return it by name."""
@@ -52,41 +60,49 @@ class Results:
     modules: Mapping[str, Mapping[str, str]]
 
     @property
-    def score(self) -> float:
-        """The score over all modules."""
-        return self._all.score
+    def counts(self) -> Mapping[str, Count]:
+        """The count of each module, by its path."""
+        return {path: Count.of([*module.values()]) for path, module in self.modules.items()}
 
     @property
-    def _all(self) -> Count:
-        return _count([status for module in self.modules.values() for status in module.values()])
+    def whole(self) -> Count:
+        """The count over all modules."""
+        return Count.of(self._statuses())
+
+    @property
+    def unfinished(self) -> int:
+        """How many have not been tested yet."""
+        return sum(status in _UNKNOWN for status in self._statuses())
+
+    def _statuses(self) -> list[str]:
+        return [status for module in self.modules.values() for status in module.values()]
 
     def survivors(self) -> Iterator[tuple[str, str]]:
-        """Yield each that was not noticed, and how it differs from the code."""
+        """Yield each that was tested and not noticed, and how it differs from the code."""
         for path, module in self.modules.items():
             for name, status in module.items():
-                if status not in _NOTICED:
-                    yield name, get_diff_for_mutant(name, path=path)
+                if status not in _NOTICED | _UNKNOWN:
+                    lines = get_diff_for_mutant(name, path=path).splitlines()
+                    yield name, "\n".join(line for line in lines[2:] if line[:1] in "+-")
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of build/mutants.json."""
         return {
-            **self._all.as_json(),
-            "modules": {path: _count(list(module.values())).as_json() for path, module in self.modules.items()},
+            **self.whole.as_json(),
+            "modules": {path: count.as_json() for path, count in self.counts.items()},
             "survivors": dict(self.survivors()),
         }
 
     def show(self, console: Console) -> None:
         """Print the survivors, then the scores."""
-        for name, diff in self.survivors():
-            console.print(name, style="bold")
-            console.print(Syntax(diff, "diff"))
-        table = Table("Module", "Mutants", "Killed", "Timeout", "Survived", "Score")
-        for name, count in [(path, _count(list(module.values()))) for path, module in self.modules.items()] + [
-            ("all", self._all)
-        ]:
-            table.add_row(
-                name, str(count.total), str(count.killed), str(count.timeout), str(count.survived), f"{count.score}"
-            )
+        for name, difference in self.survivors():
+            console.print(name, style="bold", markup=False, highlight=False)
+            console.print(difference, markup=False, highlight=False, soft_wrap=True)
+        table = Table("Module", *(f"{name:>8}" for name in ("Mutants", "Killed", "Timeout", "Survived", "Score")))
+        for path, count in [*self.counts.items(), ("all", self.whole)]:
+            name = PurePath(path).relative_to("src/common").as_posix() if path != "all" else path
+            cells = (count.total, count.killed, count.timeout, count.survived, f"{count.score:.1f}")
+            table.add_row(name, *(f"{cell:>8}" for cell in cells), end_section=path == [*self.counts][-1])
         console.print(table)
 
 
@@ -115,8 +131,3 @@ def _files() -> Iterator[SourceFileMutationData]:
         data.load()
         if data.exit_code_by_key:
             yield data
-
-
-def _count(statuses: Sequence[str]) -> Count:
-    killed, timeout = statuses.count("killed"), statuses.count("timeout")
-    return Count(killed=killed, timeout=timeout, survived=len(statuses) - killed - timeout)
