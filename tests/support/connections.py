@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -44,20 +44,23 @@ class Plan:
     sending_takes: float = 0.0
     something_left: bool = True
     answering: Exception | None = None
-    answers: deque[Answer] = field(default_factory=deque)
+    answers: tuple[Answer, ...] = ()
     ends_after_answer: bool = False
     while_sending: Callable[[], object] = lambda: None
     """Done once, in the middle of the first request."""
 
 
 class FakeConnection:
-    """One connection. `timeouts` holds the limits that were in force when it connected, sent and received."""
+    """One connection. `timeouts` holds the limits that were in force when it connected, sent and received.
+
+    `received` holds the answers that it gave out: copies of the plan's, so that plans can be shared by tests.
+    """
 
     sent = False
 
     def __init__(self, network: "Network", arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
         self.network = network
-        self.plan = network.plans.popleft() if network.plans else Plan()
+        self.plan = replace(network.plans.popleft()) if network.plans else Plan()
         self.arguments = arguments
         self.options = options
         self.timeout: float = options["timeout"]
@@ -67,6 +70,7 @@ class FakeConnection:
         self.tunnel: tuple[Any, ...] | None = None
         self.timeouts: list[float] = []
         self.requests: list[tuple[Any, ...]] = []
+        self.received: list[Answer] = []
 
     def set_tunnel(self, host: str, port: int, *, scheme: str) -> None:
         """Note what a proxy is asked for."""
@@ -100,7 +104,9 @@ class FakeConnection:
             raise self.plan.answering
         if self.plan.ends_after_answer:
             self.close()
-        return self.plan.answers.popleft() if self.plan.answers else Answer()
+        answers = self.plan.answers[len(self.received) :]
+        self.received.append(replace(answers[0]) if answers else Answer())
+        return self.received[-1]
 
     def close(self) -> None:
         """Note that it is over."""

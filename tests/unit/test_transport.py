@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-from collections import deque
 from http.client import BadStatusLine
 
 import pytest
@@ -147,7 +146,7 @@ class TestKeptConnections:
 
     @pytest.mark.parametrize(
         "plan",
-        [Plan(answers=deque([Answer(closed=False)])), Plan(ends_after_answer=True)],
+        [Plan(answers=(Answer(closed=False),)), Plan(ends_after_answer=True)],
         ids=["not read to its end", "the last one"],
     )
     def test_one_whose_answer_leaves_it_unusable_is_not_kept(self, monkeypatch: pytest.MonkeyPatch, plan: Plan) -> None:
@@ -256,29 +255,28 @@ class TestBreaking:
         [
             Plan(answering=TimeoutError()),
             Plan(answering=BadStatusLine("secret")),
-            Plan(answers=deque([Answer(fails=ProtocolError("secret"))])),
-            Plan(answers=deque([Answer(status=103)])),
-            Plan(answers=deque([Answer(status=199)])),
-            Plan(answers=deque([Answer(body=b"x" * 101)])),
+            Plan(answers=(Answer(fails=ProtocolError("secret")),)),
+            Plan(answers=(Answer(status=103),)),
+            Plan(answers=(Answer(status=199),)),
+            Plan(answers=(Answer(body=b"x" * 101),)),
         ],
         ids=["silence", "no HTTP", "half an answer", "interim", "the last interim status", "too large"],
     )
     def test_what_is_no_whole_answer_may_have_been_done(self, monkeypatch: pytest.MonkeyPatch, plan: Plan) -> None:
         """The connection is closed, with what else may come over it."""
-        arriving = list(plan.answers)
         network = Network(monkeypatch, plan)
         transport = network.transport()
         with pytest.raises(UnansweredError) as caught:
             network.send(transport, size_limit=100)
         assert "secret" not in str(caught.value)
         assert network.made[0].is_closed
-        assert all(answer.given_up for answer in arriving)
+        assert all(answer.given_up for answer in network.made[0].received)
         network.send(transport)
         assert len(network.made) == 2
 
     def test_a_body_of_just_the_limit_is_whole(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """So is an answer with the lowest status that is final."""
-        network = Network(monkeypatch, Plan(answers=deque([Answer(status=200, body=b"x" * 100, headers={"A": "b"})])))
+        network = Network(monkeypatch, Plan(answers=(Answer(status=200, body=b"x" * 100, headers={"A": "b"}),)))
         response = network.send(network.transport(), size_limit=100)
         assert (response.status, response.body, response.headers) == (200, b"x" * 100, {"A": "b"})
 
