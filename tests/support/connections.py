@@ -14,7 +14,7 @@ from tests.support.clock import FakeClock
 
 @dataclass
 class Answer:
-    """An answer that arrives. Reading takes `takes` seconds; `closed` says that all of it was read."""
+    """An answer that arrives. `closed` says that all of it was read, `wanted` up to how many bytes of it."""
 
     status: int = 200
     body: bytes = b"{}"
@@ -22,9 +22,11 @@ class Answer:
     closed: bool = True
     fails: Exception | None = None
     given_up: bool = False
+    wanted: int = 0
 
     def read(self, amount: int) -> bytes:
         """Return no more of the body than was asked for."""
+        self.wanted = amount
         if self.fails is not None:
             raise self.fails
         return self.body[:amount]

@@ -77,8 +77,10 @@ def test_each_wait_is_bounded_by_what_is_left(pair: tuple[_BoundedSocket, socket
         near.recv(1)
 
 
-@pytest.mark.parametrize("block", [True, False])
-def test_a_handshake_does_not_give_its_time_back(monkeypatch: pytest.MonkeyPatch, *, block: bool) -> None:
+@pytest.mark.parametrize(("arguments", "blocks"), [((), False), ((False,), False), ((True,), True)])
+def test_a_handshake_does_not_give_its_time_back(
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[bool, ...], *, blocks: bool
+) -> None:
     """The base sets the same limit anew when it is done."""
     asked = []
 
@@ -89,9 +91,9 @@ def test_a_handshake_does_not_give_its_time_back(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(ssl.SSLSocket, "do_handshake", shake)
     over_tls = _BoundedTLSSocket.__new__(_BoundedTLSSocket)
     over_tls._ends = 7.0
-    over_tls.do_handshake(block)
+    over_tls.do_handshake(*arguments)
     assert over_tls._ends == 7.0
-    assert asked == [block]
+    assert asked == [blocks]
 
 
 class Roads:

@@ -251,23 +251,26 @@ class TestBreaking:
         assert network.made[0].is_closed
 
     @pytest.mark.parametrize(
-        "plan",
+        ("plan", "words"),
         [
-            Plan(answering=TimeoutError()),
-            Plan(answering=BadStatusLine("secret")),
-            Plan(answers=(Answer(fails=ProtocolError("secret")),)),
-            Plan(answers=(Answer(status=103),)),
-            Plan(answers=(Answer(status=199),)),
-            Plan(answers=(Answer(body=b"x" * 101),)),
+            (Plan(answering=TimeoutError()), "no whole answer came back (TimeoutError)"),
+            (Plan(answering=BadStatusLine("secret")), "no whole answer came back (BadStatusLine)"),
+            (Plan(answers=(Answer(fails=ProtocolError("secret")),)), "no whole answer came back (ProtocolError)"),
+            (Plan(answers=(Answer(status=103),)), "status 103"),
+            (Plan(answers=(Answer(status=199),)), "status 199"),
+            (Plan(answers=(Answer(body=b"x" * 101),)), "larger than 100 bytes"),
         ],
         ids=["silence", "no HTTP", "half an answer", "interim", "the last interim status", "too large"],
     )
-    def test_what_is_no_whole_answer_may_have_been_done(self, monkeypatch: pytest.MonkeyPatch, plan: Plan) -> None:
+    def test_what_is_no_whole_answer_may_have_been_done(
+        self, monkeypatch: pytest.MonkeyPatch, plan: Plan, words: str
+    ) -> None:
         """The connection is closed, with what else may come over it."""
         network = Network(monkeypatch, plan)
         transport = network.transport()
         with pytest.raises(UnansweredError) as caught:
             network.send(transport, size_limit=100)
+        assert words in caught.value.message
         assert "secret" not in str(caught.value)
         assert network.made[0].is_closed
         assert all(answer.given_up for answer in network.made[0].received)
@@ -279,6 +282,13 @@ class TestBreaking:
         network = Network(monkeypatch, Plan(answers=(Answer(status=200, body=b"x" * 100, headers={"A": "b"}),)))
         response = network.send(network.transport(), size_limit=100)
         assert (response.status, response.body, response.headers) == (200, b"x" * 100, {"A": "b"})
+
+    def test_no_more_is_read_than_shows_that_it_is_too_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A few compressed bytes may stand for gigabytes."""
+        network = Network(monkeypatch, Plan(answers=(Answer(body=b"x" * 1000),)))
+        with pytest.raises(UnansweredError, match="larger than 100 bytes"):
+            network.send(network.transport(), size_limit=100)
+        assert network.made[0].received[0].wanted == 101
 
 
 class TestConnecting:
