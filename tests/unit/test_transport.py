@@ -52,6 +52,8 @@ class TestRequest:
         transport = network.transport(certificate_authorities="PEM")
         _busy_at_once(network, transport, 2)
         assert network.contexts == ["PEM"]
+        network.transport()
+        assert network.contexts == ["PEM", ""]
         assert [each.options["ssl_context"] for each in network.made] == ["trusts PEM"] * 2
 
     @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -82,6 +84,11 @@ class TestTime:
         with pytest.raises(NotSentError, match="no time left"):
             network.send(network.transport(), budget=budget)
         assert network.made == []
+
+    def test_little_time_is_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A kept connection needs no more than a moment."""
+        network = Network(monkeypatch)
+        assert network.send(network.transport(), budget=0.1).status == 200
 
     @pytest.mark.parametrize(("budget", "limit"), [(3.0, 3.0), (30.0, CONNECT_SECONDS)])
     def test_connecting_leaves_time_for_another_try(

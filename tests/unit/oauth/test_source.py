@@ -64,6 +64,9 @@ class TestFresh:
         stack.source.report()
         assert stack.telemetry.counts()["TokenFromMemory"] == 4
         assert stack.telemetry._gauges == {"TokenAge": 10.0}
+        stack.clock.jump(-3600)
+        stack.source.report()
+        assert stack.telemetry._gauges == {"TokenAge": 0.0}
 
     def test_tokens_and_secrets_are_told_to_the_redactor(self, stack: Stack) -> None:
         """Should they ever reach a log line, they are replaced there."""
@@ -157,6 +160,7 @@ class TestStale:
         assert moments == [0.0, 90.0, 270.0, 450.0]
         assert stack.telemetry.counts()["TokenRenewalFailures"] == 4
         assert trouble.message in stack.log.getvalue()
+        assert set(stack.store.clients) == {"bridge"}
 
     def test_others_learn_from_the_store_that_asking_is_of_no_use_just_now(self, stack: Stack) -> None:
         """A fleet does not fall upon an endpoint that is down."""

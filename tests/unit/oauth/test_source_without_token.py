@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from common.errors import (
 )
 from common.oauth.credentials import ClientCredentials
 from common.oauth.memory import LONGEST_SILENCE, REFUSAL_SECONDS
+from common.oauth.source import TokenSource
 from common.oauth.token import AccessToken, Miss
 from tests.support.clock import EPOCH
 from tests.support.oauth import AWAY, CLIENT, EXPIRED_AT, REFUSED, ROTATED, STALE_AT, Stack
@@ -28,7 +30,18 @@ class TestExpired:
         assert all(isinstance(token, AccessToken) and token.issued == EPOCH + EXPIRED_AT for token in outcomes)
         assert stack.asked == 2
 
-    def test_those_who_waited_for_a_request_share_its_failure(self, stack: Stack) -> None:
+    @pytest.mark.parametrize(
+        "work",
+        [
+            lambda source, deadline: source.token(deadline),
+            lambda source, deadline: source.rejected(AccessToken("dead", EPOCH, EPOCH + 1800, EPOCH), deadline),
+            lambda source, deadline: source.refresh(deadline),
+        ],
+        ids=["cold", "rejected", "refreshed"],
+    )
+    def test_those_who_waited_for_a_request_share_its_failure(
+        self, stack: Stack, work: Callable[[TokenSource, Deadline], object]
+    ) -> None:
         """Fifty threads do not line up to ask an endpoint that is away."""
         lock = WatchedLock()
         stack.source._lock = lock  # type: ignore[assignment]
@@ -41,7 +54,7 @@ class TestExpired:
             raise AWAY
 
         stack.issuer.request = away  # type: ignore[method-assign]
-        outcomes = in_threads(50, stack.token)
+        outcomes = in_threads(50, lambda: work(stack.source, stack.deadline()))
         assert [str(outcome) for outcome in outcomes] == [str(AWAY)] * 50
         assert stack.asked == 1
 

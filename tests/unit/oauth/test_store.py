@@ -220,6 +220,7 @@ def test_a_store_that_hangs_is_left_alone_for_a_while() -> None:
     assert bench.store.load("bridge") is Miss.ABSENT
     bench.store.save(TOKEN, "bridge")
     assert hanging.calls == 1
+    assert "ConnectTimeoutError" in bench.log.getvalue()
     bench.clock.advance(HANG_SECONDS)
     bench.store.save(TOKEN, "bridge")
     assert hanging.calls == 2

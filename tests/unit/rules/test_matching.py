@@ -79,13 +79,15 @@ def test_an_event_may_bring_its_table_and_fields(tmp_path: Path) -> None:
 
 
 def test_the_same_request_has_the_same_fingerprint(tmp_path: Path) -> None:
-    """Whatever the order of its fields, and another content has another."""
+    """Whatever the order of its fields; another content has another, and the same for another table."""
     rules = load(tmp_path, CHOOSER, tables=("u_disk",))
     fields = ASK["detail"]["fields"]
     turned = ASK | {"detail": {"fields": dict(reversed(fields.items())), "table": "u_disk"}}
     changed = ASK | {"detail": {"table": "u_disk", "fields": fields | {"u_size": 4}}}
     assert alert_of(rules, ASK).fingerprint == alert_of(rules, turned).fingerprint
     assert alert_of(rules, ASK).fingerprint != alert_of(rules, changed).fingerprint
+    elsewhere = ASK | {"detail": {"table": "incident", "fields": fields}}
+    assert alert_of(rules, ASK).fingerprint != alert_of(rules, elsewhere).fingerprint
 
 
 @pytest.mark.parametrize(
@@ -119,6 +121,8 @@ def test_fields_that_are_no_object_are_none(tmp_path: Path, fields: object) -> N
 
 def test_an_override_accepts_more_and_may_fix_the_table(tmp_path: Path) -> None:
     """What an event may choose is the deployment's business."""
+    more = CHOOSER + '[[override]]\nrules = "chooser"\naccepts = ["category"]\n'
+    assert alert_of(load(tmp_path, more, tables=("u_disk",)), ASK).table == "u_disk"
     own = CHOOSER + '[[override]]\nrules = "chooser"\naccepts = ["category"]\ntable = "incident"\n'
     alert = alert_of(load(tmp_path, own, tables=("u_disk",)), ASK | {"detail": {"fields": {"category": "network"}}})
     assert (alert.table, alert.fields["category"]) == ("incident", "network")
