@@ -52,7 +52,9 @@ def test_a_marker_names_the_newest_event_and_all_that_are_applied() -> None:
     assert len(marker("aF1 bR2")) <= 100
 
 
-@pytest.mark.parametrize("text", ["", "INC-4711", "servicenow-bridge", "servicenow-bridge:x:0", "a:1:0", "x:1:0:0"])
+@pytest.mark.parametrize(
+    "text", ["", "INC-4711", "servicenow-bridge", "servicenow-bridge:x:0", "servicenow-bridge:٣:0", "a:1:0", "x:1:0:0"]
+)
 def test_what_is_no_marker_of_ours_names_no_event(text: str) -> None:
     """The field is free for anybody to write into."""
     assert order_in(text) is None

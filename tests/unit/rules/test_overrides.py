@@ -143,6 +143,14 @@ def test_a_group_keeps_its_origin(tmp_path: Path, field: str) -> None:
     assert alert_of(rules, event).key != alert_of(rules, event | {field: "other"}).key
 
 
+def test_an_override_that_names_no_group_leaves_it_as_it_is(tmp_path: Path) -> None:
+    """Whatever else it changes."""
+    grouped = load(tmp_path, '[[override]]\ngroup = ["detail.disk"]\n')
+    changed = load(tmp_path, '[[override]]\ngroup = ["detail.disk"]\n', "[[override]]\nfields = { impact = 1 }\n")
+    assert (alert_of(changed).key, alert_of(changed).member) == (alert_of(grouped).key, alert_of(grouped).member)
+    assert alert_of(changed).member != ONLY_MEMBER
+
+
 def test_a_group_is_taken_away_by_an_empty_list(tmp_path: Path) -> None:
     """By a later override."""
     rules = load(tmp_path, '[[override]]\ngroup = ["detail.disk"]\n', "[[override]]\ngroup = []\n")

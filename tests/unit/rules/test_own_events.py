@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from common.errors import PermanentError
 from common.incidents.alert import Status, dedup_key
 from common.incidents.rules import load_rules
+from common.incidents.rules.names import is_column
 
 PROJECT = Path(__file__).resolve().parents[3]
 RULES = load_rules(PROJECT / "src/rules", ("u_request",))
@@ -108,6 +109,9 @@ def test_the_engine_takes_exactly_what_the_schema_allows(
         (ALERT, {"fields": {"category": []}}, "detail.fields has the field category, which is neither"),
         (ALERT, {"sumary": "S"}, "detail.sumary is not known; the fields are dedup_key, status, summary"),
         (ALERT, {"origin": "me"}, "detail.origin is not known"),
+        (ALERT, {"dedup_key": "x" * 256}, "detail.dedup_key is no string of 1 to 255 characters"),
+        (ALERT, {"x" * 90: "S"}, f"detail.{'x' * 80} is not known"),
+        (ALERT, {"fields": {"X" * 90: "x"}}, f"detail.fields has the field '{'X' * 80}', which"),
         (REQUEST, {"table": "Incident"}, "detail.table is no name of a table"),
         (REQUEST, {"fields": {}}, "detail.fields has no field"),
     ],
@@ -120,6 +124,41 @@ def test_a_refusal_names_the_field(detail_type: str, changes: dict[str, object],
     assert "docs/schemas/" in caught.value.action
 
 
+@pytest.mark.parametrize(
+    ("detail_type", "name"),
+    [(ALERT, "dedup_key"), (ALERT, "status"), (ALERT, "summary"), *((REQUEST, name) for name in FULL[REQUEST])],
+)
+def test_what_is_left_out_is_named(detail_type: str, name: str) -> None:
+    """A summary is needed as long as the problem is there."""
+    detail = {other: value for other, value in FULL[detail_type].items() if other != name}
+    with pytest.raises(PermanentError, match=rf"malformed: detail\.{name} is missing"):
+        RULES.match(event(detail_type, detail))
+
+
+def test_a_recovery_needs_no_summary_and_a_key_may_have_255_characters() -> None:
+    """The record is there already."""
+    assert is_taken(ALERT, {"dedup_key": "x" * 255, "status": "resolved"})
+
+
+@pytest.mark.parametrize(
+    ("name", "settable"),
+    [
+        ("category", True),
+        ("u_sys", True),
+        ("sys_domain", False),
+        ("sys_id", False),
+        ("correlation_id", False),
+        ("Category", False),
+        ("", False),
+        ("x" * 80, True),
+        ("x" * 81, False),
+    ],
+)
+def test_no_event_sets_what_the_platform_or_the_bridge_keep_for_themselves(name: str, *, settable: bool) -> None:
+    """Nor a name that is none."""
+    assert is_column(name) is settable
+
+
 def test_only_the_api_says_who_its_caller_is() -> None:
     """Its callers' keys are their own; EventBridge delivers nothing in the API's name."""
     detail = {"dedup_key": "k", "status": "resolved", "origin": "arn:aws:iam::111122223333:role/one"}
@@ -130,6 +169,8 @@ def test_only_the_api_says_who_its_caller_is() -> None:
     assert alert is not None
     origin = ("111122223333", "eu-central-1", "servicenow-bridge.api", "servicenow-alert")
     assert alert.key == dedup_key(*origin, "arn:aws:iam::111122223333:role/one", "k")
+    with pytest.raises(PermanentError, match=r"detail\.colour is not known"):
+        RULES.match(event(ALERT, {**detail, "colour": "red"}, "servicenow-bridge.api"))
 
 
 def test_the_fields_of_an_alert_are_those_of_its_record() -> None:
