@@ -53,7 +53,6 @@ class TokenSource:
         self._credentials = credentials
         self._store = store
         self._endpoint = endpoint
-        self._clock = clock
         self._now = clock.now
         self._telemetry = telemetry
         self._memory = TokenMemory(clock.now, dice or _SYSTEM_RANDOM)

@@ -103,6 +103,7 @@ class TestStale:
         renewed = stack.token()
         assert other.token(stack.deadline()) == renewed
         assert stack.asked == 2
+        assert set(stack.store.clients) == {"bridge"}
 
     def test_all_others_go_on_while_one_looks(self, stack: Stack) -> None:
         """Nobody but the one who asks ever waits."""
@@ -125,6 +126,8 @@ class TestStale:
         asking.join(30)
         assert all(token is old for token in waiting)
         assert stack.asked == 2
+        stack.source.report()
+        assert stack.telemetry.counts()["TokenFromMemory"] == 49
 
     def test_who_comes_second_finds_the_work_done(self, stack: Stack) -> None:
         """Between the first look at the token and the lock, another thread may have renewed it."""

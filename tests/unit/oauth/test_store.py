@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from botocore.stub import ANY, Stubber
 
 from common.oauth.store import HANG_SECONDS, TokenStore
-from common.oauth.token import AccessToken, Miss
+from common.oauth.token import LONGEST_LIFE, AccessToken, Miss
 from tests.support.aws import Failing, stubbed
 from tests.support.clock import EPOCH, FakeClock
 from tests.support.telemetry import readable_telemetry
@@ -141,6 +141,8 @@ def test_a_token_of_another_host_scope_or_client_is_a_miss(other: str) -> None:
         changed(asked=EPOCH + 301),
         changed(asked="nan"),
         changed(renewable="yes"),
+        changed(issued=EPOCH - 5, expires=EPOCH - 5),
+        changed(expires=EPOCH - 10 + LONGEST_LIFE + 0.001),
     ],
 )
 def test_a_value_that_makes_no_sense_is_a_miss(value: str) -> None:
@@ -149,6 +151,23 @@ def test_a_value_that_makes_no_sense_is_a_miss(value: str) -> None:
     bench.keeps(value)
     assert bench.store.load("bridge") is Miss.ABSENT
     assert bench.faults == 1
+    assert "Foreign" in bench.log.getvalue()
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"issued": EPOCH - 5},
+        {"asked": EPOCH + 300, "expires": EPOCH + 1800},
+        {"expires": EPOCH - 10 + LONGEST_LIFE},
+    ],
+    ids=["asked for when it was issued", "a clock five minutes ahead", "the longest life"],
+)
+def test_times_at_the_edge_of_what_makes_sense_are_believed(times: dict[str, float]) -> None:
+    """The clocks of two environments differ, and settings of a server do."""
+    bench = Bench()
+    bench.keeps(changed(**times))
+    assert isinstance(bench.store.load("bridge"), AccessToken)
 
 
 def test_a_token_that_is_not_encrypted_is_a_miss() -> None:
@@ -157,6 +176,7 @@ def test_a_token_that_is_not_encrypted_is_a_miss() -> None:
     bench.keeps(written_by(Bench()), "String")
     assert bench.store.load("bridge") is Miss.ABSENT
     assert "not encrypted" in bench.log.getvalue()
+    assert "NotEncrypted" in bench.log.getvalue()
 
 
 def test_a_parameter_that_does_not_exist_yet_is_a_miss_without_a_word() -> None:
@@ -210,6 +230,17 @@ def test_a_token_too_large_for_a_parameter_is_a_warning_and_no_call() -> None:
     bench.store.save(AccessToken("x" * 4000, EPOCH, EPOCH + 1800, EPOCH), "bridge")
     assert bench.faults == 1
     assert "too large" in bench.log.getvalue()
+    assert "TooLarge" in bench.log.getvalue()
+
+
+def test_a_token_that_just_fits_is_stored() -> None:
+    """A standard parameter holds 4096 characters, and nothing but the token is written at length."""
+    around = len(written_by(Bench(), AccessToken("", EPOCH, EPOCH + 1800, EPOCH)))
+    assert around < 250
+    assert len(written_by(Bench(), AccessToken("x" * (4096 - around), EPOCH, EPOCH + 1800, EPOCH))) == 4096
+    bench = Bench()
+    bench.store.save(AccessToken("x" * (4097 - around), EPOCH, EPOCH + 1800, EPOCH), "bridge")
+    assert bench.faults == 1
 
 
 def test_a_store_that_hangs_is_left_alone_for_a_while() -> None:
