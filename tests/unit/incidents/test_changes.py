@@ -8,9 +8,9 @@ import pytest
 
 from common.incidents.alert import Alert, Fold, OnRepeat, OnReturn, Policy, Status
 from common.incidents.changes import record_fields, seen
-from common.incidents.decide import Condition
+from common.incidents.decide import Condition, Seen
 from common.incidents.event_management import event_fields, event_time
-from common.incidents.item import Item, Operation, Pending
+from common.incidents.item import Item, Operation, Pending, RecordReference
 from common.servicenow.records import Record
 from tests.support.problems import CORRELATION_ID, NOW, PROBLEM, RECORD
 from tests.support.world import KEY
@@ -272,6 +272,6 @@ def test_the_states_of_a_record_are_read_by_its_table(
 
 
 def test_a_record_is_read_as_an_incident_unless_said_otherwise() -> None:
-    """With the default policy."""
-    assert seen(Record("1" * 32, {"state": "6"})).condition is Condition.RESOLVED
+    """With the default policy. What the integration's user may not read is empty."""
+    assert seen(Record("1" * 32, {"state": "6"})) == Seen(RecordReference("1" * 32, ""), Condition.RESOLVED, "", "")
     assert Policy().on_return is OnReturn.REOPEN

@@ -99,6 +99,15 @@ def test_a_marker_that_servicenow_discards_is_reported(office: Office) -> None:
     assert "correlation_display" in office.reports.messages("WARNING")[0]
 
 
+def test_a_state_that_the_rule_calls_resolved_is_read_as_resolved(office: Office) -> None:
+    """The answer to the note shows what a person made of the record, in the states of the rule's own policy."""
+    policy = replace(NOTES, resolved_state="3")
+    office.apply("F1", policy)
+    office.person("3")
+
+    assert office.apply("F2", policy).operations == (Operation.NOTE, Operation.REOPEN_STATE)
+
+
 @pytest.mark.parametrize("left", [0.0, 14.9])
 def test_with_too_little_time_nothing_is_begun(office: Office, left: float) -> None:
     """Neither a claim nor a call; what needs no call is still done."""

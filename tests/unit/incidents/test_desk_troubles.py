@@ -17,6 +17,7 @@ from common.incidents.alert import OnRepeat, Policy
 from common.incidents.item import Operation
 from tests.support.clock import EPOCH
 from tests.support.ledger import THROTTLED, refusal
+from tests.support.oauth import Middle
 from tests.support.office import Office
 from tests.support.problems import PROBLEM
 from tests.support.records import Trouble
@@ -60,6 +61,21 @@ def test_who_loses_a_race_comes_back_soon(office: Office) -> None:
     assert error.retry_after is not None
     assert 1.0 <= error.retry_after <= 10.0
     assert office.records.calls == []
+
+
+@pytest.mark.parametrize(("share", "seconds"), [(0.0, 1.0), (1.0, 10.0)])
+def test_the_wait_is_what_is_left_of_the_lock_and_some_seconds(
+    office: Office, monkeypatch: pytest.MonkeyPatch, share: float, seconds: float
+) -> None:
+    """The dice decide how many; where there is no lock they alone do."""
+    monkeypatch.setattr(desk_module, "_jitter", Middle(share))
+    office.dynamodb.faults.extend([None, refusal("ConditionalCheckFailedException", "PutItem", EPOCH)])
+    assert office.refused("F1").retry_after == seconds
+    office.records.troubles.append(Trouble(UNANSWERED))
+    office.refused("F1")
+    lock = office.item().pending_write.lock_until - office.ledger.now()
+    assert lock > 60_000
+    assert office.refused("F2").retry_after == lock / 1000 + seconds
 
 
 def test_after_a_throttled_claim_nothing_is_called(office: Office) -> None:

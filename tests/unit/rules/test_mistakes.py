@@ -86,8 +86,9 @@ def test_everything_that_a_rule_can_say_is_read(tmp_path: Path) -> None:
 
 def test_no_rules_at_all_is_a_mistake(tmp_path: Path) -> None:
     """Every event would be dropped."""
-    assert "there is no rule at all" in mistakes(tmp_path)
-    assert "there is no rule at all" in mistakes(tmp_path, empty="# nothing yet\n")
+    told = f"The rules are not usable: {tmp_path.name}: rule is missing: there is no rule at all."
+    assert mistakes(tmp_path) == told
+    assert mistakes(tmp_path, empty="# nothing yet\n") == told
 
 
 @pytest.mark.parametrize("name", ["name", "source", "detail_type", "key", "firing", "fields"])
@@ -181,6 +182,8 @@ def test_all_mistakes_of_all_files_are_named_at_once(tmp_path: Path) -> None:
         b="[[rule]\n",
         c=rule(name='"first"') + rule(name='"second"', source=None),
     )
+    assert message.startswith("The rules are not usable: a.toml, rule disk: ")
+    assert message.endswith(" c.toml, rule second: source is missing.")
     for part in ("a.toml, rule disk: firing", "a.toml, rule disk: key", "b.toml: it", "c.toml, rule second: source"):
         assert part in message
     assert "rule first" not in message

@@ -143,6 +143,12 @@ def test_a_group_keeps_its_origin(tmp_path: Path, field: str) -> None:
     assert alert_of(rules, event).key != alert_of(rules, event | {field: "other"}).key
 
 
+def test_the_overrides_are_listed_as_they_are_laid_over(tmp_path: Path) -> None:
+    """For a person who wants to see what there is."""
+    first, second = '[[override]]\nname = "one"\ndrop = true\n', '[[override]]\nname = "two"\ndrop = false\n'
+    assert [each.name for each in load(tmp_path, first, second).overrides] == ["one", "two"]
+
+
 def test_an_override_that_names_no_group_leaves_it_as_it_is(tmp_path: Path) -> None:
     """Whatever else it changes."""
     grouped = load(tmp_path, '[[override]]\ngroup = ["detail.disk"]\n')
