@@ -4,7 +4,7 @@ from textwrap import dedent
 import pytest
 
 from common.errors import ConfigurationError
-from common.incidents.alert import OnRecovery, OnRepeat, OnReturn, Policy, Status
+from common.incidents.alert import ONLY_MEMBER, OnRecovery, OnRepeat, OnReturn, Policy, Status
 from common.incidents.rules import load_rules
 
 GOOD = {
@@ -48,7 +48,7 @@ def test_a_good_rule_is_loaded_with_its_defaults(tmp_path: Path) -> None:
     assert (loaded.name, loaded.table, loaded.policy) == ("disk", "incident", Policy())
     alert = loaded.alert(EVENT)
     assert alert is not None
-    assert (alert.status, alert.note) == (Status.FIRING, "")
+    assert (alert.status, alert.note, alert.member, alert.fingerprint) == (Status.FIRING, "", ONLY_MEMBER, "")
     assert alert.fields["short_description"] == "Disk a is full"
     assert loaded.alert(EVENT | {"detail": {"disk": "a", "state": "fine"}}) is None
 
@@ -82,6 +82,20 @@ def test_everything_that_a_rule_can_say_is_read(tmp_path: Path) -> None:
     recovered = loaded.alert(EVENT | {"detail": {"disk": "a", "state": "fine"}})
     assert recovered is not None
     assert (recovered.status, recovered.note) == (Status.RESOLVED, "Fine")
+
+
+def test_a_rule_may_choose_its_table_a_group_and_no_window_at_all(tmp_path: Path) -> None:
+    """And leave the impact to ServiceNow."""
+    fields = '{ short_description = "x", impact = "" }'
+    (tmp_path / "disk.toml").write_text(
+        rule(table='"problem"', group='["detail.rank"]', policy="{ reopen_window = 0 }", fields=fields)
+    )
+    (loaded,) = load_rules(tmp_path, ("problem",))
+    alert = loaded.alert(EVENT)
+    assert alert is not None
+    assert (alert.table, alert.policy.reopen_window) == ("problem", 0)
+    assert alert.member != ONLY_MEMBER
+    assert "impact" not in alert.fields
 
 
 def test_no_rules_at_all_is_a_mistake(tmp_path: Path) -> None:
