@@ -8,6 +8,8 @@ from common.clock import Deadline
 from common.errors import NotYetError
 from common.incidents.alert import Fold, OnRepeat, Policy
 from common.incidents.item import Operation, problem_of
+from tests.support.clock import EPOCH
+from tests.support.ledger import THROTTLED, refusal
 from tests.support.office import Office
 from tests.support.world import KEY, alerts
 
@@ -65,6 +67,29 @@ def test_a_record_carries_its_key_and_its_marker(office: Office) -> None:
     assert sent["correlation_display"] == office.records.rows[0].marker
 
 
+def test_a_resolution_carries_the_close_code_of_the_deployment(office: Office) -> None:
+    """Where the rule names none."""
+    office.apply("F1")
+    office.apply("R2")
+
+    assert office.records.sent[-1]["close_code"] == "Solution provided"
+
+
+def test_each_claim_has_a_name_and_lasts_as_long_as_its_write_may(office: Office) -> None:
+    """To the end of the function's time, and 70 s for ServiceNow and the clocks."""
+    owners = set()
+    for text in ("F1", "R2"):
+        office.dynamodb.faults.extend([None, None, refusal(THROTTLED, "PutItem", EPOCH)])
+        office.refused(text, seconds=40.0)
+        claim = office.item().pending_write
+        assert claim.lock_until == office.ledger.now() + 40_000 + 70_000
+        owners.add(claim.owner)
+        office.clock.advance(131)
+        office.apply(text)
+    assert len(owners) == 2
+    assert all(len(owner) == 16 for owner in owners)
+
+
 def test_a_success_is_counted_and_logged(office: Office) -> None:
     """With what helps to find it again."""
     office.apply("F1")
@@ -114,6 +139,7 @@ def test_with_too_little_time_nothing_is_begun(office: Office, left: float) -> N
     error = office.refused("F1", seconds=left)
 
     assert isinstance(error, NotYetError)
+    assert error.retry_after == 0.0
     assert (office.records.calls, office.item().version) == ([], 0)
     assert office.apply("R1", seconds=left).operations == ()
 

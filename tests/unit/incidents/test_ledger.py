@@ -4,7 +4,7 @@ from copy import replace
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -158,6 +158,17 @@ def test_trouble_of_dynamodb_is_transient(given_ledger: Given, code: str) -> Non
         given_ledger.read()
     with pytest.raises(TransientError, match=code):
         given_ledger.ledger.write(NEW)
+
+
+def test_an_error_that_names_no_cause_is_transient(given_ledger: Given) -> None:
+    """And tells no time."""
+    given_ledger.server_offset = 10.0
+    given_ledger.read()
+    given_ledger.dynamodb.faults.append(ClientError({}, "GetItem"))
+
+    with pytest.raises(TransientError):
+        given_ledger.read()
+    assert given_ledger.ledger.now() == (EPOCH + 10) * 1000
 
 
 def test_no_answer_at_all_is_transient(given_ledger: Given) -> None:
