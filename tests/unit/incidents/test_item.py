@@ -65,6 +65,7 @@ def test_the_key_of_an_attempt_names_the_problem_and_is_safe_in_a_query() -> Non
     key = correlation_id_of(settled(), orders("F1"))
 
     assert key.startswith(f"{PROBLEM}-")
+    assert len(key) == len(PROBLEM) + 1 + 16
     assert equals("correlation_id", key) == f"correlation_id={key}"
     assert len(key) <= 100
 

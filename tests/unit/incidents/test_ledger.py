@@ -219,7 +219,7 @@ def test_a_callers_request_expires_whatever_becomes_of_its_record(given_ledger: 
     """Once it was answered it is over."""
     given_ledger.ledger.write(replace(settled("F1", RECORD, version=0), fingerprint="0" * 32))
 
-    assert "expires_at" in given_ledger.stored()
+    assert given_ledger.stored()["expires_at"] == {"N": str(int(EPOCH) + KEPT_AFTER_RECOVERY)}
 
 
 names = st.text(min_size=1, max_size=20).filter(lambda text: text.encode("utf-8", "ignore").decode() == text)

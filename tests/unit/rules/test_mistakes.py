@@ -50,6 +50,7 @@ def test_a_good_rule_is_loaded_with_its_defaults(tmp_path: Path) -> None:
     assert alert is not None
     assert (alert.status, alert.note, alert.member, alert.fingerprint) == (Status.FIRING, "", ONLY_MEMBER, "")
     assert alert.fields["short_description"] == "Disk a is full"
+    assert alert.fields["description"] == "Account: 111122223333\nRegion: eu-west-1"
     assert loaded.alert(EVENT | {"detail": {"disk": "a", "state": "fine"}}) is None
 
 
@@ -96,6 +97,16 @@ def test_a_rule_may_choose_its_table_a_group_and_no_window_at_all(tmp_path: Path
     assert (alert.table, alert.policy.reopen_window) == ("problem", 0)
     assert alert.member != ONLY_MEMBER
     assert "impact" not in alert.fields
+
+
+def test_an_event_of_event_management_describes_itself_too(tmp_path: Path) -> None:
+    """Its short description, its description, and where it comes from."""
+    fields = '{ short_description = "Disk {{ detail.disk }}", description = "It is full." }'
+    (tmp_path / "disk.toml").write_text(rule(table='"em_event"', fields=fields))
+    (loaded,) = load_rules(tmp_path, ("em_event",))
+    alert = loaded.alert(EVENT)
+    assert alert is not None
+    assert alert.fields["description"] == "Disk a\nIt is full.\n\nAccount: 111122223333\nRegion: eu-west-1"
 
 
 def test_no_rules_at_all_is_a_mistake(tmp_path: Path) -> None:
