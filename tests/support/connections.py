@@ -73,6 +73,7 @@ class FakeConnection:
         self.timeouts: list[float] = []
         self.requests: list[tuple[Any, ...]] = []
         self.received: list[Answer] = []
+        self.announced_bodies: list[bool] = []
 
     def set_tunnel(self, host: str, port: int, *, scheme: str) -> None:
         """Note what a proxy is asked for."""
@@ -85,6 +86,11 @@ class FakeConnection:
         if self.plan.connecting is not None:
             raise self.plan.connecting
         self.is_connected = True
+
+    def begin(self, *, with_body: bool) -> None:
+        """Note whether a body is announced, and that nothing is sent yet."""
+        self.announced_bodies.append(with_body)
+        self.sent = False
 
     def request(self, *parts: Any, preload_content: bool = True) -> None:  # noqa: ANN401 (as the real one)
         """Send as planned."""
@@ -146,10 +152,11 @@ class Network:
         *,
         budget: float = 10.0,
         headers: Mapping[str, str] | None = None,
+        body: bytes | None = b"body",
         size_limit: int = 100,
     ) -> Response:
         """Send a request that has `budget` seconds."""
         deadline = Deadline.after(self.clock, budget)
         return transport.send(
-            "POST", "/api?x=1", headers=headers or {}, body=b"body", deadline=deadline, size_limit=size_limit
+            "POST", "/api?x=1", headers=headers or {}, body=body, deadline=deadline, size_limit=size_limit
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from common.connection import SHORTEST_TIMEOUT, Connection, _BoundedSocket, _BoundedTLSSocket, tls_context
+from common.connection import SHORTEST_TIMEOUT, TLS_RECORD, Connection, _BoundedSocket, _BoundedTLSSocket, tls_context
 from common.errors import ConfigurationError
 from local.certificates import create_authority
 from tests.support.clock import FakeClock
@@ -224,6 +224,62 @@ def test_a_connection_knows_whether_anything_has_left(monkeypatch: pytest.Monkey
     connection.send(b"leaves")
     assert connection.sent
     assert pieces == [b"leaves"]
+
+
+class TestPieces:
+    """What leaves together: a server reads a TLS record whole or not at all."""
+
+    @pytest.fixture
+    def pieces(self, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+        """Provide what leaves, piece by piece, unless it is to fail."""
+        pieces: list[bytes] = []
+
+        def send(_: HTTPConnection, piece: bytes) -> None:
+            if piece.endswith(b"fails"):
+                raise BrokenPipeError
+            pieces.append(piece)
+
+        monkeypatch.setattr(HTTPConnection, "send", send)
+        return pieces
+
+    def test_headers_wait_for_a_body_that_one_record_holds_with_them(self, pieces: list[bytes]) -> None:
+        """To the last byte of the record."""
+        connection = Connection("example.com", 443)
+        connection.begin(with_body=True)
+        connection.send(b"head")
+        assert (pieces, connection.sent) == ([], False)
+        body = b"x" * (TLS_RECORD - 4)
+        connection.send(body)
+        assert (pieces, connection.sent) == ([b"head" + body], True)
+
+    def test_headers_go_ahead_of_a_body_that_is_too_large(self, pieces: list[bytes]) -> None:
+        """And from then on the server may have read something."""
+        connection = Connection("example.com", 443)
+        connection.begin(with_body=True)
+        connection.send(b"head")
+        with pytest.raises(BrokenPipeError):
+            connection.send(b"x" * (TLS_RECORD - 4 - 4) + b"fails")
+        assert (pieces, connection.sent) == ([b"head"], True)
+
+    def test_nothing_was_sent_where_the_only_record_fails(self, pieces: list[bytes]) -> None:
+        """What the server lacks the end of it cannot act on."""
+        connection = Connection("example.com", 443)
+        connection.begin(with_body=True)
+        connection.send(b"head")
+        with pytest.raises(BrokenPipeError):
+            connection.send(b"fails")
+        assert (pieces, connection.sent) == ([], False)
+
+    def test_headers_without_a_body_leave_at_once(self, pieces: list[bytes]) -> None:
+        """Whatever an earlier request on the connection left behind."""
+        connection = Connection("example.com", 443)
+        connection.begin(with_body=True)
+        connection.send(b"of an earlier request")
+        connection.begin(with_body=False)
+        connection.send(b"head")
+        assert (pieces, connection.sent) == ([b"head"], True)
+        connection.send(b"more")
+        assert pieces == [b"head", b"more"]
 
 
 class TestTrust:

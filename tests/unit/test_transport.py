@@ -33,6 +33,15 @@ class TestRequest:
             ("POST", "/api?x=1", b"body", {"User-Agent": "servicenow-bridge", "Accept": "text/plain"})
         ]
 
+    @pytest.mark.parametrize(("body", "announced"), [(b"body", True), (b"", False), (None, False)])
+    def test_a_body_is_announced_so_that_it_leaves_with_the_headers(
+        self, monkeypatch: pytest.MonkeyPatch, body: bytes | None, *, announced: bool
+    ) -> None:
+        """Where there is one."""
+        network = Network(monkeypatch)
+        network.send(network.transport(), body=body)
+        assert network.made[0].announced_bodies == [announced]
+
     @pytest.mark.parametrize(
         ("host", "address"),
         [("example.com", ("example.com", 443)), ("example.com:8443", ("example.com", 8443))],

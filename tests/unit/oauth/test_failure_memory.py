@@ -3,7 +3,6 @@
 import pytest
 
 from common.errors import AmbiguousError, BridgeError, ConfigurationError, CredentialsError, NotYetError, TransientError
-from common.oauth.answer import PassingError
 from common.oauth.memory import LONGEST_SILENCE, REFUSAL_SECONDS, FailureMemory
 from tests.support.clock import FakeClock
 
@@ -57,12 +56,6 @@ def test_each_meets_a_copy(memory: FailureMemory) -> None:
     failure = busy(1.0)
     memory.record(failure)
     assert met(memory, since=0) is not failure
-
-
-def test_what_was_worth_another_try_at_once_is_so_no_longer(memory: FailureMemory) -> None:
-    """Those who waited would repeat it all together."""
-    memory.record(PassingError("Busy.", action="Wait.", status=503))
-    assert type(met(memory, since=0)) is TransientError
 
 
 def test_a_refusal_is_remembered_for_a_while(memory: FailureMemory, clock: FakeClock) -> None:
