@@ -5,6 +5,7 @@
 
 import argparse
 import json
+import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -14,36 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from campaign import (
-    api,
-    beyond,
-    messages,
-    planted_leaks,
-    plants,
-    queue_and_function,
-    secrets_and_parameters,
-    servicenow_api,
-    servicenow_outages,
-    token_endpoint,
-)
 from campaign.catalogue import NUMBERS, SEEDS
-from campaign.run import Outcome, Tally, chosen, run
-from campaign.stage import Stage
-
-GROUPS = (
-    token_endpoint,
-    secrets_and_parameters,
-    servicenow_api,
-    servicenow_outages,
-    queue_and_function,
-    messages,
-    api,
-    beyond,
-)
-"""The modules of scenarios."""
-
-PLANTS = (plants, planted_leaks)
-"""The modules of defects."""
+from campaign.crew import Crew, number_of_planted
+from campaign.run import Outcome, Tally, chosen
 
 _BUILD = Path(__file__).resolve().parents[1] / "build"
 _WIDE = 150
@@ -52,26 +26,37 @@ _WIDE = 150
 def main(arguments: Sequence[str]) -> int:
     """Run the campaign, print a table and write build/faults.json; return 1 where anything went wrong."""
     options = _options(arguments)
-    console = Console(file=sys.stdout) if sys.stdout.isatty() else Console(file=sys.stdout, width=_WIDE)
-    began, used = time.monotonic(), time.process_time()
-    with Stage() as stage, _progress(console) as progress:
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDE)
+    began = time.monotonic()
+    tally, unseen = Tally(), list[str]()
+    with Crew(options.processes) as crew, _progress(console) as progress:
         runs = chosen(options.only or NUMBERS, options.seeds)
         task = progress.add_task("faults", total=len(runs))
-
-        def told(outcome: Outcome) -> None:
+        for outcome in crew.outcomes(runs):
+            tally.outcomes.append(outcome)
+            _tell(console, outcome)
             progress.update(task, advance=1, description=f"{outcome.fault.number} {outcome.fault.name}"[:50])
-
-        tally = run(stage, runs, told)
-        unseen = [] if options.only else _planted(stage, progress)
+        if not options.only:
+            task = progress.add_task("planted defects", total=number_of_planted())
+            for name, caught in crew.planted():
+                unseen += [] if caught else [name]
+                progress.update(task, advance=1, description=f"planted: {name}"[:50])
     console.print(_table(tally))
     for name in unseen:
         console.print(f"planted and not caught: {name}", style="bold red", markup=False)
-    counts = tally.counts() | _planted_counts(unseen, ran=not options.only)
-    counts |= {"seconds": round(time.monotonic() - began), "cpu_seconds": round(time.process_time() - used)}
+    planted = 0 if options.only else number_of_planted()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    counts = tally.counts() | {
+        "planted": planted,
+        "planted_caught": planted - len(unseen),
+        "seconds": round(time.monotonic() - began),
+        "cpu_seconds": round(used.ru_utime + used.ru_stime),
+    }
     console.print(", ".join(f"{name} {number}" for name, number in counts.items()))
     if not options.only and options.seeds >= SEEDS:
         _BUILD.mkdir(exist_ok=True)
-        (_BUILD / "faults.json").write_text(json.dumps(counts, indent=2) + "\n", encoding="ascii")
+        document = {**counts, "faults": tally.by_fault()}
+        (_BUILD / "faults.json").write_text(json.dumps(document, indent=2) + "\n", encoding="ascii")
     return 0 if counts["survived"] == counts["total"] and not unseen else 1
 
 
@@ -79,6 +64,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m campaign", description="Every fault, and what becomes of it.")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how often a fault happens at most")
     parser.add_argument("--only", type=_numbers, default=(), help="numbers of faults, separated by commas")
+    parser.add_argument("--processes", type=int, default=0, help="how many happen at once; one a processor by default")
     return parser.parse_args(arguments)
 
 
@@ -88,42 +74,23 @@ def _numbers(text: str) -> list[int]:
 
 def _progress(console: Console) -> Progress:
     columns = (TextColumn("{task.description:<50}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    # Standard output is listened to while faults happen, so nothing may be redirected into it, nor away from it.
-    return Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+    return Progress(*columns, console=console, transient=True)
 
 
-def _planted(stage: Stage, progress: Progress) -> list[str]:
-    searched = plants.names_of_explored()
-    task = progress.add_task("planted defects", total=len(plants.PLANTED) + len(searched))
-    unseen = []
-    for planted in plants.PLANTED:
-        progress.update(task, advance=1, description=f"planted: {planted.name}"[:50])
-        if not plants.is_caught(stage, planted):
-            unseen.append(planted.name)
-    for number, name in enumerate(searched):
-        progress.update(task, advance=1, description=f"planted: {name}"[:50])
-        if not plants.is_found(number):
-            unseen.append(name)
-    return unseen
-
-
-def _planted_counts(unseen: Sequence[str], *, ran: bool) -> dict[str, int]:
-    planted = len(plants.PLANTED) + len(plants.names_of_explored()) if ran else 0
-    return {"planted": planted, "planted_caught": planted - len(unseen)}
+def _tell(console: Console, outcome: Outcome) -> None:
+    if not outcome.survived:
+        words = f"{outcome.fault.number} {outcome.fault.name}, seed {outcome.seed}: {outcome.what_is_wrong}"
+        console.print(words, style="bold red", markup=False)
 
 
 def _table(tally: Tally) -> Table:
     table = Table(title="Faults, and what became of them", title_justify="left")
-    for heading in ("", "fault", "group", "expected", "runs", "outcome"):
-        table.add_column(heading, justify="right" if heading in {"", "runs"} else "left")
-    for number in NUMBERS:
-        outcomes = tally.of(number)
-        if not outcomes:
-            continue
-        fault = outcomes[0].fault
-        wrong = next((f"seed {each.seed}: {each.what_is_wrong}" for each in outcomes if not each.survived), "")
-        verdict = f"[bold red]{wrong}[/]" if wrong else "[green]survived[/]"
-        table.add_row(str(number), fault.name, fault.group, fault.expected, str(len(outcomes)), verdict)
+    for heading in ("", "fault", "group", "expected", "runs", "seconds", "outcome"):
+        table.add_column(heading, justify="right" if heading in {"", "runs", "seconds"} else "left")
+    for row in tally.by_fault():
+        failed = row["runs"] - row["survived"]
+        verdict = f"[bold red]{failed} failed[/]" if failed else "[green]survived[/]"
+        table.add_row(*(str(row[name]) for name in ("number", "name", "group", "expected", "runs", "seconds")), verdict)
     return table
 
 

@@ -32,6 +32,13 @@ def forms_of(secret: str) -> frozenset[str]:
     return frozenset({*forms, secret[:_RECOGNISABLE], *_base64_forms(raw)})
 
 
+@cache
+def _searched(secret: str) -> tuple[str, ...]:
+    """Return the forms that are enough to find all of them: none of these is a part of another."""
+    forms = forms_of(secret)
+    return tuple(form for form in sorted(forms) if not any(other in form for other in forms if other != form))
+
+
 def _base64_forms(raw: bytes) -> Iterator[str]:
     for offset in range(3):
         first, end = -(-8 * offset // 6), 8 * (offset + len(raw)) // 6
@@ -60,7 +67,7 @@ class Sinks:
         found = []
         for number, secret in enumerate(secrets):
             for sink, texts in self.texts.items():
-                if any(form in text for text in texts for form in forms_of(secret)):
+                if any(form in text for text in texts for form in _searched(secret)):
                     found.append(f"secret {number} in {sink}")
         return found
 

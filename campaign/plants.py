@@ -12,6 +12,7 @@ from campaign import queue
 from campaign.catalogue import FAULTS
 from campaign.run import Outcome, run_one
 from campaign.stage import Stage
+from common import intake
 from common.clock import Deadline
 from common.errors import AmbiguousError, TransientError
 from common.incidents import decide
@@ -19,11 +20,14 @@ from common.incidents.decide import Finish, Next, Write
 from common.incidents.desk import _Work
 from common.incidents.item import Item
 from common.incidents.rules.rule import Rule
+from common.intake import Intake
 from common.oauth import source, store
 from common.oauth.token import AccessToken
+from common.queue import Message
 from common.transport import Response, Transport
+from tests.support import found_defects
 from tests.support.explorer import explore
-from tests.unit.incidents.test_planted_defects import DEFECTS
+from tests.unit.incidents.test_planted_defects import DEFECTS, SPECIFIED
 
 type Patch = pytest.MonkeyPatch
 type Plant = Callable[[Patch], None]
@@ -207,17 +211,55 @@ def unguarded_insert(patch: Patch) -> None:
     patch.setattr(_Work, "write", write)
 
 
-# Defects of the state machine: found by a search through all interleavings
+@caught_by(75, "wrong")
+def recovery_soon_forgotten(patch: Patch) -> None:
+    """The item of a problem that is over expires before its alarm is too old."""
+    found_defects.recovery_soon_forgotten(patch)
 
 
-def names_of_explored() -> Sequence[str]:
-    """Return the names of the defects that a search has to find."""
-    return [plant.__name__.replace("_", " ") for plant, _, _ in DEFECTS]
+@caught_by(75, "wrong")
+def firing_item_expires(patch: Patch) -> None:
+    """Every item of the ledger gets a time to live, whether its problem is over or not."""
+    found_defects.firing_item_expires(patch)
+
+
+@caught_by(99, "wrong")
+def suspects_read_with_the_others(patch: Patch) -> None:
+    """All messages are parsed before any is applied, those that were received often, too."""
+    process = Intake.process
+
+    def reading_first(self: Intake, messages: Sequence[Message], deadline: Deadline) -> list[str]:
+        for message in messages:
+            intake.read_event(message.body)
+        return process(self, messages, deadline)
+
+    patch.setattr(Intake, "process", reading_first)
+
+
+# Defects of the state machine: found by a search through all interleavings, or told by a specification of their own
+
+
+def name_of(plant: Plant) -> str:
+    """Return what a defect is."""
+    return plant.__name__.replace("_", " ")
 
 
 def is_found(number: int) -> bool:
-    """Plant one of them and tell whether the search finds what it breaks."""
+    """Plant one of DEFECTS and tell whether the search finds what it breaks."""
     plant, scenario, broken = DEFECTS[number]
     with pytest.MonkeyPatch.context() as patch:
         plant(patch)
         return explore(scenario).broken == broken
+
+
+def is_told(number: int) -> bool:
+    """Plant one of SPECIFIED and tell whether its specification, which held before, fails."""
+    plant, specification = SPECIFIED[number]
+    specification()
+    with pytest.MonkeyPatch.context() as patch:
+        plant(patch)
+        try:
+            specification()
+        except AssertionError:
+            return True
+    return False

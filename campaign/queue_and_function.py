@@ -111,18 +111,28 @@ def at_once(world: World) -> None:
 
 @fault(75, "the same message after 15 days", "one record")
 def much_later(world: World) -> None:
-    """The ledger still knows it, whether the problem is over or not."""
+    """The ledger still knows it, whether the problem is over or not; and if it is not, two months later, too."""
     event = world.alarm("old", "ALARM", minutes=1)
     world.send(event)
     world.expect_outcome(world.invoke(), "done")
-    if world.toss():
+    is_over = world.toss()
+    if is_over:
         world.send(world.alarm("old", "OK", minutes=2))
         world.expect_outcome(world.invoke(), "done")
     calls = world.api_calls()
     world.clock.advance(15 * _DAY)
+    world.expire_items()
     world.send(event)
     world.expect_outcome(world.invoke(world.environment()), "done")
     world.expect(world.api_calls() == calls, "ServiceNow was called")
+    if is_over:
+        return
+    world.clock.advance(60 * _DAY)
+    world.expire_items()
+    world.send(world.alarm("old", "OK", minutes=75 * _DAY / 60))
+    world.expect_outcome(world.invoke(world.environment()), "done")
+    states = [row["state"] for row in world.incidents()]
+    world.expect(states == ["6"], f"the incidents are in the states {states}")
 
 
 @fault(76, "OK before ALARM", "the state that order would have given")

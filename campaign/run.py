@@ -2,9 +2,10 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from campaign.catalogue import FAULTS, Fault
 from campaign.stage import Stage
@@ -41,9 +42,20 @@ class Tally:
 
     outcomes: list[Outcome] = field(default_factory=list)
 
-    def of(self, number: int) -> list[Outcome]:
-        """Return the runs of one fault."""
-        return [outcome for outcome in self.outcomes if outcome.fault.number == number]
+    def by_fault(self) -> list[dict[str, Any]]:
+        """Return a row for each fault, by number: its name, what is expected, how many runs there were and survived."""
+        rows: dict[int, dict[str, Any]] = {}
+        for outcome in sorted(self.outcomes, key=lambda outcome: outcome.fault.number):
+            fault = outcome.fault
+            row = rows.setdefault(
+                fault.number,
+                {"number": fault.number, "name": fault.name, "group": fault.group, "expected": fault.expected}
+                | {"runs": 0, "survived": 0, "seconds": 0.0},
+            )
+            row["runs"] += 1
+            row["survived"] += outcome.survived
+            row["seconds"] = round(row["seconds"] + outcome.seconds, 1)
+        return list(rows.values())
 
     def counts(self) -> dict[str, int]:
         """Return the numbers for build/faults.json, without the planted ones."""
@@ -69,16 +81,6 @@ def chosen(numbers: Iterable[int], most_seeds: int) -> list[tuple[Fault, int]]:
     return [(FAULTS[number], seed) for number in numbers for seed in range(min(FAULTS[number].seeds, most_seeds))]
 
 
-def run(stage: Stage, runs: Iterable[tuple[Fault, int]], told: Callable[[Outcome], None] = lambda _: None) -> Tally:
-    """Run faults one after the other and hand each outcome to `told` at once."""
-    tally = Tally()
-    for fault, seed in runs:
-        outcome = run_one(stage, fault, seed)
-        tally.outcomes.append(outcome)
-        told(outcome)
-    return tally
-
-
 def run_one(stage: Stage, fault: Fault, seed: int) -> Outcome:
     """Let one fault happen once."""
     with stage.listening():
@@ -87,7 +89,7 @@ def run_one(stage: Stage, fault: Fault, seed: int) -> Outcome:
 
 def _run_one(stage: Stage, fault: Fault, seed: int) -> Outcome:
     started = time.monotonic()
-    world = World(stage, Random(f"{fault.number}/{seed}"))  # noqa: S311 (repeatable dice)
+    world = World(stage, Random(f"{fault.number}/{seed}"), turn=seed)  # noqa: S311 (repeatable dice)
     wrong: list[str] = []
     try:
         try:

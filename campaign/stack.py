@@ -15,6 +15,7 @@ from campaign.queue import VirtualQueue
 from campaign.stage import CLIENT_ID, AwsFault, Stage
 from local.simulator import Fault, Simulator
 from tests.support.clock import FakeClock
+from tests.support.table import SharedDynamoDB
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Stack:
     random: Random
     secrets: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
+    _memory: SharedDynamoDB | None = None
 
     def __post_init__(self) -> None:
         """Make the resources of a stack and fill in its secret."""
@@ -68,6 +70,11 @@ class Stack:
     def aws(self, service: str) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
         """Return the client of an AWS service for the campaign's own calls, whose log is no sink of the functions."""
         return _Unheard(self.stage, service)
+
+    def in_memory(self) -> None:
+        """Keep ledger and queue without moto and botocore, which take milliseconds a call: for many messages."""
+        self._memory = SharedDynamoDB(self.stage.server_time)
+        self.stage.stand_ins |= {"dynamodb": self._memory, "sqs": _QueueClient(self)}
 
     def rotate(self) -> str:
         """Give the client a new secret, here and in ServiceNow; return it."""
@@ -127,6 +134,8 @@ class Stack:
 
     def items(self) -> dict[str, dict[str, Any]]:
         """Return the items of the ledger by problem."""
+        if self._memory is not None:
+            return dict(self._memory.ledger.items)
         found: list[dict[str, Any]] = []
         options: dict[str, Any] = {}
         while True:
@@ -135,6 +144,13 @@ class Stack:
             if "LastEvaluatedKey" not in answer:
                 return {item["pk"]["S"]: item for item in found if "orders" in item}
             options = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def expire_items(self) -> None:
+        """Drop the items whose time to live is over, as DynamoDB does sooner or later, and moto never."""
+        now = self.stage.server_time()
+        for problem, item in self.items().items():
+            if float(item.get("expires_at", {"N": "inf"})["N"]) < now:
+                self.aws("dynamodb").delete_item(TableName=self.table, Key={"pk": {"S": problem}})
 
     def remove(self) -> None:
         """Drop what the run has made."""
@@ -181,6 +197,20 @@ class Stack:
     def plain_parameters(self) -> list[str]:
         """Return the values of parameters that anybody may read who may read parameters."""
         return [str(each["Value"]) for each in self._parameters() if each["Type"] != "SecureString"]
+
+
+class _QueueClient:
+    """The queue's client where it is kept in memory. Dead letters go to moto all the same."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._queue = stack.queue
+        self.send_message = stack.stage.client("sqs").send_message
+
+    def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:  # noqa: ARG002, N803
+        self._queue.later(ReceiptHandle, VisibilityTimeout)
+
+    def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> None:  # noqa: ARG002, N803
+        self._queue.delete(ReceiptHandle)
 
 
 class _Unheard:

@@ -45,6 +45,7 @@ class Stage:
         self.output = io.StringIO()
         self.errors: list[BridgeError] = []
         self.aws_faults: list[AwsFault] = []
+        self.stand_ins: dict[str, Any] = {}
         self.numbers = iter(range(1, sys.maxsize))
         self._inside = contextlib.ExitStack()
         self._log = io.StringIO()
@@ -53,14 +54,16 @@ class Stage:
     def __enter__(self) -> Self:
         """Replace AWS, time and standard output, and start the simulator."""
         enter = self._inside.enter_context
-        enter(patch.dict(os.environ, {"AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION}))
+        # Reading the system's authorities takes each environment as long as a whole run; only the simulator's counts.
+        trusted = {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
+        enter(patch.dict(os.environ, {"AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION, **trusted}))
         enter(mock_aws())
         self.simulator = enter(
             Simulator(client_id=CLIENT_ID, client_secret="to be replaced", seed=1, now=self.server_time)
         )
         self._make_client = boto3.client
         self.client = cache(self._new_client)
-        enter(patch.object(boto3, "client", lambda service, **_: self.client(service)))
+        enter(patch.object(boto3, "client", lambda service, **_: self.stand_ins.get(service) or self.client(service)))
         enter(_one_at_a_time())
         enter(patch.object(common.bridge.access, "SystemClock", lambda: self.clock))
         enter(patch.object(common.bridge.events, "load_rules", cache(load_rules)))
@@ -84,6 +87,7 @@ class Stage:
         self.simulator.reset()
         self.clock = FakeClock()
         self.aws_faults.clear()
+        self.stand_ins.clear()
         for library in _TALKATIVE:
             logging.getLogger(library).setLevel(logging.NOTSET)
         self.said()

@@ -56,6 +56,7 @@ class Round:
 class World(Stack):
     """A run with its own dice. Scenarios inject faults, send events, and say what they expect."""
 
+    turn: int = 0
     over_budget: list[str] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
     sinks: Sinks = field(default_factory=Sinks)
@@ -151,6 +152,10 @@ class World(Stack):
     def pick[T](self, *choices: T) -> T:
         """Return one of the choices."""
         return self.random.choice(choices)
+
+    def in_turn[T](self, *choices: T) -> T:
+        """Return the choices one after the other, from run to run of a fault: each of them for certain."""
+        return choices[self.turn % len(choices)]
 
     # What is found
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from campaign import plants, queue
-from campaign.__main__ import GROUPS
 from campaign.catalogue import FAULTS, NUMBERS
+from campaign.crew import GROUPS
 from campaign.leaks import Sinks, forms_of
 from campaign.plants import PLANTED, Planted
 from campaign.run import run_one

@@ -81,28 +81,28 @@ def test_a_planted_defect_breaks_the_oracle(
     assert exploration.history
 
 
-@pytest.mark.parametrize(
-    ("plant", "specification"),
-    [
-        (found_defects.recovery_soon_forgotten, test_counter_examples.test_t10_a_recovery_is_remembered_long_enough),
-        (
-            found_defects.ignorance_taken_for_recovery,
-            test_counter_examples.test_t7_an_alarm_that_knows_nothing_hides_no_older_one,
+SPECIFIED: Sequence[tuple[Plant, Callable[[], None]]] = (
+    (found_defects.recovery_soon_forgotten, test_counter_examples.test_t10_a_recovery_is_remembered_long_enough),
+    (
+        found_defects.ignorance_taken_for_recovery,
+        test_counter_examples.test_t7_an_alarm_that_knows_nothing_hides_no_older_one,
+    ),
+    (
+        found_defects.firing_item_expires,
+        lambda: test_ledger.test_an_item_expires_only_when_it_is_settled_and_nothing_fires(
+            test_ledger.Given(), settled("F1", RECORD, version=0), expires=False
         ),
-        (
-            found_defects.firing_item_expires,
-            lambda: test_ledger.test_an_item_expires_only_when_it_is_settled_and_nothing_fires(
-                test_ledger.Given(), settled("F1", RECORD, version=0), expires=False
-            ),
+    ),
+    (
+        found_defects.own_write_not_recognised,
+        lambda: test_ledger.test_a_write_that_the_sdk_repeated_counts_as_done(
+            test_ledger.Given(), settled("R1", version=0)
         ),
-        (
-            found_defects.own_write_not_recognised,
-            lambda: test_ledger.test_a_write_that_the_sdk_repeated_counts_as_done(
-                test_ledger.Given(), settled("R1", version=0)
-            ),
-        ),
-    ],
+    ),
 )
+
+
+@pytest.mark.parametrize(("plant", "specification"), SPECIFIED, ids=[defect[0].__name__ for defect in SPECIFIED])
 def test_a_planted_defect_breaks_its_specification(
     plant: Plant, specification: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
