@@ -10,6 +10,8 @@ from campaign.plants import Patch, caught_by
 from common.api import resolver
 from common.clock import Deadline
 from common.errors import TransientError
+from common.incidents import ledger
+from common.incidents.item import Item
 from common.oauth import endpoint, source, store
 from common.oauth.token import AccessToken
 from common.queue import EventQueue
@@ -61,7 +63,6 @@ def token_in_an_exception(patch: Patch) -> None:
     rejected = source.TokenSource.rejected
 
     def quoting(self: source.TokenSource, token: AccessToken, deadline: Deadline) -> AccessToken:
-        TransientError("Refused.", action="-").__cause__ = ValueError(f"Bearer {token.value}")
         error = TransientError("Refused.", action="-")
         error.__cause__ = ValueError(f"Bearer {token.value}")
         return rejected(self, token, deadline)
@@ -119,6 +120,24 @@ def token_in_a_plain_parameter(patch: Patch) -> None:
         self._ssm.put_parameter(Name=f"{self._parameter}-plain", Value=token.value, Type="String", Overwrite=True)
 
     patch.setattr(store.TokenStore, "save", saving)
+
+
+@caught_by(3, "leaks")
+def token_in_the_ledger(patch: Patch) -> None:
+    """The item of a problem says with which token its record was written."""
+    kept: list[str] = []
+    take, encode = source.TokenSource.token, ledger._encode
+
+    def token(self: source.TokenSource, deadline: Deadline) -> AccessToken:
+        taken = take(self, deadline)
+        kept.append(taken.value)
+        return taken
+
+    def encoding(item: Item, *, expires_at: int) -> dict[str, Any]:
+        return {**encode(item, expires_at=expires_at), "written_with": {"S": "".join(kept[-1:])}}
+
+    patch.setattr(source.TokenSource, "token", token)
+    patch.setattr(ledger, "_encode", encoding)
 
 
 @caught_by(95, "leaks")
