@@ -17,10 +17,11 @@ from rich.table import Table
 
 from campaign.catalogue import NUMBERS, SEEDS
 from campaign.crew import Crew, number_of_planted
-from campaign.run import Outcome, Tally, chosen
+from campaign.run import Tally, chosen
 
 _BUILD = Path(__file__).resolve().parents[1] / "build"
 _WIDE = 150
+_RUNS_A_LINE = 100
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
         task = progress.add_task("faults", total=len(runs))
         for outcome in crew.outcomes(runs):
             tally.outcomes.append(outcome)
-            _tell(console, outcome)
+            _tell(console, tally, len(runs))
             progress.update(task, advance=1, description=f"{outcome.fault.number} {outcome.fault.name}"[:50])
         if not options.only:
             task = progress.add_task("planted defects", total=number_of_planted())
@@ -77,10 +78,13 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console, transient=True)
 
 
-def _tell(console: Console, outcome: Outcome) -> None:
+def _tell(console: Console, tally: Tally, total: int) -> None:
+    number, outcome = len(tally.outcomes), tally.outcomes[-1]
     if not outcome.survived:
         words = f"{outcome.fault.number} {outcome.fault.name}, seed {outcome.seed}: {outcome.what_is_wrong}"
         console.print(words, style="bold red", markup=False)
+    if not console.is_terminal and number % _RUNS_A_LINE == 0:
+        console.print(f"{number} of {total} runs")
 
 
 def _table(tally: Tally) -> Table:

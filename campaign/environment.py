@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, Literal
 
@@ -12,7 +12,11 @@ from tests.support.clock import FakeClock
 from tests.support.raw_server import Unanswering
 
 SCALE = 20.0
-"""A call that hangs is cut off after a twentieth of its time limit; the campaign's clock moves by all of it."""
+"""A call that is made to hang is cut off after a twentieth of its limit; the campaign's clock moves by all of it.
+
+All others have their limit in real time, and the clock moves by the processor's time that they took: a machine that
+is busy with something else makes no call late.
+"""
 
 _SHORTEST = 0.4
 _REAL = SystemClock()
@@ -40,11 +44,14 @@ class Context:
 class Environment:
     """A module under `src/handlers` as an environment has imported it. `tokens` are those that it sent."""
 
-    def __init__(self, function: ModuleType, clock: FakeClock, variables: Mapping[str, str]) -> None:
-        """Take the function's transport in hand."""
+    def __init__(
+        self, function: ModuleType, clock: FakeClock, variables: Mapping[str, str], hangs: Callable[[str, str], bool]
+    ) -> None:
+        """Take the function's transport in hand; `hangs` tells of a method and a target whether nothing will come."""
         self.function = function
         self.clock = clock
         self.variables = variables
+        self._hangs = hangs
         self.tokens: set[str] = set()
         self.requests = 0
         self.overrun = 0.0
@@ -72,13 +79,15 @@ class Environment:
 
     def unreachable(self) -> None:
         """Let its instance be a port on which no connection is ever made."""
-        self._nowhere = Unanswering()
+        self._nowhere, self._hangs_before = Unanswering(), self._hangs
+        self._hangs = lambda _method, _target: True
         self._address = (self.transport._host, self.transport._port)
         self.transport._host, self.transport._port = "127.0.0.1", self._nowhere.port
 
     def reachable(self) -> None:
         """Take `unreachable` back."""
         self._nowhere.__exit__()
+        self._hangs = self._hangs_before
         self.transport._host, self.transport._port = self._address
 
     def break_connections(self) -> None:
@@ -118,8 +127,8 @@ class Environment:
             raise KilledError
         self._die("before", method)
         left = deadline.remaining()
-        limit = min(left, max(left / SCALE, _SHORTEST))
-        started = time.monotonic()
+        limit = min(left, max(left / SCALE, _SHORTEST)) if self._hangs(method, target) else left
+        started, used = time.monotonic(), time.process_time()
         try:
             answer: Response = self._send(
                 method,
@@ -133,7 +142,7 @@ class Environment:
             took = time.monotonic() - started
             self.requests += 1
             self.overrun = max(self.overrun, took - limit)
-            self.clock.advance(max(left, 0.0) if took >= limit else took)
+            self.clock.advance(max(left, 0.0) if took >= limit else min(took, time.process_time() - used))
         self._die("after", method)
         return answer
 

@@ -283,7 +283,7 @@ def main(arguments: Sequence[str]) -> int:
         number = max(1, int(SHARES[name] * options.share))
         total += number
         read(fuzzing, Random(f"{name}/{options.seed}"), number)  # noqa: S311 (repeatable dice)
-    addresses = hosts.examine(Random(options.seed))  # noqa: S311 (the same)
+    addresses = hosts.examine()
     for outcome, count in sorted(fuzzing.outcomes.items()):
         console.print(f"{count:7} {outcome}", markup=False)
     for wrong in (*fuzzing.wrong[:20], *addresses.wrong[:20]):

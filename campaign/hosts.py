@@ -4,9 +4,8 @@ import datetime as dt
 import socket
 import ssl
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from random import Random
 
 from common.clock import Deadline, SystemClock
 from common.errors import BridgeError, ConfigurationError
@@ -49,37 +48,53 @@ class _Stranger:
             self.received += piece
 
 
-def examine(random: Random) -> Addresses:
+def examine() -> Addresses:
     """Follow up every address there is reason to distrust, and count what reaches it."""
     found = Addresses()
-    _redirects(found, random)
+    _redirects(found)
     _settings(found)
     _certificates(found)
     return found
 
 
-def locations(host: str) -> Iterator[str]:
-    """Yield ways to name another place in a redirect; `host` is where the stranger listens."""
+def locations(host: str) -> Mapping[str, str]:
+    """Return what a redirect may say, by the reason to distrust it; `host` is where the stranger listens."""
     name, _, port = host.partition(":")
-    yield from (f"https://{host}/", f"//{host}/x", f"https:/{host}/", f"https:{host}", f"HTTPS://{host}/oauth_token.do")
-    yield from (f"http://{host}/", f"https://user:word@{host}/", f"https://service-now.com@{host}/")
-    yield from (
-        f"https://{host}\\@service-now.com/",
-        f"https://{host}#@service-now.com/",
-        f"https://{host}?.service-now.com",
-    )
-    yield from (f"https://[::ffff:127.0.0.1]:{port}/", f"https://0x7f000001:{port}/", f"https://2130706433:{port}/")
-    yield from (
-        f"https://127.1:{port}/",
-        f"https://{name}.:{port}/",
-        f"https://{name.upper()}:{port}/",
-        f"\thttps://{host}/",
-    )
-    yield from (f" https://{host}/", f"https://{host}/%2e%2e/", f"///{host}/", f"\\\\{host}\\", f"ftp://{host}/", "")
-    yield from ("/oauth_token.do", "?x=1", "#", "javascript:alert(1)", "data:text/html,x", "file:///etc/passwd")
+    return {
+        "another host": f"https://{host}/",
+        "another host, without a scheme": f"//{host}/x",
+        "a scheme in capitals": f"HTTPS://{host}/oauth_token.do",
+        "one slash, as browsers allow": f"https:/{host}/",
+        "no slash, as browsers allow": f"https:{host}",
+        "three slashes": f"///{host}/",
+        "backslashes for slashes": f"\\\\{host}\\",
+        "a tab before it": f"\thttps://{host}/",
+        "a space before it": f" https://{host}/",
+        "no TLS": f"http://{host}/",
+        "another protocol": f"ftp://{host}/",
+        "credentials in the address": f"https://user:word@{host}/",
+        "the instance's name as a user": f"https://service-now.com@{host}/",
+        "the instance's name behind a backslash": f"https://{host}\\@service-now.com/",
+        "the instance's name in the fragment": f"https://{host}#@service-now.com/",
+        "the instance's name in the query": f"https://{host}?.service-now.com",
+        "an IPv4 address inside IPv6": f"https://[::ffff:127.0.0.1]:{port}/",
+        "an address in hexadecimal": f"https://0x7f000001:{port}/",
+        "an address as one number": f"https://2130706433:{port}/",
+        "an address cut short": f"https://127.1:{port}/",
+        "a name that ends in a dot": f"https://{name}.:{port}/",
+        "a name in capitals": f"https://{name.upper()}:{port}/",
+        "an encoded path upwards": f"https://{host}/%2e%2e/",
+        "the instance itself, the secret sent twice": "/oauth_token.do",
+        "the instance itself, by a query": "?x=1",
+        "the instance itself, by a fragment": "#",
+        "nothing": "",
+        "a script": "javascript:alert(1)",
+        "the content itself": "data:text/html,x",
+        "a file": "file:///etc/passwd",
+    }
 
 
-def _redirects(found: Addresses, random: Random) -> None:
+def _redirects(found: Addresses) -> None:
     authority = create_authority()
     stranger = _Stranger(issue(authority))
     with Simulator(client_secret=_SECRET, authority=authority) as simulator, stranger.server as server:
@@ -90,8 +105,8 @@ def _redirects(found: Addresses, random: Random) -> None:
         transport = Transport(simulator.host, clock=SystemClock(), certificate_authorities=simulator.ca_pem)
         endpoint = TokenEndpoint(transport, clock=clock, telemetry=telemetry, path="/oauth_token.do")
         client = ServiceNowClient(transport, ListedTokens(), clock=clock, telemetry=telemetry)
-        for location in locations(host):
-            for status in random.sample(_STATUSES, 3):
+        for location in locations(host).values():
+            for status in _STATUSES:
                 _redirect(found, simulator, endpoint, client, location, status)
         transport.close()
     found.credential_bytes += len(stranger.received)
@@ -127,29 +142,46 @@ def _redirect(  # noqa: PLR0913, PLR0917 (who asks, and what is answered)
         found.tried += 1
 
 
-HOSTS = (
-    *("https://example.service-now.com", "example.service-now.com/", "example.service-now.com/x", "//example"),
-    *("user@example.service-now.com", "example.service-now.com?x", "example.service-now.com#x", "a b.service-now.com"),
-    *("example.service-now.com:0", "example.service-now.com:70000", "example.service-now.com:x", "example:443:443"),
-    *("EXAMPLE.service-now.com", "ex\u00e4mple.service-now.com", "example..com", ".example.com", "-a.com", "a-.com"),
-    *(
-        "example.com\r\nHost: evil",
-        "example.com\tevil",
-        "example.com\x00evil",
-        "[::1]",
-        "::1",
-        "${jndi}",
-        "*",
-        "%65vil.com",
-    ),
-    *("a" * 64 + ".com", ("a." * 140) + "com", "_x.com", "example.com\\@evil.com", "\u2100.com", "example\u3002com"),
-)
-"""What nobody's instance is called: each would be a URL, more than a host, or no host at all."""
+HOSTS = {
+    "a URL": "https://example.service-now.com",
+    "a URL without its scheme": "//example",
+    "a path": "example.service-now.com/x",
+    "an empty path": "example.service-now.com/",
+    "a query": "example.service-now.com?x",
+    "a fragment": "example.service-now.com#x",
+    "a user": "user@example.service-now.com",
+    "another host behind a backslash": "example.com\\@evil.com",
+    "a space": "a b.service-now.com",
+    "a second header": "example.com\r\nHost: evil",
+    "a tab": "example.com\tevil",
+    "a NUL": "example.com\x00evil",
+    "port 0": "example.service-now.com:0",
+    "a port beyond 65535": "example.service-now.com:70000",
+    "a port that is no number": "example.service-now.com:x",
+    "two ports": "example:443:443",
+    "capitals, which compare as another name": "EXAMPLE.service-now.com",
+    "a letter beyond ASCII": "ex\u00e4mple.service-now.com",
+    "a sign that normalises to a/c": "\u2100.com",
+    "a full stop that is none": "example\u3002com",
+    "an empty label": "example..com",
+    "an empty first label": ".example.com",
+    "a label that begins with a hyphen": "-a.com",
+    "a label that ends with a hyphen": "a-.com",
+    "a label with an underscore": "_x.com",
+    "a label of 64 characters": "a" * 64 + ".com",
+    "a name of more than 253 characters": "a." * 140 + "com",
+    "an IPv6 address": "[::1]",
+    "an IPv6 address without brackets": "::1",
+    "a placeholder": "${jndi}",
+    "a wildcard": "*",
+    "an encoded letter": "%65vil.com",
+}
+"""What nobody's instance is called, by the reason: a URL, more than a host, or no host at all."""
 
 
 def _settings(found: Addresses) -> None:
     sound = {"SERVICENOW_SECRET_ID": "s", "TOKEN_PARAMETER": "/p", "TOKEN_KEY_ID": "k"}
-    for host in HOSTS:
+    for host in HOSTS.values():
         try:
             read_access_settings({**sound, "SERVICENOW_INSTANCE_HOST": host})
             found.wrong.append(f"{host!r} is taken for a host")
@@ -196,6 +228,7 @@ def _certificate(found: Addresses, authority: Certificate, why: str, context: ss
             found.wrong.append(f"a certificate {why} is trusted")
         except BridgeError:
             pass
+        transport.close()
     got = b"".join(received)
     found.credential_bytes += len(got)
     if got:

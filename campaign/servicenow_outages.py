@@ -1,10 +1,17 @@
 """Faults 63 to 68: ServiceNow behind a certificate that is not in order, out of reach, down, or half down."""
 
+import contextlib
 import datetime as dt
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 from campaign.catalogue import fault
 from campaign.world import World
+from common import intake
+from common.incidents.alert import Alert
+from common.incidents.rules import Rule
 from local.certificates import create_authority, issue, issue_self_signed
 from local.simulator import Fault
 from tests.support.raw_server import RawServer, tls_context
@@ -77,6 +84,25 @@ def long_outage(world: World) -> None:
     """The virtual clock makes hours of seconds."""
     hours, number = world.in_turn(4, 24), LONG_OUTAGE_MESSAGES
     world.in_memory()
+    with _read_once():
+        _outlast(world, hours, number)
+
+
+@contextlib.contextmanager
+def _read_once() -> Iterator[None]:
+    """Let an event be read once and not each time that its message comes back: nothing but time depends on it."""
+    alert, alerts = Rule.alert, dict[int, Alert | None]()
+
+    def read(self: Rule, event: Mapping[str, Any]) -> Alert | None:
+        if id(event) not in alerts:
+            alerts[id(event)] = alert(self, event)
+        return alerts[id(event)]
+
+    with patch.object(intake, "read_event", cache(intake.read_event)), patch.object(Rule, "alert", read):
+        yield
+
+
+def _outlast(world: World, hours: int, number: int) -> None:
     world.simulator.add_fault(Fault(on="api", times=None, status=503))
     world.environment()
     world.send(*(world.alarm(f"outage-{index}", "ALARM", minutes=index / 1000) for index in range(number)))

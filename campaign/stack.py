@@ -17,6 +17,8 @@ from local.simulator import Fault, Simulator
 from tests.support.clock import FakeClock
 from tests.support.table import SharedDynamoDB
 
+_TOKEN_TARGET = "/oauth_token.do"
+
 
 @dataclass
 class Stack:
@@ -94,6 +96,15 @@ class Stack:
     def fault(self, **what: Any) -> None:  # noqa: ANN401 (those of Fault)
         """Let something go wrong in ServiceNow."""
         self.simulator.add_fault(Fault(**what))
+
+    def hangs(self, method: str, target: str) -> bool:
+        """Tell whether a fault that waits leaves such a request without an answer, or drips it."""
+        on = ("any", "token" if target == _TOKEN_TARGET else "api")
+        return any(
+            fault.connection == "hang" or fault.drip_headers is not None or fault.drip_body is not None
+            for fault in self.simulator._instance.faults.waiting
+            if fault.on in on and fault.method in {"", method}
+        )
 
     def aws_fault(self, operation: str, answer: Mapping[str, Any] | None, *, times: int = 1_000_000) -> AwsFault:
         """Let calls of `service.Operation` be refused, or hang until the client gives up where `answer` is None."""

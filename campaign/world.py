@@ -68,7 +68,7 @@ class World(Stack):
         """Return a new environment of a function."""
         name = f"bridge-{next(self.stage.numbers)}"
         environment = {**self.variables, "POWERTOOLS_SERVICE_NAME": name, **variables}
-        made = Environment(self.stage.function(function, environment), self.clock, environment)
+        made = Environment(self.stage.function(function, environment), self.clock, environment, self.hangs)
         self.environments.append(made)
         return made
 

@@ -1,17 +1,19 @@
 """The campaign in small: every fault once, and the planted leaks. `make faults` has all seeds and all defects."""
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from campaign import plants, queue
+from campaign import hosts, plants, queue
 from campaign.catalogue import FAULTS, NUMBERS
 from campaign.crew import GROUPS
 from campaign.leaks import Sinks, forms_of
 from campaign.plants import PLANTED, Planted
 from campaign.run import run_one
 from campaign.stage import Stage
+from common import transport
 
 SLOW = {1, 5, 6, 7, 8, 17, 37, 39, 54, 58, 67, 68, 94, 98, 99}
 """Faults that take seconds; they happen in `make faults`, and in tests of their own parts."""
@@ -61,3 +63,25 @@ def test_a_secret_is_recognised_in_every_form() -> None:
         sinks.add(str(sink), f"before {form} after")
     assert len(sinks.leaks([secret])) == len(forms_of(secret)) >= 10
     assert sinks.leaks(["another one entirely"]) == []
+
+
+def test_credentials_that_leave_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redirects that are followed, and certificates that nobody checks: the strangers count what they get."""
+    monkeypatch.setattr(hosts, "_STATUSES", (307,))
+    assert hosts.examine().wrong == []
+    with monkeypatch.context() as patch:
+        plants.redirects_on(patch)
+        followed = hosts.examine()
+    assert followed.credential_bytes > 0
+    with monkeypatch.context() as patch:
+        patch.setattr(transport, "tls_context", _trusting)
+        trusting = hosts.examine()
+    assert trusting.credential_bytes > 0
+    assert "a certificate expired is trusted" in trusting.wrong
+
+
+def _trusting(_authorities: str) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
