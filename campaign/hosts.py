@@ -84,7 +84,7 @@ def locations(host: str) -> Mapping[str, str]:
         "a name that ends in a dot": f"https://{name}.:{port}/",
         "a name in capitals": f"https://{name.upper()}:{port}/",
         "an encoded path upwards": f"https://{host}/%2e%2e/",
-        "the instance itself, the secret sent twice": "/oauth_token.do",
+        "the instance itself, everything sent twice": "/oauth_token.do",
         "the instance itself, by a query": "?x=1",
         "the instance itself, by a fragment": "#",
         "nothing": "",

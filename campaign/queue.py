@@ -1,5 +1,6 @@
 """A standard queue that goes by the campaign's clock: visibility, receives, retention. Nothing of it is real time."""
 
+import heapq
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -36,6 +37,8 @@ class VirtualQueue:
         self._random = random
         self._most_receives = most_receives
         self._waiting: dict[str, Queued] = {}
+        self._visible: dict[str, Queued] = {}
+        self._hidden: list[tuple[float, str]] = []
         self._number = 0
         self.expired: list[str] = []
         self.worn_out: list[str] = []
@@ -51,40 +54,62 @@ class VirtualQueue:
         self._number += 1
         message_id = f"message-{self._number}"
         now = self._now
-        self._waiting[message_id] = Queued(message_id, body, now, now)
+        self._waiting[message_id] = self._visible[message_id] = Queued(message_id, body, now, now)
         return message_id
 
     def receive(self, most: int = 10) -> list[Queued]:
         """Hand out visible messages, in no order, and hide them."""
-        visible = [message for message in self._waiting.values() if message.visible_at <= self._now]
+        now = self._now
+        self._show(now)
         batch: list[Queued] = []
-        for message in self._random.sample(visible, min(most, len(visible))):
-            if self._now - message.sent > RETENTION:
-                self.expired.append(self._waiting.pop(message.message_id).message_id)
+        for message in self._random.sample(list(self._visible.values()), min(most, len(self._visible))):
+            if now - message.sent > RETENTION:
+                self.expired.append(message.message_id)
+                self.delete(message.message_id)
             elif message.receives >= self._most_receives:
-                self.worn_out.append(self._waiting.pop(message.message_id).message_id)
+                self.worn_out.append(message.message_id)
+                self.delete(message.message_id)
             else:
                 message.receives += 1
-                message.visible_at = self._now + VISIBILITY
+                self._hide(message, now + VISIBILITY)
                 batch.append(message)
         return batch
 
     def later(self, message_id: str, seconds: float) -> None:
         """Hide a message for that many seconds from now."""
         if message_id in self._waiting:
-            self._waiting[message_id].visible_at = self._now + seconds
+            self._hide(self._waiting[message_id], self._now + seconds)
 
     def delete(self, message_id: str) -> None:
         """Forget a message."""
         self._waiting.pop(message_id, None)
+        self._visible.pop(message_id, None)
 
     def wait(self, *, gather: float = 0.0) -> bool:
         """Let time pass until a message is visible, and `gather` seconds more; return whether there is one at all."""
         if not self._waiting:
             return False
-        next_visible = min(message.visible_at for message in self._waiting.values())
-        self._clock.advance(max(next_visible - self._now, 0.0) + gather)
+        now = self._now
+        self._show(now)
+        self._clock.advance((0.0 if self._visible else self._hidden[0][0] - now) + gather)
         return True
+
+    def _hide(self, message: Queued, until: float) -> None:
+        message.visible_at = until
+        self._visible.pop(message.message_id, None)
+        heapq.heappush(self._hidden, (until, message.message_id))
+
+    def _show(self, now: float) -> None:
+        """Let messages be visible whose time has come; entries of what was deleted or hidden anew are dropped."""
+        while self._hidden:
+            until, message_id = self._hidden[0]
+            message = self._waiting.get(message_id)
+            outdated = message is None or message.visible_at != until
+            if until > now and not outdated:
+                return
+            heapq.heappop(self._hidden)
+            if message is not None and not outdated:
+                self._visible[message_id] = message
 
     @property
     def _now(self) -> float:

@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -14,6 +15,7 @@ from campaign.plants import PLANTED, Planted
 from campaign.run import run_one
 from campaign.stage import Stage
 from common import transport
+from tests.support.clock import FakeClock
 
 SLOW = {1, 5, 6, 7, 8, 17, 37, 39, 54, 58, 67, 68, 94, 98, 99}
 """Faults that take seconds; they happen in `make faults`, and in tests of their own parts."""
@@ -53,6 +55,38 @@ def test_the_campaigns_queue_is_set_up_as_the_deployed_one() -> None:
     assert f"VisibilityTimeout: {queue.VISIBILITY:.0f}" in template
     assert f"MessageRetentionPeriod: {queue.RETENTION:.0f}" in template
     assert f"maxReceiveCount: {queue.MOST_RECEIVES}" in template
+
+
+def test_the_campaigns_queue_hides_what_was_received_until_its_time_has_come() -> None:
+    """By the clock of the campaign: what was put off comes back when it was told to, the rest after the visibility."""
+    clock = FakeClock()
+    waiting = queue.VirtualQueue(clock, Random(1), most_receives=3)  # noqa: S311 (repeatable dice)
+    first, second, third = (waiting.send(name) for name in "abc")
+    assert {message.message_id for message in waiting.receive()} == {first, second, third}
+    waiting.later(first, 100.0)
+    waiting.later(first, 50.0)
+    waiting.delete(second)
+    began = clock.monotonic()
+    assert (waiting.receive(), len(waiting), second in waiting) == ([], 2, False)
+    assert waiting.wait(gather=1.0)
+    assert [message.message_id for message in waiting.receive()] == [first]
+    assert clock.monotonic() - began == 51.0
+    assert waiting.wait()
+    assert [message.message_id for message in waiting.receive()] == [third]
+    assert clock.monotonic() - began == queue.VISIBILITY
+    while waiting.wait():
+        waiting.receive()
+    assert sorted(waiting.worn_out) == [first, third]
+
+
+def test_the_campaigns_queue_forgets_what_is_too_old() -> None:
+    """As SQS does after its retention; to the campaign that is a loss."""
+    clock = FakeClock()
+    waiting = queue.VirtualQueue(clock, Random(1))  # noqa: S311 (the same)
+    old = waiting.send("old")
+    clock.advance(queue.RETENTION + 1)
+    assert waiting.receive() == []
+    assert (waiting.expired, len(waiting)) == ([old], 0)
 
 
 def test_a_secret_is_recognised_in_every_form() -> None:
