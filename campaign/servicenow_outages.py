@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import pairwise
 from typing import Any
 from unittest.mock import patch
 
@@ -12,6 +13,7 @@ from campaign.world import World
 from common import intake
 from common.incidents.alert import Alert
 from common.incidents.rules import Rule
+from common.retry import MOST_REPETITIONS
 from local.certificates import create_authority, issue, issue_self_signed
 from local.simulator import Fault
 from tests.support.raw_server import RawServer, tls_context
@@ -77,6 +79,8 @@ _GATHER = 20.0
 
 
 _PROBE_EVERY = 30.0
+_BREAKER_ROUNDS = 1.0
+_OPENED_BY = 5
 
 
 @fault(67, "down for 4 h and for 24 h, 10 000 queued", "all delivered, none given up, only probes meanwhile", seeds=2)
@@ -110,11 +114,11 @@ def _outlast(world: World, hours: int, number: int) -> None:
     while world.queue.wait(gather=_GATHER) and world.clock.monotonic() < until:
         while world.invoke().received:
             pass
-    calls = world.api_calls()
+    calls = [call.started for call in world.simulator.calls if call.path.startswith("/api/")]
     probes = hours * 3600 / _PROBE_EVERY
-    world.expect(
-        hours < calls <= probes, f"{calls} calls were made while it was down, and {probes:.0f} would be probes"
-    )
+    world.expect(hours < len(calls) <= probes, f"{len(calls)} calls while it was down; {probes:.0f} would be probes")
+    soon = sum(later - earlier < _PROBE_EVERY - _BREAKER_ROUNDS for earlier, later in pairwise(calls[_OPENED_BY:]))
+    world.expect(soon <= MOST_REPETITIONS, f"{soon} calls were made before the time for a probe had come")
     world.expect(not world.dead_letters(), "a message was given up")
     world.mend()
     world.settle()
