@@ -76,6 +76,7 @@ def refused(world: World) -> None:
 
 LONG_OUTAGE_MESSAGES = 10_000
 _GATHER = 20.0
+_GATHER_AFTERWARDS = 3.0
 
 
 _PROBE_EVERY = 30.0
@@ -121,7 +122,7 @@ def _outlast(world: World, hours: int, number: int) -> None:
     world.expect(soon <= MOST_REPETITIONS, f"{soon} calls were made before the time for a probe had come")
     world.expect(not world.dead_letters(), "a message was given up")
     world.mend()
-    world.settle()
+    world.settle(gather=_GATHER_AFTERWARDS)
     world.expect(not world.dead_letters(), "a message was given up afterwards")
     world.expect(len(world.incidents()) == number, f"{len(world.incidents())} incidents of {number}")
 

@@ -125,11 +125,14 @@ class World(Stack):
         self.send(*(self.alarm(f"alarm-{first + index}", "ALARM", minutes=1 + index) for index in range(count)))
         return self.invoke()
 
-    def settle(self, *, hours: float = 24.0) -> None:
-        """Let time pass until the queue is empty. Raises UnexpectedError where it does not get empty."""
+    def settle(self, *, hours: float = 24.0, gather: float = 0.0) -> None:
+        """Let time pass until the queue is empty. Raises UnexpectedError where it does not get empty.
+
+        Each batch holds what is visible `gather` seconds after its first message.
+        """
         ends = self.clock.monotonic() + hours * 3600
-        for _ in range(_MOST_ROUNDS):
-            if not self.queue.wait():
+        for _ in range(_MOST_ROUNDS + 4 * len(self.queue)):
+            if not self.queue.wait(gather=gather):
                 return
             if self.clock.monotonic() > ends:
                 break
