@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from campaign import hosts, plants, queue
+from campaign.__main__ import main
 from campaign.catalogue import FAULTS, NUMBERS
 from campaign.crew import GROUPS
 from campaign.leaks import Sinks, forms_of
@@ -47,6 +48,14 @@ def test_a_fault_is_survived(stage: Stage, number: int) -> None:
 def test_a_planted_defect_is_caught(stage: Stage, planted: Planted) -> None:
     """A campaign that sees nothing proves nothing."""
     assert plants.is_caught(stage, planted)
+
+
+def test_the_command_tells_what_became_of_a_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    """It happens in a process of its own; of some faults alone no numbers are written."""
+    assert main(["--only", "21", "--seeds", "1", "--processes", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "white space around the values" in shown
+    assert "total 1, survived 1, runs 1, lost 0, duplicates 0, leaks 0, over_budget 0" in shown
 
 
 def test_the_campaigns_queue_is_set_up_as_the_deployed_one() -> None:
