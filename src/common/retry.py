@@ -1,6 +1,5 @@
 """When to try again: what a server asked for, and full jitter where it asked for nothing."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -15,7 +14,6 @@ LONGEST_PAUSE = 2.0
 MOST_REPETITIONS = 10
 """Repetitions that an environment may spend while nothing succeeds."""
 
-_SECONDS = re.compile(r"[0-9]{1,9}")
 _random = SystemRandom()
 
 
@@ -28,7 +26,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     if not value:
         return None
     if value.isascii() and value.isdigit():
-        return min(float(value), LONGEST_RETRY_AFTER) if _SECONDS.fullmatch(value) else LONGEST_RETRY_AFTER
+        return min(float(value), LONGEST_RETRY_AFTER)
     try:
         moment = parsedate_to_datetime(value)
         zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -135,6 +135,14 @@ def test_the_number_has_room_in_a_long_short_description() -> None:
     assert title.endswith("x… (1 firing)")
 
 
+def test_the_number_has_room_below_a_long_note() -> None:
+    """Which is cut before it, and no shorter than it has to be."""
+    long = replace(alert(FIRING, member="a", policy=NOTES), note="x" * 5000)
+    note = written(Operation.NOTE, long, b=NOW * 10 + 1)["work_notes"]
+    assert len(note) == 4000
+    assert note.endswith("x…\nAlarms of this group that fire now: 2.")
+
+
 def test_a_group_without_a_short_description_has_none() -> None:
     """The number alone says nothing."""
     bare = replace(alert(FIRING, member="a"), fields={})

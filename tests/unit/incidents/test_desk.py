@@ -6,6 +6,7 @@ import pytest
 
 from common.clock import Deadline
 from common.errors import NotYetError
+from common.incidents import groups
 from common.incidents.alert import Fold, OnRepeat, Policy
 from common.incidents.item import Operation, problem_of
 from tests.support.clock import EPOCH
@@ -131,6 +132,42 @@ def test_a_state_that_the_rule_calls_resolved_is_read_as_resolved(office: Office
     office.person("3")
 
     assert office.apply("F2", policy).operations == (Operation.NOTE, Operation.REOPEN_STATE)
+
+
+def test_a_record_is_opened_where_the_rule_says_now_and_kept_where_it_is(office: Office) -> None:
+    """The rule may have named another table when the problem was there before."""
+    office.apply("R1")
+    office.desk.apply(_of("F2", "problem"), Deadline.after(office.clock, 60))
+    office.desk.apply(_of("F3", "incident"), Deadline.after(office.clock, 60))
+
+    assert office.records.calls == ["create problem", "update problem"]
+
+
+def test_what_has_no_room_in_a_group_gets_a_record_of_its_own(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Known under the group and the member's first character, and resolved like any other."""
+    monkeypatch.setattr(groups, "MOST_MEMBERS", 2)
+    office.apply("aF1 bF1")
+    assert office.apply("aF2 cF2", NOTES).operations == (Operation.NOTE, Operation.OPEN)
+    assert office.apply("cR3").operations == (Operation.RESOLVE,)
+
+    overflow = office.ledger.read(problem_of("deployment", f"{KEY}#c"), dedup_key="", table="")
+    assert (set(overflow.orders), overflow.dedup_key, overflow.table) == ({"c"}, f"{KEY}#c", "incident")
+    assert set(office.item().orders) == {"a", "b"}
+    assert office.records.calls == ["create incident", "update incident", "create incident", "update incident"]
+
+
+def test_members_that_recovered_more_than_thirty_days_ago_are_forgotten(office: Office) -> None:
+    """With the next event of the group."""
+    office.apply("aF1 bF1 cF1")
+    office.apply("aR2 bR99")
+    office.clock.advance(30 * 86_400 + 50)
+    office.apply("cF2592000")
+
+    assert set(office.item().orders) == {"b", "c"}
+
+
+def _of(text: str, table: str) -> Fold:
+    return Fold.of(replace(alert, table=table) for alert in alerts(text, NOTES))
 
 
 @pytest.mark.parametrize("left", [0.0, 14.9])

@@ -117,6 +117,17 @@ def test_members_go_where_they_are_known_else_where_there_is_room() -> None:
 
 
 @pytest.mark.usefixtures("small")
+def test_a_group_takes_as_many_as_it_has_room_for() -> None:
+    """Of three members one is there."""
+    overflow = {f"{KEY}#{letter}": item() for letter in "bcd"}
+    parts = placed(item(a1=fires()), overflow, fold("b2", "c3", "d4"))
+    assert {part.key: [alert.member for alert in part.alerts] for part in parts} == {
+        KEY: ["b2", "c3"],
+        f"{KEY}#d": ["d4"],
+    }
+
+
+@pytest.mark.usefixtures("small")
 def test_a_group_without_any_room_is_refused() -> None:
     """With the advice to make it narrower."""
     full = item(a1=fires(), b2=fires(), c3=fires())
