@@ -19,7 +19,9 @@ TOKEN = AccessToken("value-of-the-token", EPOCH - 10, EPOCH + 1790, EPOCH - 5, r
 class Bench:
     """A store on a stubbed client, its clock, its log and its counts."""
 
-    def __init__(self, ssm: Failing | None = None, *, host: str = "example.service-now.com", scope: str = "") -> None:
+    def __init__(
+        self, ssm: Failing | None = None, /, *, host: str = "example.service-now.com", scope: str = ""
+    ) -> None:
         """Put a store together."""
         self.stubber: Stubber
         client: Any = ssm
