@@ -33,23 +33,25 @@ def main(arguments: Sequence[str]) -> int:
     with Crew(options.processes) as crew, _progress(console) as progress:
         runs = chosen(options.only or NUMBERS, options.seeds)
         task = progress.add_task("faults", total=len(runs))
-        for outcome in crew.outcomes(runs):
+        outcomes = crew.outcomes(runs)
+        planted = iter(()) if options.only else crew.planted()  # begun where the longest faults leave processes idle
+        for outcome in outcomes:
             tally.outcomes.append(outcome)
             _tell(console, tally, len(runs))
             progress.update(task, advance=1, description=f"{outcome.fault.number} {outcome.fault.name}"[:50])
         if not options.only:
             task = progress.add_task("planted defects", total=number_of_planted())
-            for name, caught in crew.planted():
+            for name, caught in planted:
                 unseen += [] if caught else [name]
                 progress.update(task, advance=1, description=f"planted: {name}"[:50])
     console.print(_table(tally))
     for name in unseen:
         console.print(f"planted and not caught: {name}", style="bold red", markup=False)
-    planted = 0 if options.only else number_of_planted()
+    number_planted = 0 if options.only else number_of_planted()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     counts = tally.counts() | {
-        "planted": planted,
-        "planted_caught": planted - len(unseen),
+        "planted": number_planted,
+        "planted_caught": number_planted - len(unseen),
         "seconds": round(time.monotonic() - began),
         "cpu_seconds": round(used.ru_utime + used.ru_stime),
     }

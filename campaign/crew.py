@@ -67,18 +67,17 @@ class Crew:
         self._pool.shutdown(cancel_futures=True)
 
     def outcomes(self, runs: Iterable[tuple[Fault, int]]) -> Iterator[Outcome]:
-        """Let faults happen, each with its seed, and yield what became of them as soon as it is known."""
+        """Begin to let faults happen, each with its seed; return what became of each as soon as it is known."""
         ordered = sorted(runs, key=lambda run: run[0].number not in LONGEST_FIRST)
-        for done in as_completed([self._pool.submit(_happen, fault.number, seed) for fault, seed in ordered]):
-            yield done.result()
+        work = [self._pool.submit(_happen, fault.number, seed) for fault, seed in ordered]
+        return (done.result() for done in as_completed(work))
 
     def planted(self) -> Iterator[Caught]:
-        """Plant every defect, one at a time, and yield whether it was caught."""
+        """Begin to plant every defect, one at a time; return of each whether it was caught."""
         work = [self._pool.submit(_plant, number) for number in range(len(plants.PLANTED))]
         work += [self._pool.submit(_search, number) for number in range(len(DEFECTS))]
         work += [self._pool.submit(_specify, number) for number in range(len(SPECIFIED))]
-        for done in as_completed(work):
-            yield done.result()
+        return (done.result() for done in as_completed(work))
 
 
 def number_of_planted() -> int:
