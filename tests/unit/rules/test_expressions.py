@@ -1,5 +1,6 @@
 import json
 import sys
+import time
 from typing import Any
 
 import jmespath
@@ -384,3 +385,13 @@ def test_no_text_whatever_raises(text: str) -> None:
     """Times come from outside too."""
     moment = milliseconds(text)
     assert moment is None or abs(moment) < sys.maxsize
+
+
+def test_a_time_without_a_zone_is_utc_wherever_the_function_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the events of AWS."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        found = milliseconds("2026-11-23T09:15:31")
+    time.tzset()
+    assert found == milliseconds("2026-11-23T09:15:31Z")

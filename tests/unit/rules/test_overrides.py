@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from common.incidents.alert import ONLY_MEMBER, OnRepeat
+from common.incidents.alert import ONLY_MEMBER, OnRepeat, dedup_key
 from tests.support.own_rules import EVENT, alert_of, detail, load
 
 
@@ -116,6 +116,7 @@ def test_a_group_folds_problems_into_one(tmp_path: Path) -> None:
     recovery = alert_of(rules, detail(room="r", state="fine"))
     assert (recovery.key, recovery.member) == (first.key, first.member)
     assert len(first.member) == 16
+    assert first.key == dedup_key("group", "111122223333", "eu-west-1", "my.disks", "disk-full", "r")
 
 
 def test_an_event_without_a_group_has_a_record_of_its_own(tmp_path: Path) -> None:
