@@ -107,6 +107,7 @@ def test_an_event_of_event_management_describes_itself_too(tmp_path: Path) -> No
     alert = loaded.alert(EVENT)
     assert alert is not None
     assert alert.fields["description"] == "Disk a\nIt is full.\n\nAccount: 111122223333\nRegion: eu-west-1"
+    assert alert.fields["severity"] == "3"
 
 
 def test_no_rules_at_all_is_a_mistake(tmp_path: Path) -> None:
