@@ -32,7 +32,7 @@ LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.13 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 .PHONY: lock
 lock: setup ## Lock the requirements again (LOCK_OPTIONS=--upgrade takes newer versions)
-	for name in build uv sam emulator bench mutants security sbom dev; do \
+	for name in build uv sam emulator bench mutants secrets security sbom dev; do \
 		$(LOCK) $(LOCK_OPTIONS) "requirements/$$name.in" --output-file "requirements/$$name.txt"; \
 	done
 	$(LOCK) $(LOCK_OPTIONS) requirements/runtime.in --output-file src/requirements.txt
@@ -56,10 +56,11 @@ test: lint ## Lint, then the unit, integration, template and runtime tests with 
 .PHONY: security
 security: setup ## Scan template, code, packages and files for what a security review would object to
 	@requirements/install.sh security
+	@requirements/install.sh secrets
 	$(SCANNERS)/checkov --framework cloudformation --skip-download --quiet --compact --file template.yaml
 	$(SCANNERS)/bandit --quiet --recursive --severity-level medium src local tools
 	@mkdir -p build && cp .secrets.baseline build/secrets.baseline
-	$(SCANNERS)/detect-secrets-hook --baseline build/secrets.baseline \
+	.venv-secrets/bin/detect-secrets-hook --baseline build/secrets.baseline \
 		$$(git ls-files --cached --others --exclude-standard) || [ $$? = 3 ] # 3: known ones stand in other lines now
 	@rm -f build/audit.txt; \
 	if $(SCANNERS)/pip-audit --requirement src/requirements.txt --require-hashes --disable-pip --strict \

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Creates the virtual environments of this project, or brings them up to date. `make setup` calls it. What is
 # measured against other clients needs a fourth one, which `install.sh bench` adds to the three; `install.sh mutants`,
-# `security` and `sbom` add the tools of the targets of those names.
+# `security` with `secrets`, and `sbom` add the tools of the targets of those names.
 #
 # Needs Python 3.13 (on PATH or under pyenv) or uv, whichever is at hand. Packages come from wherever this
 # machine's pip or uv is configured to look; every one is checked against the hash in requirements/*.txt.
@@ -106,7 +106,7 @@ install_environment() {
 environments=".venv:dev .venv-sam:sam .venv-emulator:emulator"
 case ${1:-} in
     '') ;;
-    bench | mutants | security | sbom) environments="$environments .venv-$1:$1" ;;
+    bench | mutants | secrets | security | sbom) environments="$environments .venv-$1:$1" ;;
     *) fail "'$1' is no environment that can be added" ;;
 esac
 
