@@ -17,28 +17,27 @@ END = EPOCH + 1800.0
 BEGIN = END + 1.0
 
 
-class TestTurn:
-    """When an environment looks."""
+@given(share=shares)
+def test_the_first_one_comes_within_seconds_of_the_end(share: float) -> None:
+    """A call waits for it."""
+    assert BEGIN <= Turn.first(END, share).at <= BEGIN + FIRST_TURNS
 
-    @given(share=shares)
-    def test_the_first_one_comes_within_seconds_of_the_end(self, share: float) -> None:
-        """A call waits for it."""
-        assert BEGIN <= Turn.first(END, share).at <= BEGIN + FIRST_TURNS
 
-    @pytest.mark.parametrize("environments", [10, 100, 1_000, 10_000, 20_000])
-    def test_however_many_environments_draw_only_a_few_are_early(self, environments: int) -> None:
-        """Those within half a second of the earliest ask before its token is in the store: two or three on average."""
-        moments = [Turn.first(END, (number + 0.5) / environments).at for number in range(environments)]
-        assert 1 <= sum(moment < moments[0] + 0.5 for moment in moments) <= 4
+@pytest.mark.parametrize("environments", [10, 100, 1_000, 10_000, 20_000])
+def test_however_many_environments_draw_only_a_few_are_early(environments: int) -> None:
+    """Those within half a second of the earliest ask before its token is in the store: two or three on average."""
+    moments = [Turn.first(END, (number + 0.5) / environments).at for number in range(environments)]
+    assert 1 <= sum(moment < moments[0] + 0.5 for moment in moments) <= 4
 
-    @given(now=st.floats(END, END + CROWD_SECONDS), share=shares)
-    def test_each_time_that_the_store_throttles_the_next_one_may_come_later(self, now: float, share: float) -> None:
-        """Until 10,000 environments have room at 40 reads a second."""
-        turn = Turn.first(END, share)
-        for spread in (LATER_TURNS, 8 * LATER_TURNS, LATEST_TURNS, LATEST_TURNS):
-            turn = turn.later(now, share)
-            assert turn.at == now + share * spread
-        assert (turn.end, turn.throttled) == (END, 4)
+
+@given(now=st.floats(END, END + CROWD_SECONDS), share=shares)
+def test_each_time_that_the_store_throttles_the_next_one_may_come_later(now: float, share: float) -> None:
+    """Until 10,000 environments have room at 40 reads a second."""
+    turn = Turn.first(END, share)
+    for spread in (LATER_TURNS, 8 * LATER_TURNS, LATEST_TURNS, LATEST_TURNS):
+        turn = turn.later(now, share)
+        assert turn.at == now + share * spread
+    assert (turn.end, turn.throttled) == (END, 4)
 
 
 class TestCrowd:
