@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from common.errors import BridgeError
@@ -23,9 +24,9 @@ class DeployedStack:
     outputs: Mapping[str, str]
     session: boto3.Session
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
+    def client(self, service: str, config: Config | None = None) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
         """Return a boto3 client for `service`."""
-        return self.session.client(service)  # type: ignore[call-overload]
+        return self.session.client(service, config=config)  # type: ignore[call-overload]
 
     def output(self, name: str) -> str:
         """Return one output. Raises ToolError where the stack has none of that name."""

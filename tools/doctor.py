@@ -4,7 +4,12 @@ import json
 import sys
 from argparse import Namespace
 
+from botocore.config import Config
+
 from tools.deployed import ToolError, find_stack, parser, run
+
+# The function may take two minutes, and a second call would examine, and with `--write` open a record, once more.
+_PATIENT = Config(read_timeout=130, retries={"total_max_attempts": 1})
 
 
 def main() -> None:
@@ -18,7 +23,7 @@ def main() -> None:
 
 def _examine(arguments: Namespace) -> None:
     stack = find_stack(arguments)
-    answer = stack.client("lambda").invoke(
+    answer = stack.client("lambda", _PATIENT).invoke(
         FunctionName=stack.output("DoctorFunctionName"), Payload=json.dumps({"write": arguments.write})
     )
     report = json.loads(answer["Payload"].read())

@@ -58,7 +58,7 @@ class RetryBudget:
 
     def spend(self) -> bool:
         """Take one repetition; return whether there was one left."""
-        if self._left == 0:
+        if self._left <= 0:
             return False
         self._left -= 1
         return True

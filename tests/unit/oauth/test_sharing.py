@@ -4,9 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.clock import Deadline
 from common.errors import NotYetError
+from common.intake import _QUEUE_CALL_SECONDS
 from common.oauth.sharing import CROWD_SECONDS, FIRST_TURNS, LATER_TURNS, LATEST_TURNS, Turn
 from common.oauth.token import AccessToken, Miss
+from common.servicenow.client import RESERVE_SECONDS
 from tests.support.clock import EPOCH
 from tests.support.oauth import STALE_AT, Stack
 
@@ -66,12 +69,21 @@ class TestCrowd:
         looks = stack.store.looks
         with pytest.raises(NotYetError) as first:
             stack.source.token(deadline)
-        assert (stack.store.looks, deadline.remaining()) == (looks + 2, 3.0)
+        assert (stack.store.looks, deadline.remaining()) == (looks + 2, 6.0)
         with pytest.raises(NotYetError) as second:
-            stack.source.token(stack.deadline(10.0))
+            stack.source.token(stack.deadline(13.0))
         assert first.value.retry_after is not None
         assert second.value.retry_after == pytest.approx(first.value.retry_after - 7.0)
         assert (stack.store.looks, stack.asked) == (looks + 2, 2)
+
+    def test_a_call_that_is_sent_back_leaves_time_to_hide_what_it_had_in_hand(self, stack: Stack) -> None:
+        """Else the message would not come back when it should, but after the queue's own time."""
+        stack.store.kept = Miss.BUSY
+        of_function = stack.deadline()
+        of_call = Deadline(stack.clock, of_function.at - RESERVE_SECONDS)
+        with pytest.raises(NotYetError):
+            stack.source.token(of_call)
+        assert of_function.remaining() > _QUEUE_CALL_SECONDS + 2
 
     def test_at_its_turn_it_looks_at_once(self, stack: Stack) -> None:
         """No call waits longer than it has to."""
