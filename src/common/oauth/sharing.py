@@ -35,7 +35,7 @@ CROWD_SECONDS: Final = 900.0
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 1.0
 # What a caller needs after it has waited: to ask the endpoint, or to note its failure and to hide what it has in hand.
-_RESERVE = 6.0
+_RESERVE = 5.0
 # How much more often a late moment is drawn than an early one: the logarithm of the number of environments.
 _STEEPNESS = 10.0
 # How much longer the others wait each time that they are throttled again.

@@ -69,9 +69,9 @@ class TestCrowd:
         looks = stack.store.looks
         with pytest.raises(NotYetError) as first:
             stack.source.token(deadline)
-        assert (stack.store.looks, deadline.remaining()) == (looks + 2, 6.0)
+        assert (stack.store.looks, deadline.remaining()) == (looks + 2, 5.0)
         with pytest.raises(NotYetError) as second:
-            stack.source.token(stack.deadline(13.0))
+            stack.source.token(stack.deadline(12.0))
         assert first.value.retry_after is not None
         assert second.value.retry_after == pytest.approx(first.value.retry_after - 7.0)
         assert (stack.store.looks, stack.asked) == (looks + 2, 2)
@@ -83,7 +83,7 @@ class TestCrowd:
         of_call = Deadline(stack.clock, of_function.at - RESERVE_SECONDS)
         with pytest.raises(NotYetError):
             stack.source.token(of_call)
-        assert of_function.remaining() > _QUEUE_CALL_SECONDS + 2
+        assert of_function.remaining() > _QUEUE_CALL_SECONDS + 1
 
     def test_at_its_turn_it_looks_at_once(self, stack: Stack) -> None:
         """No call waits longer than it has to."""
