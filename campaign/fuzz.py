@@ -9,12 +9,15 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any, cast, override
 
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
 from rich.console import Console
 from rich.progress import track
 from urllib3 import HTTPHeaderDict
@@ -82,16 +85,44 @@ class Fuzzing:
     outcomes: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
-    def judge(self, kind: str, number: int, work: Callable[[], str]) -> None:
+    @property
+    def inputs(self) -> int:
+        """How many inputs there were."""
+        return self.outcomes.total() + len(self.wrong)
+
+    def judge(self, kind: str, work: Callable[[], str]) -> None:
         """Do one piece of work; what it returns, or the error of the vocabulary that it raises, is its outcome."""
         try:
             outcome = work()
         except BridgeError as error:
             outcome = type(error).__name__
         except Exception as error:  # noqa: BLE001 (this is what is looked for)
-            self.wrong.append(f"{kind} {number}: {type(error).__name__}: {error}"[:300])
+            self.wrong.append(f"{kind}: {type(error).__name__}: {error}"[:300])
             return
         self.outcomes[f"{kind}: {outcome}"] += 1
+
+
+type Example = Callable[[Random], None]
+"""Makes up one input with the dice that it is given, and judges what comes of it."""
+
+
+def _generate(example: Example, number: int, chosen_seed: str) -> None:
+    """Let Hypothesis throw the dice for so many different examples."""
+
+    @seed(chosen_seed)
+    @settings(
+        max_examples=number,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate,),
+        suppress_health_check=tuple(HealthCheck),
+    )
+    # Dice that fall evenly reach deep; those whose every throw Hypothesis chooses stay at the edges.
+    @given(st.randoms(use_true_random=True) | st.randoms(use_true_random=False))
+    def examples(random: Random) -> None:
+        example(random)
+
+    examples()
 
 
 class _NoDesk:
@@ -123,7 +154,8 @@ class _NoQueue(EventQueue):
         return True
 
 
-def events(fuzzing: Fuzzing, random: Random, number: int) -> None:
+@contextmanager
+def events(fuzzing: Fuzzing) -> Iterator[Example]:
     """Read messages: samples with something broken in them, and nonsense."""
     desk, queue, telemetry, clock = _NoDesk(), _NoQueue(), Telemetry("fuzz"), FakeClock()
     telemetry.log.setLevel("CRITICAL")
@@ -142,11 +174,13 @@ def events(fuzzing: Fuzzing, random: Random, number: int) -> None:
             raise AssertionError("a refused event was applied")
         return "refused" if refused else "applied" if applied else "passed over"
 
-    for index in range(number):
+    def example(random: Random) -> None:
         event = broken(random, random.choice(sound)) if random.random() < 0.9 else nonsense(random)
         body = json.dumps(event)
         body = mangled(random, body) if random.random() < 0.2 else body
-        fuzzing.judge("event", index, lambda body=body: read(body))  # type: ignore[misc] # bound now
+        fuzzing.judge("event", lambda: read(body))
+
+    yield example
 
 
 def _response(random: Random, document: object) -> Response:
@@ -159,7 +193,8 @@ def _response(random: Random, document: object) -> Response:
     return Response(random.choice(_STATUSES), HTTPHeaderDict(named), body)
 
 
-def token_answers(fuzzing: Fuzzing, random: Random, number: int) -> None:
+@contextmanager
+def token_answers(fuzzing: Fuzzing) -> Iterator[Example]:
     """Read what a token endpoint might answer."""
     sound = {"access_token": "t" * 86, "scope": "useraccount", "token_type": "Bearer", "expires_in": 1799}
     refused = {"error": "server_error", "error_description": "access_denied"}
@@ -171,13 +206,16 @@ def token_answers(fuzzing: Fuzzing, random: Random, number: int) -> None:
         token.value.encode("ascii")
         return "granted"
 
-    for index in range(number):
+    def example(random: Random) -> None:
         document = broken(random, random.choice((sound, sound, refused))) if random.random() < 0.9 else nonsense(random)
         response = _response(random, document)
-        fuzzing.judge("token answer", index, lambda response=response: read(response))  # type: ignore[misc] # the same
+        fuzzing.judge("token answer", lambda: read(response))
+
+    yield example
 
 
-def record_answers(fuzzing: Fuzzing, random: Random, number: int) -> None:
+@contextmanager
+def record_answers(fuzzing: Fuzzing) -> Iterator[Example]:
     """Read what the Table API might answer to each kind of call."""
     row = {"sys_id": "0" * 32, "number": "INC0010001", "state": "1", "active": "true", "correlation_id": "x"}
     failure = {"error": {"message": "Operation Failed", "detail": None}, "status": "failure"}
@@ -191,20 +229,20 @@ def record_answers(fuzzing: Fuzzing, random: Random, number: int) -> None:
         lambda records, deadline: records.read("incident", "0" * 32, deadline),
         lambda records, deadline: records.find("incident", "number=INC1", deadline),
     )
-    for index in range(number):
+
+    def example(random: Random) -> None:
         document = broken(random, random.choice(sound)) if random.random() < 0.9 else nonsense(random)
         clock = FakeClock()
         sender = ScriptedSender(clock, _response(random, document))
         client = ServiceNowClient(sender, ListedTokens(), clock=clock, telemetry=telemetry)
         records, made = Records(client, tuple(row)), random.choice(calls)
+        fuzzing.judge("record answer", lambda: type(made(records, Deadline.after(clock, 20.0))).__name__)
 
-        def read(records: Records = records, made: Any = made, clock: FakeClock = clock) -> str:  # noqa: ANN401
-            return type(made(records, Deadline.after(clock, 20.0))).__name__
-
-        fuzzing.judge("record answer", index, read)
+    yield example
 
 
-def retry_afters(fuzzing: Fuzzing, random: Random, number: int) -> None:
+@contextmanager
+def retry_afters(fuzzing: Fuzzing) -> Iterator[Example]:
     """Read what a Retry-After might say."""
     dates = ("Fri, 31 Dec 1999 23:59:59 GMT", "Mon, 01 Jan 2035 00:00:00 GMT", "Mon, 01 Jan 9999 00:00:00 +9999")
 
@@ -214,7 +252,7 @@ def retry_afters(fuzzing: Fuzzing, random: Random, number: int) -> None:
             raise AssertionError(seconds)
         return "none" if seconds is None else "seconds"
 
-    for index in range(number):
+    def example(random: Random) -> None:
         made = (
             str(random.randint(-10, 10**12)),
             mangled(random, random.choice(dates)),
@@ -222,7 +260,9 @@ def retry_afters(fuzzing: Fuzzing, random: Random, number: int) -> None:
             str(random.random()),
         )
         value = random.choice(made)
-        fuzzing.judge("Retry-After", index, lambda value=value: read(value))  # type: ignore[misc] # the same
+        fuzzing.judge("Retry-After", lambda: read(value))
+
+    yield example
 
 
 _BODIES: tuple[tuple[str, str, Any], ...] = (
@@ -235,13 +275,13 @@ _BODIES: tuple[tuple[str, str, Any], ...] = (
 )
 
 
-def api_requests(fuzzing: Fuzzing, random: Random, number: int) -> None:
+@contextmanager
+def api_requests(fuzzing: Fuzzing) -> Iterator[Example]:
     """Send requests to the API function. What is answered with a refusal of its own was not passed on."""
     with Stage() as stage, stage.listening():
-        world = World(stage, random)
+        world = World(stage, Random("API requests"))  # noqa: S311 (repeatable dice)
         api = api_of(world)
-        for index in range(number):
-            fuzzing.judge("API request", index, lambda: _request(world, api, random))
+        yield lambda random: fuzzing.judge("API request", lambda: _request(world, api, random))
         world.end()
 
 
@@ -262,7 +302,7 @@ def _request(world: World, api: Environment, random: Random) -> str:
     return str(reply.status)
 
 
-READERS: Mapping[str, Callable[[Fuzzing, Random, int], None]] = {
+READERS: Mapping[str, Callable[[Fuzzing], AbstractContextManager[Example]]] = {
     "events": events,
     "token answers": token_answers,
     "record answers": record_answers,
@@ -278,18 +318,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, help="another seed makes up others")
     options = parser.parse_args(arguments)
     console, began = Console(file=sys.stdout), time.monotonic()
-    fuzzing, total = Fuzzing(), 0
-    for name, read in track(list(READERS.items()), "Fuzzing", console=console, transient=True):
-        number = max(1, int(SHARES[name] * options.share))
-        total += number
-        read(fuzzing, Random(f"{name}/{options.seed}"), number)  # noqa: S311 (repeatable dice)
+    fuzzing = Fuzzing()
+    for name, reader in track(list(READERS.items()), "Fuzzing", console=console, transient=True):
+        with reader(fuzzing) as example:
+            _generate(example, max(1, int(SHARES[name] * options.share)), f"{name}/{options.seed}")
     addresses = hosts.examine()
     for outcome, count in sorted(fuzzing.outcomes.items()):
         console.print(f"{count:7} {outcome}", markup=False)
     for wrong in (*fuzzing.wrong[:20], *addresses.wrong[:20]):
         console.print(wrong, style="bold red", markup=False)
     found: dict[str, Any] = {
-        "inputs": total,
+        "inputs": fuzzing.inputs,
         "uncaught": len(fuzzing.wrong),
         "addresses": addresses.tried,
         "credential_bytes": addresses.credential_bytes,
