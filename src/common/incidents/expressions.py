@@ -15,6 +15,8 @@ from jmespath.parser import ParsedResult
 from jmespath.visitor import TreeInterpreter
 
 _PLACEHOLDER = re.compile(r"\{\{(.+?)\}\}")
+_NAME = r'(?:[A-Za-z_][A-Za-z0-9_]*|"[A-Za-z0-9_-]+")'
+_PLACE = re.compile(rf"{_NAME}(?:\.{_NAME})*")
 _CONSOLES = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}
 
 
@@ -72,16 +74,6 @@ def _check_calls(node: object) -> None:
         _check_calls(child)
 
 
-def _place(node: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names that lead to what an expression means; none where it does more than name a place."""
-    if node["type"] == "field":
-        return (node["value"],)
-    if node["type"] != "subexpression":
-        return ()
-    parts = [_place(child) for child in node["children"]]
-    return tuple(name for part in parts for name in part) if all(parts) else ()
-
-
 def _at(place: tuple[str, ...], event: Mapping[str, Any]) -> Any:  # noqa: ANN401 (any JSON value)
     value: Any = event
     for name in place:
@@ -94,25 +86,27 @@ def _at(place: tuple[str, ...], event: Mapping[str, Any]) -> Any:  # noqa: ANN40
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """One compiled JMESPath expression. Most only name a place, such as `detail.state.value`: those need no engine."""
+    """One JMESPath expression. Most only name a place, such as `detail.state.value`: those need no engine."""
 
     source: str
-    _compiled: ParsedResult = field(repr=False, compare=False)
     _place: tuple[str, ...] = field(repr=False, compare=False)
+    _compiled: ParsedResult | None = field(repr=False, compare=False)
 
     @classmethod
     def parse(cls, source: str) -> "Expression":
         """Compile `source`. Raises ValueError that says where it is wrong."""
+        if _PLACE.fullmatch(source):
+            return cls(source, tuple(name.strip('"') for name in source.split(".")), None)
         try:
             compiled = jmespath.compile(source)
         except (JMESPathError, ValueError, RecursionError) as error:
             raise ValueError(f"{source!r} is no JMESPath expression: {str(error).splitlines()[0]}") from None
         _check_calls(compiled.parsed)
-        return cls(source, compiled, _place(compiled.parsed))
+        return cls(source, (), compiled)
 
     def value(self, event: Mapping[str, Any]) -> Any:  # noqa: ANN401 (any JSON value)
         """Return what the expression finds in the event; None where it finds nothing or meets another type."""
-        if self._place:
+        if self._compiled is None:
             return _at(self._place, event)
         try:
             return _INTERPRETER.visit(self._compiled.parsed, event)
