@@ -78,7 +78,7 @@ def content_type(event: Mapping[str, Any]) -> str:
 def parse_json(text: str) -> dict[str, Any]:
     """Return the JSON object in `text`. Raises ProblemError where it is none, or nested too deeply."""
     try:
-        document = json.loads(text, parse_constant=_no_constant)
+        document = _DECODER.decode(text)
     except (ValueError, RecursionError):
         raise invalid("The body is not JSON.") from None
     if not isinstance(document, dict):
@@ -90,6 +90,9 @@ def parse_json(text: str) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Never:
     raise ValueError(name)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _check_depth(document: object) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -106,6 +107,7 @@ def _sys_id(sys_id: str) -> str:
     return sys_id
 
 
+@lru_cache(maxsize=64)
 def _name(table: str) -> str:
     if not _TABLE.fullmatch(table):
         raise PermanentError(
