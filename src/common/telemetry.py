@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import os
 import re
 import sys
 import threading
@@ -108,6 +109,9 @@ class Telemetry:
         """Log as `service` to `stream` (standard output where None)."""
         self.redactor = Redactor()
         self.log = Logger(service=service, stream=stream, logger_formatter=_RedactingFormatter(self.redactor))
+        if level := os.environ.get("POWERTOOLS_LOG_LEVEL"):
+            # Lambda's own level, which is never above INFO here, would win over it in Powertools.
+            logging.getLogger(service).setLevel(level)
         self._metrics = AmazonCloudWatchEMFProvider(namespace=NAMESPACE, service=service)
         self._dimensions = {"service": service}
         self._counts: Counter[str] = Counter()

@@ -12,6 +12,18 @@ from tests.template.reading import Resources, attribute, of_type
 TOLD = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
 
 # namespace, metric, statistic, the one dimension, threshold
+OF_THE_RULE = {
+    "Fn::If": [
+        "ListensToDefaultBus",
+        [{"Name": "RuleName", "Value": {"Ref": "EventRule"}}],
+        [
+            {"Name": "EventBusName", "Value": {"Ref": "EventBusName"}},
+            {"Name": "RuleName", "Value": {"Fn::Select": [1, {"Fn::Split": ["|", {"Ref": "EventRule"}]}]}},
+        ],
+    ]
+}
+"""What EventBridge's metrics carry: on a bus of one's own also the name of the bus."""
+
 WATCHED: dict[str, tuple[str, str, str, dict[str, Any], int]] = {
     "CredentialsOrSettingsAlarm": (
         NAMESPACE,
@@ -41,6 +53,8 @@ WATCHED: dict[str, tuple[str, str, str, dict[str, Any], int]] = {
         {"Name": "QueueName", "Value": attribute("UndeliveredQueue", "QueueName")},
         1,
     ),
+    "DeliveryFailuresAlarm": ("AWS/Events", "FailedInvocations", "Sum", OF_THE_RULE, 1),
+    "DeliveryLossesAlarm": ("AWS/Events", "InvocationsFailedToBeSentToDlq", "Sum", OF_THE_RULE, 1),
     "OldestMessageAlarm": (
         "AWS/SQS",
         "ApproximateAgeOfOldestMessage",
@@ -72,6 +86,13 @@ WATCHED: dict[str, tuple[str, str, str, dict[str, Any], int]] = {
     "RecordConflictsAlarm": (
         NAMESPACE,
         "RecordConflicts",
+        "Sum",
+        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
+        1,
+    ),
+    "MarkersDiscardedAlarm": (
+        NAMESPACE,
+        "MarkersDiscarded",
         "Sum",
         {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
         1,
@@ -116,7 +137,8 @@ def test_these_alarms_exist(resources: Resources) -> None:
 def test_an_alarm_watches_the_metric_of_this_stack(resources: Resources, name: str) -> None:
     """The dimension is this stack's own queue, function or service name."""
     alarm = of_type(resources, "AWS::CloudWatch::Alarm")[name]
-    (dimension,) = alarm["Dimensions"]
+    dimensions = alarm["Dimensions"]
+    (dimension,) = [dimensions] if isinstance(dimensions, dict) else dimensions
 
     watched = (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"], dimension, alarm["Threshold"])
 

@@ -182,6 +182,36 @@ def test_requests_are_limited_traced_and_logged_without_their_content(
     assert expanded(template, stage["AccessLogSetting"]["Fn::If"][2], {}) is None
 
 
+# What API Gateway documents of these: they hold text of the caller, or quotes of their own, and would break JSON.
+OF_THE_CALLER = {"$context.error.message", "$context.error.messageString", "$context.integrationErrorMessage"}
+
+
+@pytest.mark.parametrize("error", ["-", "MISSING_AUTHENTICATION_TOKEN"])
+def test_a_line_of_the_access_log_is_json_with_and_without_an_error(stage: dict[str, Any], error: str) -> None:
+    """The saved query for failed requests reads its fields; of a line that is no JSON it would find none."""
+    written = stage["AccessLogSetting"]["Fn::If"][1]["Format"]
+    failed = {"$context.status": "403", "$context.error.responseType": error}
+
+    line = json.loads(re.sub(r"\$context\.[A-Za-z.]+", lambda found: failed.get(found[0], "-"), written))
+
+    assert (line["status"], line["error"]) == ("403", error)
+    assert not [variable for variable in OF_THE_CALLER if re.search(rf"{re.escape(variable)}\b", written)]
+
+
+def test_the_stack_deploys_in_an_account_without_a_role_for_access_logs(template: dict[str, Any]) -> None:
+    """API Gateway refuses access logs, and the whole deployment with them, where its settings have no role."""
+    setting = template["Resources"]["Api"]["Properties"]["AccessLogSetting"]
+
+    assert expanded(template, setting, {}) is None
+
+
+def test_metrics_of_each_route_are_not_paid_for(stage: dict[str, Any]) -> None:
+    """Alarm and dashboard read those of the whole API, which cost nothing."""
+    (settings,) = stage["MethodSettings"]
+
+    assert settings["MetricsEnabled"] is False
+
+
 def test_a_web_acl_is_put_in_front_of_the_stage(resources: Resources) -> None:
     """Where a parameter names one."""
     association = resources["ApiWebAclAssociation"]

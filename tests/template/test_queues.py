@@ -96,11 +96,18 @@ def test_every_queue_refuses_what_does_not_come_over_tls(resources: Resources) -
         } in queue_statements(resources, queue)
 
 
-def test_every_queue_is_encrypted_with_the_key_of_the_stack(resources: Resources) -> None:
+@pytest.mark.parametrize("queue", ["EventQueue", "DeadLetterQueue"])
+def test_a_queue_is_encrypted_with_the_key_of_the_stack(resources: Resources, queue: str) -> None:
     """EventBridge can't write to a queue that is encrypted with an AWS managed key."""
-    keys = [queue["KmsMasterKeyId"] for queue in of_type(resources, "AWS::SQS::Queue").values()]
+    assert of_type(resources, "AWS::SQS::Queue")[queue]["KmsMasterKeyId"] == KEY
 
-    assert keys == [KEY] * 3
+
+def test_the_safety_net_does_not_hang_on_the_key_of_the_stack(resources: Resources) -> None:
+    """What keeps EventBridge from the encrypted queue, a policy of the key for one, must not keep it from both."""
+    queue = of_type(resources, "AWS::SQS::Queue")["UndeliveredQueue"]
+
+    assert queue["SqsManagedSseEnabled"] is True
+    assert "KmsMasterKeyId" not in queue
 
 
 def test_an_outage_may_last_as_long_as_the_queue_keeps_messages(resources: Resources) -> None:

@@ -253,13 +253,7 @@ def test_eventbridge_may_use_the_key_for_rules_of_this_account(key_statements: d
 
     assert statement["Effect"] == "Allow"
     assert set(statement["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
-    assert statement["Condition"] == {
-        "ArnLike": {
-            "aws:SourceArn": {
-                "Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*",
-            }
-        }
-    }
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
 def test_cloudwatch_logs_may_use_the_key_for_the_log_groups_of_this_stack(

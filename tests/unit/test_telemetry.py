@@ -1,4 +1,5 @@
 import base64
+import io
 import json
 import logging
 import re
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.telemetry import NAMESPACE, Redactor
+from common.telemetry import NAMESPACE, Redactor, Telemetry
 from tests.support.reports import Reports
 
 SECRET = 'p~7["\\+/é#,&=% x1'
@@ -253,3 +254,37 @@ def test_counting_costs_next_to_nothing(reports: Reports, capsys: pytest.Capture
         reports.telemetry.count("TokenFromMemory")
     assert capsys.readouterr().out == ""
     assert reports.counts == {"TokenFromMemory": 1000}
+
+
+LEVELS = ["debug", "info", "warning", "error"]
+
+
+@pytest.mark.parametrize(
+    ("level", "of_lambda", "written"),
+    [("DEBUG", "DEBUG", 4), ("INFO", "INFO", 3), ("WARNING", "INFO", 2), ("ERROR", "INFO", 1), ("WARNING", None, 2)],
+)
+def test_lines_below_the_level_are_left_out_whatever_the_level_of_lambda(
+    monkeypatch: pytest.MonkeyPatch, level: str, of_lambda: str | None, written: int
+) -> None:
+    """Powertools would take Lambda's level, which is never above INFO: Lambda would drop the metrics."""
+    monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", level)
+    monkeypatch.delenv("AWS_LAMBDA_LOG_LEVEL", raising=False)
+    if of_lambda:
+        monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", of_lambda)
+    stream = io.StringIO()
+    telemetry = Telemetry(f"level-{level}-{of_lambda}", stream=stream)
+
+    for name in LEVELS:
+        getattr(telemetry.log, name)("a line")
+
+    assert [json.loads(line)["level"].lower() for line in stream.getvalue().splitlines()] == LEVELS[-written:]
+
+
+def test_a_line_of_metrics_has_no_level(capsys: pytest.CaptureFixture[str]) -> None:
+    """Lambda takes it for INFO then, the level that it never drops here."""
+    telemetry = Telemetry("metrics-without-a-level")
+    telemetry.count("EventsApplied")
+
+    telemetry.flush()
+
+    assert not {"level", "timestamp"} & json.loads(capsys.readouterr().out).keys()
