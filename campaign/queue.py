@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from tests.support.clock import FakeClock
+from tests.support.clock import EPOCH, FakeClock
+
+SERVER_AHEAD = EPOCH - 1_000.0
+"""Seconds between the monotonic clock of the campaign and the wall clock of its servers."""
 
 VISIBILITY = 360.0
 """Seconds for which a received message is hidden: template.yaml's own value."""
@@ -19,7 +22,7 @@ MOST_RECEIVES = 1000
 
 @dataclass(slots=True)
 class Queued:
-    """A message. `visible_at` and `sent` are on the wall clock of the campaign, in seconds."""
+    """A message. `visible_at` and `sent` are on the monotonic clock of the campaign, in seconds."""
 
     message_id: str
     body: str
@@ -123,6 +126,9 @@ def record_of(message: Queued) -> dict[str, Any]:
         "messageId": message.message_id,
         "receiptHandle": message.message_id,
         "body": message.body,
-        "attributes": {"ApproximateReceiveCount": str(message.receives)},
+        "attributes": {
+            "ApproximateReceiveCount": str(message.receives),
+            "SentTimestamp": str(int(1000 * (message.sent + SERVER_AHEAD))),
+        },
         "eventSource": "aws:sqs",
     }

@@ -22,10 +22,11 @@ from moto import mock_aws
 
 import common.bridge.access
 import common.bridge.events
+from campaign.queue import SERVER_AHEAD
 from common.errors import BridgeError
 from common.incidents.rules import load_rules
 from local.simulator import Simulator
-from tests.support.clock import EPOCH, FakeClock
+from tests.support.clock import FakeClock
 
 REGION = "eu-west-1"
 CLIENT_ID = "bridge"
@@ -80,7 +81,7 @@ class Stage:
 
     def server_time(self) -> float:
         """Return the time of ServiceNow and AWS, which does not jump with the wall clock of a function."""
-        return self.clock.monotonic() + _SERVER_AHEAD
+        return self.clock.monotonic() + SERVER_AHEAD
 
     def begin(self) -> None:
         """Forget the run before: simulator, clock, faults, everything said."""
@@ -173,9 +174,6 @@ _TALKATIVE = ("botocore", "boto3", "urllib3")
 
 def _remember(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
     context[_ARGUMENTS] = params
-
-
-_SERVER_AHEAD = EPOCH - 1_000.0
 
 
 class _BreakerTime:

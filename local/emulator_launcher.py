@@ -1,6 +1,6 @@
 """Starts MiniStack; runs with the Python of the emulator's own virtual environment, see `local/emulator.py`.
 
-Five things differ from the command `ministack`:
+Six things differ from the command `ministack`:
 
 - PutEvents takes events whose source starts with `aws.`. AWS takes those from its own services only, and so
   does MiniStack, whose CloudWatch sends none.
@@ -8,6 +8,8 @@ Five things differ from the command `ministack`:
   message would ever reach the function.
 - Saved queries of CloudWatch Logs Insights, which it does not know, are accepted and forgotten instead of stopping a
   deployment.
+- A batch of messages needs the permission of one message: AWS knows no `sqs:SendMessageBatch`, and the emulator asks
+  for it.
 - It listens on the one port it was told, never on 443 beside it.
 - It ends when its standard input is closed, so it can't outlive the process that started it.
 """
@@ -19,6 +21,7 @@ import threading
 from typing import Any
 
 from ministack import app
+from ministack.core import iam_actions
 from ministack.services import eventbridge, lambda_svc
 from ministack.services.cloudformation import provisioners
 
@@ -58,6 +61,17 @@ def accept_saved_queries() -> None:
     provisioners._RESOURCE_HANDLERS["AWS::Logs::QueryDefinition"] = {"create": create, "delete": delete}  # noqa: SLF001
 
 
+def ask_for_permissions_that_exist() -> None:
+    """Let `sqs:SendMessage` cover SendMessageBatch, and so on, as AWS's service authorization reference says."""
+    action_of = iam_actions.extract_iam_action
+
+    def existing_action_of(service: str, *arguments: object, **options: object) -> str | None:
+        action: str | None = action_of(service, *arguments, **options)
+        return action.removesuffix("Batch") if action and service == "sqs" else action
+
+    iam_actions.extract_iam_action = existing_action_of
+
+
 def listen_on_one_port() -> None:
     """Do not open 443, which is done where permissions allow it."""
     app._port_is_bindable = lambda _host, _port: False  # noqa: SLF001
@@ -73,6 +87,7 @@ if __name__ == "__main__":
     accept_events_of_aws()
     take_concurrency_as_number()
     accept_saved_queries()
+    ask_for_permissions_that_exist()
     listen_on_one_port()
     threading.Thread(target=end_with_standard_input, daemon=True).start()
     app.main()

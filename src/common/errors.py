@@ -4,6 +4,9 @@ There are four kinds, told apart by what becomes of the work in hand. Every erro
 does next, and neither its message nor its action ever holds a secret, a token or text that ServiceNow sent.
 """
 
+PROBE_UNDER_WAY = "probe_under_way"
+"""The `code` of a refusal that ends with a probe which somebody else is just making, within half a minute."""
+
 
 class BridgeError(Exception):
     """Root of the vocabulary; raise one of the four kinds below.

@@ -1,6 +1,7 @@
 """A batch of queue messages: which alerts they hold, and what becomes of each message."""
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from random import SystemRandom
 from typing import Any
@@ -17,6 +18,9 @@ from common.telemetry import Telemetry
 SUSPICIOUS_RECEIVES = 3
 """A message received more often than this is handled alone, in case it kills the function."""
 
+EXPIRES_SOON = 5 * 86_400.0
+"""Seconds: a message that waits for longer is counted as one that the queue will soon delete."""
+
 _DEFECT_RECEIVES = 10
 _QUEUE_CALL_SECONDS = 5.0
 _random = SystemRandom()
@@ -29,26 +33,33 @@ type _Settled = tuple[Message, Alert | None]
 class Intake:
     """Turns a batch of messages into alerts, applies them, and settles each message on its own."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (the parts that it is put together from, and two sources of chance and time)
         self,
         rules: Rules,
         desk: Circuit | Desk,
         queue: EventQueue,
         *,
         telemetry: Telemetry,
+        now: Callable[[], float] = time.time,
         sample: Callable[[], float] = _random.random,
     ) -> None:
-        """Put the parts together; `sample` returns the jitter of pauses, from 0 to 1."""
+        """Put the parts together.
+
+        `now` returns the seconds since the epoch, `sample` the jitter of pauses, from 0 to 1.
+        """
         self._rules = rules
         self._desk = desk
         self._queue = queue
         self._telemetry = telemetry
+        self._now = now
         self._sample = sample
+        self._oldest: dict[bool, float] = {}
         self._unknown_types: set[tuple[str, str]] = set()
 
     def process(self, messages: Sequence[Message], deadline: Deadline) -> list[str]:
         """Handle a batch and return the ids of the messages that stay in the queue, each once."""
         stay: list[str] = []
+        self._oldest.clear()
         suspects = [message for message in messages if message.receives > SUSPICIOUS_RECEIVES]
         others = [message for message in messages if message.receives <= SUSPICIOUS_RECEIVES]
         self._handle(others, deadline, stay)
@@ -137,12 +148,28 @@ class Intake:
             self._refuse(pair, error, deadline, stay)
             return
         held = isinstance(error, HeldError)
-        self._telemetry.count("Held" if held else "EventsPostponed")
+        pause = pause_before_return(message.receives, error, held=held, sample=self._sample())
+        self._count_as_waiting(message, held=held)
+        if message.ends_within(pause, self._now()):
+            self._refuse(pair, _ended(error), deadline, stay)
+            return
         report = self._telemetry.log.error if held else self._telemetry.log.info
         report(error.message, action=error.action, receives=message.receives, extra=_named(pair))
         stay.append(message.message_id)
         if _has_time(deadline):
-            self._queue.later(message, pause_before_return(message.receives, error, held=held, sample=self._sample()))
+            self._queue.later(message, pause)
+
+    def _count_as_waiting(self, message: Message, *, held: bool) -> None:
+        """Count the message, and report the age of the oldest one of its kind in this batch.
+
+        SQS's own ApproximateAgeOfOldestMessage leaves out what was received three times, and so nearly all that waits.
+        """
+        age = message.age(self._now())
+        self._telemetry.count("Held" if held else "EventsPostponed")
+        if age > EXPIRES_SOON:
+            self._telemetry.count("EventsExpireSoon")
+        self._oldest[held] = max(age, self._oldest.get(held, 0.0))
+        self._telemetry.gauge("HeldAge" if held else "PostponedAge", self._oldest[held])
 
     def _refuse(self, pair: _Settled, error: BridgeError, deadline: Deadline, stay: list[str]) -> None:
         message, _ = pair
@@ -162,6 +189,14 @@ class _DefectError(AmbiguousError):
         super().__init__(
             f"The bridge failed on this message ({name}).", action="Report the logged exception as a defect."
         )
+
+
+def _ended(error: BridgeError) -> PermanentError:
+    """Return why a message is given up that waited for as long as the queue keeps one."""
+    return PermanentError(
+        f"The message waited until the queue would have deleted it. Last it was this: {error.message}",
+        action=f"{error.action} Then replay the message from the dead-letter queue.",
+    )
 
 
 def _named(pair: _Settled) -> dict[str, str]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from common.errors import BridgeError
+from common.aws_errors import code_of, needs_a_person
+from common.errors import PROBE_UNDER_WAY, BridgeError
 from common.retry import LONGEST_RETRY_AFTER
 from common.telemetry import Telemetry
 
@@ -16,31 +17,57 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE = 15.0
 _LONGEST_PAUSE = LONGEST_RETRY_AFTER
-_LONGEST_HELD_PAUSE = 900.0
+# With what a message may have to wait for the breaker's probe after it, this stays below a quarter of an hour.
+_LONGEST_HELD_PAUSE = 800.0
 _PROMPT_RECEIVES = 10
+_PROMPT_RECEIVES_AT_A_PROBE = 700
 _LONGEST_ATTRIBUTE = 1024
+
+RETENTION = 7 * 86_400.0
+"""Seconds after which the event queue deletes a message: its MessageRetentionPeriod in template.yaml."""
+
+MOST_RECEIVES = 1000
+"""Receives after which SQS moves a message away without a reason: the queue's maxReceiveCount in template.yaml."""
+
+# Two tries to write the dead letter, with the queue's own visibility timeout between them, and a reserve.
+_BEFORE_THE_END = 1200.0
 _NOT_ALLOWED = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of the event queue. `receives` counts how often it was received, this time included."""
+    """One message of the event queue.
+
+    `receives` counts how often it was received, this time included. `sent_at` is when it was put into the queue, in
+    seconds since the epoch, None where the record does not say.
+    """
 
     message_id: str
     receipt_handle: str
     body: str = field(repr=False)
     receives: int = 1
+    sent_at: float | None = None
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> "Message":
         """Return the message in one record of a Lambda function's SQS event."""
-        receives = str(record.get("attributes", {}).get("ApproximateReceiveCount", "1"))
+        attributes = record.get("attributes", {})
+        receives, sent = (str(attributes.get(name, "")) for name in ("ApproximateReceiveCount", "SentTimestamp"))
         return cls(
             message_id=record["messageId"],
             receipt_handle=record.get("receiptHandle", ""),
             body=record.get("body", ""),
             receives=int(receives) if receives.isdecimal() else 1,
+            sent_at=int(sent) / 1000 if sent.isdecimal() else None,
         )
+
+    def age(self, now: float) -> float:
+        """Return for how many seconds the message has been in the queue at `now`."""
+        return 0.0 if self.sent_at is None else max(0.0, now - self.sent_at)
+
+    def ends_within(self, pause: float, now: float) -> bool:
+        """Tell whether a message that is hidden for `pause` seconds may be gone before anybody sees it again."""
+        return self.receives >= MOST_RECEIVES or self.age(now) + pause > RETENTION - _BEFORE_THE_END
 
 
 class EventQueue:
@@ -84,27 +111,37 @@ class EventQueue:
             getattr(self._sqs, operation)(**arguments)
         except (ClientError, BotoCoreError) as error:
             self._telemetry.count("QueueFaults")
-            self._telemetry.log.warning(
-                "The queue refused a call; the message comes back by itself.",
-                operation=operation,
-                reason=type(error).__name__,
-            )
+            self._report(operation, error)
             return False
         return True
+
+    def _report(self, operation: str, error: ClientError | BotoCoreError) -> None:
+        told = {"operation": operation, "reason": code_of(error)}
+        if not needs_a_person(error):
+            self._telemetry.log.warning("The queue refused a call; the message comes back by itself.", extra=told)
+            return
+        self._telemetry.count("Held")
+        self._telemetry.log.error(
+            "The queue refuses a call until somebody mends it; the message comes back by itself until then.",
+            action="Check that the queue exists, and that the role of the events function may use it and its key.",
+            extra=told,
+        )
 
 
 def pause_before_return(receives: int, error: BridgeError, *, held: bool, sample: float) -> float:
     """Return the seconds for which a message is hidden after `receives` tries.
 
-    The pause doubles from 15 s to an hour, and to 15 minutes while everything is held, so that work goes on soon
-    after a person has mended it. `sample` from 0 to 1 is the jitter: between three quarters of the pause and all
-    of it. What the server asked for, or when a lock ends, counts alone for the first receives; after them the pause
-    grows from there, because a message has only 1,000 receives and may need to last for 7 days.
+    The pause doubles from 15 s to an hour, and to 800 s while everything is held, so that work goes on within 15
+    minutes after a person has mended it. `sample` from 0 to 1 is the jitter: between three quarters of the pause (four
+    fifths while held) and all of it. What the server asked for, or when a lock ends, counts alone for the first
+    receives; after them the pause grows from there, because a message has only 1,000 receives and may need to last for
+    7 days. A probe of the breaker is over soon, and seldom met: it counts alone for longer.
     """
-    longest = _LONGEST_HELD_PAUSE if held else _LONGEST_PAUSE
+    longest, least = (_LONGEST_HELD_PAUSE, 0.8) if held else (_LONGEST_PAUSE, 0.75)
     asked = error.retry_after
-    doublings = receives - 1 if asked is None else receives - _PROMPT_RECEIVES
-    pause = min(longest, _FIRST_PAUSE * 2.0 ** min(max(doublings, 0), 32)) * (0.75 + sample / 4)
+    prompt = _PROMPT_RECEIVES_AT_A_PROBE if error.code == PROBE_UNDER_WAY else _PROMPT_RECEIVES
+    doublings = receives - 1 if asked is None else receives - prompt
+    pause = min(longest, _FIRST_PAUSE * 2.0 ** min(max(doublings, 0), 32)) * (least + sample * (1 - least))
     if asked is None:
         return pause
     return min(max(asked, pause if doublings > 0 else 1.0), longest)

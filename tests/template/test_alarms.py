@@ -9,6 +9,14 @@ from tests.support.metrics import reported_metrics
 from tests.template.conftest import TEMPLATE
 from tests.template.reading import Resources, attribute, of_type
 
+ON_TWO_METRICS = {"OldestMessageAlarm"}
+# What waits is seen only when it comes back: periods of 5 minutes that cover the longest pause, and one more.
+RED_AFTER_ONE_OF = {
+    "CredentialsOrSettingsAlarm": 4,
+    "EventsWaitAlarm": 13,
+    "EventsExpireSoonAlarm": 13,
+    "AccessRefusalsAlarm": 4,
+}
 TOLD = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
 
 # namespace, metric, statistic, the one dimension, threshold
@@ -32,9 +40,23 @@ WATCHED: dict[str, tuple[str, str, str, dict[str, Any], int]] = {
         {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
         1,
     ),
-    "CircuitOpenAlarm": (
+    "EventsWaitAlarm": (
         NAMESPACE,
-        "CircuitRefusals",
+        "PostponedAge",
+        "Maximum",
+        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
+        900,
+    ),
+    "EventsExpireSoonAlarm": (
+        NAMESPACE,
+        "EventsExpireSoon",
+        "Sum",
+        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
+        1,
+    ),
+    "AccessRefusalsAlarm": (
+        NAMESPACE,
+        "AccessRefusals",
         "Sum",
         {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
         1,
@@ -55,13 +77,6 @@ WATCHED: dict[str, tuple[str, str, str, dict[str, Any], int]] = {
     ),
     "DeliveryFailuresAlarm": ("AWS/Events", "FailedInvocations", "Sum", OF_THE_RULE, 1),
     "DeliveryLossesAlarm": ("AWS/Events", "InvocationsFailedToBeSentToDlq", "Sum", OF_THE_RULE, 1),
-    "OldestMessageAlarm": (
-        "AWS/SQS",
-        "ApproximateAgeOfOldestMessage",
-        "Maximum",
-        {"Name": "QueueName", "Value": attribute("EventQueue", "QueueName")},
-        900,
-    ),
     "FunctionErrorsAlarm": (
         "AWS/Lambda",
         "Errors",
@@ -130,7 +145,7 @@ WATCHED: dict[str, tuple[str, str, str, dict[str, Any], int]] = {
 
 def test_these_alarms_exist(resources: Resources) -> None:
     """One for each way in which events can stop on their way, and one for the token that they need."""
-    assert set(of_type(resources, "AWS::CloudWatch::Alarm")) == set(WATCHED)
+    assert set(of_type(resources, "AWS::CloudWatch::Alarm")) == set(WATCHED) | ON_TWO_METRICS
 
 
 @pytest.mark.parametrize("name", WATCHED)
@@ -146,7 +161,39 @@ def test_an_alarm_watches_the_metric_of_this_stack(resources: Resources, name: s
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
 
 
-@pytest.mark.parametrize("name", WATCHED)
+@pytest.mark.parametrize("name", RED_AFTER_ONE_OF)
+def test_an_alarm_on_what_waits_does_not_flip_between_two_looks_at_it(resources: Resources, name: str) -> None:
+    """One period in which something came back keeps it red until the next one has to come."""
+    alarm = of_type(resources, "AWS::CloudWatch::Alarm")[name]
+    longest = 3600 if name.startswith("Events") else 900
+
+    assert alarm["DatapointsToAlarm"] == 1
+    assert alarm["EvaluationPeriods"] == RED_AFTER_ONE_OF[name]
+    assert (RED_AFTER_ONE_OF[name] - 1) * alarm["Period"] >= longest
+
+
+def test_events_that_nobody_fetches_are_told_from_those_that_wait(resources: Resources) -> None:
+    """What was asked to wait is hidden: only where messages are visible all the time does the age count."""
+    alarm = of_type(resources, "AWS::CloudWatch::Alarm")["OldestMessageAlarm"]
+    shown, *hidden = alarm["Metrics"]
+
+    assert shown["Expression"] == "IF(visible > 0, age, 0)"
+    assert {
+        metric["Id"]: (metric["MetricStat"]["Metric"]["MetricName"], metric["MetricStat"]["Stat"]) for metric in hidden
+    } == {
+        "age": ("ApproximateAgeOfOldestMessage", "Maximum"),
+        "visible": ("ApproximateNumberOfMessagesVisible", "Minimum"),
+    }
+    for metric in hidden:
+        assert metric["ReturnData"] is False
+        assert metric["MetricStat"]["Metric"]["Namespace"] == "AWS/SQS"
+        assert metric["MetricStat"]["Metric"]["Dimensions"] == [
+            {"Name": "QueueName", "Value": attribute("EventQueue", "QueueName")}
+        ]
+    assert alarm["Threshold"] == 900
+
+
+@pytest.mark.parametrize("name", [*WATCHED, *ON_TWO_METRICS])
 def test_an_alarm_is_quiet_without_data_and_tells_the_topic_both_ways(resources: Resources, name: str) -> None:
     """An idle stack is healthy, and whoever was woken hears that it is over."""
     alarm = of_type(resources, "AWS::CloudWatch::Alarm")[name]
@@ -160,7 +207,7 @@ def test_an_alarm_is_quiet_without_data_and_tells_the_topic_both_ways(resources:
 def test_an_alarm_on_a_metric_of_the_bridge_names_one_that_is_reported(resources: Resources) -> None:
     """A misspelt name would stay quiet for ever."""
     alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
-    own = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == NAMESPACE}
+    own = {alarm["MetricName"] for alarm in alarms if alarm.get("Namespace") == NAMESPACE}
 
     assert own
     assert own <= reported_metrics()
@@ -173,7 +220,7 @@ def test_the_alarm_of_the_api_looks_for_the_name_that_the_api_has(resources: Res
     assert api["Name"] == WATCHED["ApiServerErrorsAlarm"][3]["Value"]
 
 
-@pytest.mark.parametrize("name", WATCHED)
+@pytest.mark.parametrize("name", [*WATCHED, *ON_TWO_METRICS])
 def test_the_runbook_has_a_row_for_every_alarm(name: str) -> None:
     """Meaning, what to look at, what to do: whoever is woken finds all three."""
     guide = (TEMPLATE.parent / "docs" / "operations.md").read_text()

@@ -13,8 +13,9 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from common.aws_errors import code_of, needs_a_person, reason_of
 from common.clock import Clock
-from common.errors import TransientError
+from common.errors import ConfigurationError, TransientError
 from common.incidents.own_events import ALERT, API_SOURCE, SEVERITIES
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ class AlertQueue:
     def accept(self, alerts: Iterable[CallersAlert], origin: Origin) -> int:
         """Put alerts into the queue and return how many there were.
 
-        Raises TransientError where the queue did not take all of them; sending them all again does no harm.
+        Raises TransientError where the queue did not take all of them; sending them all again does no harm. Raises
+        ConfigurationError where it takes none until a person has mended a right, a key or the queue itself.
         """
         now = datetime.fromtimestamp(self._clock.now(), UTC)
         bodies = [json.dumps(_event(alert, origin, now)) for alert in alerts]
@@ -97,8 +99,14 @@ class AlertQueue:
             for body in failed:
                 self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=body)
         except (ClientError, BotoCoreError) as error:
+            if needs_a_person(error):
+                raise ConfigurationError(
+                    f"The event queue refuses alerts ({code_of(error)}).",
+                    action="Check that QUEUE_URL exists and that the role of the API function may use it and its key.",
+                    code=reason_of(error),
+                ) from None
             raise TransientError(
-                f"The queue did not take all alerts ({type(error).__name__}).",
+                f"The queue did not take all alerts ({code_of(error)}).",
                 action="Send them again: those that it took change nothing more.",
             ) from None
 

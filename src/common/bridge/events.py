@@ -50,5 +50,11 @@ def build_bridge(environment: Mapping[str, str]) -> Bridge:
         settings.dead_letter_queue_url,
         telemetry=telemetry,
     )
-    intake = Intake(load_rules(RULES, settings.allowed_tables), circuit, queue, telemetry=telemetry)
+    intake = Intake(
+        load_rules(RULES, settings.allowed_tables),
+        circuit,
+        queue,
+        telemetry=telemetry,
+        now=lambda: ledger.now() / 1000,
+    )
     return Bridge(clock, telemetry, transport, tokens, deployment, ledger, records, intake)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from common.aws_errors import reason_of
+from common.aws_errors import code_of, reason_of
 from common.checkup.report import Finding
 from common.clock import Deadline
 from common.errors import ConfigurationError, TransientError
@@ -54,7 +54,7 @@ class Account:
                 attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
             except (ClientError, BotoCoreError) as error:
                 raise ConfigurationError(
-                    f"The queue can't be looked at ({type(error).__name__}).",
+                    f"The queue can't be looked at ({code_of(error)}).",
                     action="Check the queue's URL and the role's rights.",
                     code=reason_of(error),
                 ) from None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from common.aws_errors import reason_of
+from common.aws_errors import code_of, needs_a_person, reason_of
 from common.clock import Clock
 from common.errors import ConfigurationError, TransientError
 from common.incidents.item import Item, Operation, Pending, RecordReference
@@ -24,16 +24,8 @@ KEPT_AFTER_RECOVERY = 60 * 86_400
 """Seconds for which the item of a problem that is over is kept: twice the age at which events are refused."""
 
 _LOST_RACE = "ConditionalCheckFailedException"
-_MISCONFIGURED = frozenset(
-    {
-        "AccessDeniedException",
-        "ResourceNotFoundException",
-        "UnrecognizedClientException",
-        "ValidationException",
-        "KMSAccessDeniedException",
-        "KMSDisabledException",
-    }
-)
+# The table's key is another than the bridge's, for example.
+_OTHER_TABLE = "ValidationException"
 _ACTION = "Nothing was lost; if this stays, look at the ledger table's throttling and at the AWS Health Dashboard."
 
 type Attributes = dict[str, Any]
@@ -93,20 +85,18 @@ class Ledger:
             answer: Mapping[str, Any] = getattr(self._dynamodb, operation)(**arguments)
         except ClientError as error:
             self._set_clock(error.response)
-            code = error.response.get("Error", {}).get("Code", "")
+            code = code_of(error)
             if code == _LOST_RACE:
                 raise _LostRaceError(cast("dict[str, Any]", error.response).get("Item")) from None
-            if code in _MISCONFIGURED:
-                raise ConfigurationError(
-                    f"The ledger table refuses {operation} ({code}).",
-                    action="Check that LEDGER_TABLE exists and that the function's role may use it and its key.",
-                    code=reason_of(error),
-                ) from None
+            if needs_a_person(error) or code == _OTHER_TABLE:
+                raise _refused(operation, error) from None
             raise TransientError(
                 f"The ledger did not answer {operation} ({code}).", action=_ACTION, code=reason_of(error)
             ) from None
         except BotoCoreError as error:
-            name = type(error).__name__
+            if needs_a_person(error):
+                raise _refused(operation, error) from None
+            name = code_of(error)
             raise TransientError(
                 f"The ledger could not be reached ({name}).", action=_ACTION, code=reason_of(error)
             ) from None
@@ -120,6 +110,14 @@ class Ledger:
         server = _seconds(date)
         if server is not None:
             self._server_minus_monotonic = server - self._clock.monotonic()
+
+
+def _refused(operation: str, error: ClientError | BotoCoreError) -> ConfigurationError:
+    return ConfigurationError(
+        f"The ledger table refuses {operation} ({code_of(error)}).",
+        action="Check that LEDGER_TABLE exists and that the function's role may use it and its key.",
+        code=reason_of(error),
+    )
 
 
 @lru_cache(maxsize=4)

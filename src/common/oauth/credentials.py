@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from common.aws_errors import reason_of
+from common.aws_errors import code_of, reason_of
 from common.errors import BridgeError, CredentialsError, TransientError
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class CredentialsReader:
         return value.strip()
 
     def _refusal(self, error: ClientError) -> BridgeError:
-        code = error.response.get("Error", {}).get("Code", "")
+        code = code_of(error)
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code == "ResourceNotFoundException":
             return self._empty("secret_absent")
@@ -103,13 +103,13 @@ class CredentialsReader:
             return self._later(code, reason)
         if reason == "key_refused":
             return self._wrong(
-                "can't be decrypted",
+                f"can't be decrypted ({code})",
                 "Check that its KMS key is enabled and that the function's role may use it.",
                 reason,
             )
         if reason == "aws_denied":
             return self._wrong(
-                "can't be read: access is denied",
+                f"can't be read: access is denied ({code})",
                 "Allow the function's role secretsmanager:GetSecretValue on it and kms:Decrypt with its key.",
                 reason,
             )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from common.aws_errors import reason_of
+from common.aws_errors import code_of, needs_a_person, reason_of
 from common.clock import Clock
 from common.errors import ConfigurationError
 from common.oauth.token import LONGEST_LIFE, AccessToken, Miss, is_bearer_value
@@ -105,7 +105,7 @@ class TokenStore:
             self._get()
         except (ClientError, BotoCoreError) as error:
             raise ConfigurationError(
-                f"Parameter Store does not keep the token ({_code(error)}).",
+                f"Parameter Store does not keep the token ({code_of(error)}).",
                 action="Check the role's rights on the parameter TOKEN_PARAMETER and on the key TOKEN_KEY_ID.",
                 code=reason_of(error),
             ) from None
@@ -119,7 +119,7 @@ class TokenStore:
         )
 
     def _miss(self, error: ClientError | BotoCoreError) -> Miss:
-        code = _code(error)
+        code = code_of(error)
         if code == "ParameterNotFound":
             return Miss.ABSENT
         self._fault("The stored token could not be read", error)
@@ -128,7 +128,10 @@ class TokenStore:
     def _fault(self, message: str, error: ClientError | BotoCoreError) -> None:
         if not isinstance(error, ClientError):
             self._left_alone_until = self._clock.monotonic() + HANG_SECONDS
-        self._warn(message, _code(error))
+        if needs_a_person(error):
+            # Nothing waits for it, so it is not held; but every environment asks for tokens of its own meanwhile.
+            self._telemetry.count("AccessRefusals")
+        self._warn(message, code_of(error))
 
     def _warn(self, message: str, kind: str) -> None:
         self._telemetry.count("TokenStoreFaults")
@@ -139,12 +142,6 @@ class TokenStore:
 
     def _binding(self, client_id: str) -> str:
         return hashlib.sha256(f"{self._bound_to}{client_id}".encode()).hexdigest()
-
-
-def _code(error: ClientError | BotoCoreError) -> str:
-    if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Code", ""))
-    return type(error).__name__
 
 
 def _encode(token: AccessToken, binding: str) -> str:

@@ -198,12 +198,12 @@ def test_an_alert_of_another_shape_is_refused(api: Gateway, stack: Deployment, c
 
 
 def test_a_queue_that_is_away_is_told(api: Gateway, stack: Deployment) -> None:
-    """503 and when to come back: an alert is never lost silently."""
+    """503 and when to come back, held until a person mends it: an alert is never lost silently."""
     stack.clients["sqs"].delete_queue(QueueUrl=stack.queue_url)
 
     reply = api.call("POST", "/alerts", ALERT)
 
-    assert (reply.status, reply.kind) == (503, "unavailable")
+    assert (reply.status, reply.kind) == (503, "held")
     assert int(reply.headers["retry-after"]) >= 1
 
 

@@ -1,0 +1,91 @@
+"""CloudWatch on a test's clock: what a function wrote as EMF, what SQS measures, and the template's alarms on both."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from samtranslator.yaml_helper import yaml_parse
+
+from common.telemetry import NAMESPACE
+from tests.support.function import Account, Handler
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
+PERIOD = 300.0
+_MINUTE = 60.0
+_STATISTICS: Mapping[str, Callable[[list[float]], float]] = {"Sum": sum, "Maximum": max}
+
+type Samples = dict[int, list[float]]
+
+
+def alarms() -> dict[str, dict[str, Any]]:
+    """Return the properties of every alarm of template.yaml."""
+    resources = yaml_parse(TEMPLATE.read_text())["Resources"]
+    return {name: one["Properties"] for name, one in resources.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+
+
+class Watch:
+    """Lets time pass as Lambda's poller would see it, and samples every metric of the events function and its queue."""
+
+    def __init__(self, account: Account, output: Callable[[], str]) -> None:
+        """Begin now; `output` returns what was written to standard output since it was last asked."""
+        self.dimensions: set[tuple[str, ...]] = set()
+        self._account = account
+        self._output = output
+        self._began = self._ticked = account.now()
+        self._metrics: dict[str, Samples] = defaultdict(lambda: defaultdict(list))
+
+    def pass_time(self, handler: Handler, until: float) -> None:
+        """Hand over messages as they become visible, until it is `until`."""
+        account = self._account
+        while (visible_at := account.queue.next_visible_at()) is not None and visible_at < until:
+            self.sample(visible_at)
+            account.clock.advance(max(0.0, visible_at - account.now()) + 0.5)
+            account.poll(handler)
+            self._take(self._output())
+        self.sample(until)
+        account.clock.advance(max(0.0, until - account.now()))
+
+    def sample(self, until: float) -> None:
+        """Sample the queue at every whole minute before `until`: SQS measures once a minute."""
+        while self._ticked < until:
+            age, visible = self._account.queue.unfetched(self._ticked)
+            period = int((self._ticked - self._began) // PERIOD)
+            self._metrics["age"][period].append(age)
+            self._metrics["visible"][period].append(visible)
+            self._ticked += _MINUTE
+
+    def is_red(self, alarm: Mapping[str, Any]) -> list[bool]:
+        """Return for each whole period from the beginning whether an alarm is red in it; missing data is no breach."""
+        last = int((self._account.now() - self._began) // PERIOD)
+        values = self._values(alarm)
+        breaches = [values.get(period, 0.0) >= alarm["Threshold"] for period in range(last)]
+        looks_at: int = alarm["EvaluationPeriods"]
+        needed: int = alarm.get("DatapointsToAlarm", looks_at)
+        return [sum(breaches[max(0, period - looks_at + 1) : period + 1]) >= needed for period in range(last)]
+
+    def _values(self, alarm: Mapping[str, Any]) -> dict[int, float]:
+        if "Metrics" in alarm:
+            assert alarm["Metrics"][0]["Expression"] == "IF(visible > 0, age, 0)"
+            visible, age = (self._metrics[name] for name in ("visible", "age"))
+            return {period: max(age[period]) if min(visible[period]) > 0 else 0.0 for period in age}
+        statistic = _STATISTICS[alarm["Statistic"]]
+        own = self._metrics[alarm["MetricName"]] if alarm["Namespace"] == NAMESPACE else {}
+        return {period: statistic(samples) for period, samples in own.items()}
+
+    def total(self, metric: str) -> float:
+        """Return the sum of everything that was reported of a metric."""
+        return sum(sum(samples) for samples in self._metrics[metric].values())
+
+    def _take(self, output: str) -> None:
+        period = int((self._account.now() - self._began) // PERIOD)
+        for line in output.splitlines():
+            if '"_aws"' not in line:
+                continue
+            document = json.loads(line)
+            (directive,) = document["_aws"]["CloudWatchMetrics"]
+            assert directive["Namespace"] == NAMESPACE
+            self.dimensions |= {tuple(names) for names in directive["Dimensions"]}
+            for metric in directive["Metrics"]:
+                self._metrics[metric["Name"]][period].extend(document[metric["Name"]])
