@@ -1,6 +1,7 @@
 """The API through everything that is deployed: gateway, permissions, function, queue, ServiceNow."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 
@@ -107,6 +108,33 @@ def test_an_alert_of_a_caller_opens_and_resolves_an_incident(stack: LocalStack, 
 
     (resolved,) = incidents_of(stack, "disk of a caller")
     assert (opened["state"], resolved["state"]) == (NEW, RESOLVED)
+    assert stack.dead_letters() == []
+
+
+@pytest.mark.parametrize("alerts", [2, 200])
+def test_all_alerts_of_one_webhook_get_in(stack: LocalStack, api: Caller, alerts: int) -> None:
+    """In one request, with the permissions that the template gives; each opens an incident of its own."""
+    began = datetime.now(UTC).isoformat()
+    body = {
+        "status": "firing",
+        "alerts": [
+            {
+                "status": "firing",
+                "labels": {"alertname": f"{alerts} in one webhook", "instance": str(number)},
+                "annotations": {},
+                "startsAt": began,
+                "endsAt": "0001-01-01T00:00:00Z",
+                "fingerprint": f"{alerts}-{number}",
+            }
+            for number in range(alerts)
+        ],
+    }
+
+    accepted = api.call("POST", "/alerts", body)
+
+    assert (accepted.status, accepted.json) == (202, {"accepted": alerts}), accepted.text
+    stack.wait_until_handled()
+    assert len(incidents_of(stack, f"{alerts} in one webhook")) == alerts
     assert stack.dead_letters() == []
 
 

@@ -14,7 +14,8 @@ from tests.support.function import Account, Handler
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 PERIOD = 300.0
 _MINUTE = 60.0
-_STATISTICS: Mapping[str, Callable[[list[float]], float]] = {"Sum": sum, "Maximum": max}
+_OF_THE_QUEUE = [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["EventQueue", "QueueName"]}}]
+_STATISTICS: Mapping[str, Callable[[list[float]], float]] = {"Sum": sum, "Maximum": max, "Minimum": min}
 
 type Samples = dict[int, list[float]]
 
@@ -50,10 +51,9 @@ class Watch:
     def sample(self, until: float) -> None:
         """Sample the queue at every whole minute before `until`: SQS measures once a minute."""
         while self._ticked < until:
-            age, visible = self._account.queue.unfetched(self._ticked)
+            visible = self._account.queue.visible_at(self._ticked)
             period = int((self._ticked - self._began) // PERIOD)
-            self._metrics["age"][period].append(age)
-            self._metrics["visible"][period].append(visible)
+            self._metrics["ApproximateNumberOfMessagesVisible"][period].append(visible)
             self._ticked += _MINUTE
 
     def is_red(self, alarm: Mapping[str, Any]) -> list[bool]:
@@ -66,13 +66,10 @@ class Watch:
         return [sum(breaches[max(0, period - looks_at + 1) : period + 1]) >= needed for period in range(last)]
 
     def _values(self, alarm: Mapping[str, Any]) -> dict[int, float]:
-        if "Metrics" in alarm:
-            assert alarm["Metrics"][0]["Expression"] == "IF(visible > 0, age, 0)"
-            visible, age = (self._metrics[name] for name in ("visible", "age"))
-            return {period: max(age[period]) if min(visible[period]) > 0 else 0.0 for period in age}
         statistic = _STATISTICS[alarm["Statistic"]]
-        own = self._metrics[alarm["MetricName"]] if alarm["Namespace"] == NAMESPACE else {}
-        return {period: statistic(samples) for period, samples in own.items()}
+        seen = alarm["Namespace"] == NAMESPACE or alarm["Dimensions"] == _OF_THE_QUEUE
+        samples = self._metrics[alarm["MetricName"]] if seen else {}
+        return {period: statistic(several) for period, several in samples.items()}
 
     def total(self, metric: str) -> float:
         """Return the sum of everything that was reported of a metric."""

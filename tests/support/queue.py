@@ -124,16 +124,10 @@ class InMemoryQueue:
             }
         return {"Attributes": {name: counts[name] for name in AttributeNames}}
 
-    def unfetched(self, at: float) -> tuple[float, int]:
-        """Return what SQS's metrics show at a time: the age of the oldest message, and how many are visible.
-
-        What was received three times or more is left out of ApproximateAgeOfOldestMessage (SQS developer guide,
-        "Available CloudWatch metrics").
-        """
+    def visible_at(self, moment: float) -> int:
+        """Return how many of the messages that are there are visible at a moment."""
         with self._lock:
-            there = [message for message in self._messages.values() if message.sent <= at]
-            age = max((at - message.sent for message in there if message.receives < 3), default=0.0)
-            return age, sum(message.visible_at <= at for message in there)
+            return sum(message.visible_at <= moment for message in self._messages.values())
 
     def next_visible_at(self) -> float | None:
         """Return when the next message is or becomes visible, None where there is none."""

@@ -9,7 +9,6 @@ from tests.support.metrics import reported_metrics
 from tests.template.conftest import TEMPLATE
 from tests.template.reading import Resources, attribute, of_type
 
-ON_TWO_METRICS = {"OldestMessageAlarm"}
 # What waits is seen only when it comes back: periods of 5 minutes that cover the longest pause, and one more.
 RED_AFTER_ONE_OF = {
     "CredentialsOrSettingsAlarm": 4,
@@ -77,6 +76,13 @@ WATCHED: dict[str, tuple[str, str, str, dict[str, Any], int]] = {
     ),
     "DeliveryFailuresAlarm": ("AWS/Events", "FailedInvocations", "Sum", OF_THE_RULE, 1),
     "DeliveryLossesAlarm": ("AWS/Events", "InvocationsFailedToBeSentToDlq", "Sum", OF_THE_RULE, 1),
+    "EventsNotFetchedAlarm": (
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesVisible",
+        "Minimum",
+        {"Name": "QueueName", "Value": attribute("EventQueue", "QueueName")},
+        1,
+    ),
     "FunctionErrorsAlarm": (
         "AWS/Lambda",
         "Errors",
@@ -145,7 +151,7 @@ WATCHED: dict[str, tuple[str, str, str, dict[str, Any], int]] = {
 
 def test_these_alarms_exist(resources: Resources) -> None:
     """One for each way in which events can stop on their way, and one for the token that they need."""
-    assert set(of_type(resources, "AWS::CloudWatch::Alarm")) == set(WATCHED) | ON_TWO_METRICS
+    assert set(of_type(resources, "AWS::CloudWatch::Alarm")) == set(WATCHED)
 
 
 @pytest.mark.parametrize("name", WATCHED)
@@ -172,28 +178,7 @@ def test_an_alarm_on_what_waits_does_not_flip_between_two_looks_at_it(resources:
     assert (RED_AFTER_ONE_OF[name] - 1) * alarm["Period"] >= longest
 
 
-def test_events_that_nobody_fetches_are_told_from_those_that_wait(resources: Resources) -> None:
-    """What was asked to wait is hidden: only where messages are visible all the time does the age count."""
-    alarm = of_type(resources, "AWS::CloudWatch::Alarm")["OldestMessageAlarm"]
-    shown, *hidden = alarm["Metrics"]
-
-    assert shown["Expression"] == "IF(visible > 0, age, 0)"
-    assert {
-        metric["Id"]: (metric["MetricStat"]["Metric"]["MetricName"], metric["MetricStat"]["Stat"]) for metric in hidden
-    } == {
-        "age": ("ApproximateAgeOfOldestMessage", "Maximum"),
-        "visible": ("ApproximateNumberOfMessagesVisible", "Minimum"),
-    }
-    for metric in hidden:
-        assert metric["ReturnData"] is False
-        assert metric["MetricStat"]["Metric"]["Namespace"] == "AWS/SQS"
-        assert metric["MetricStat"]["Metric"]["Dimensions"] == [
-            {"Name": "QueueName", "Value": attribute("EventQueue", "QueueName")}
-        ]
-    assert alarm["Threshold"] == 900
-
-
-@pytest.mark.parametrize("name", [*WATCHED, *ON_TWO_METRICS])
+@pytest.mark.parametrize("name", WATCHED)
 def test_an_alarm_is_quiet_without_data_and_tells_the_topic_both_ways(resources: Resources, name: str) -> None:
     """An idle stack is healthy, and whoever was woken hears that it is over."""
     alarm = of_type(resources, "AWS::CloudWatch::Alarm")[name]
@@ -207,7 +192,7 @@ def test_an_alarm_is_quiet_without_data_and_tells_the_topic_both_ways(resources:
 def test_an_alarm_on_a_metric_of_the_bridge_names_one_that_is_reported(resources: Resources) -> None:
     """A misspelt name would stay quiet for ever."""
     alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
-    own = {alarm["MetricName"] for alarm in alarms if alarm.get("Namespace") == NAMESPACE}
+    own = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == NAMESPACE}
 
     assert own
     assert own <= reported_metrics()
@@ -220,7 +205,7 @@ def test_the_alarm_of_the_api_looks_for_the_name_that_the_api_has(resources: Res
     assert api["Name"] == WATCHED["ApiServerErrorsAlarm"][3]["Value"]
 
 
-@pytest.mark.parametrize("name", [*WATCHED, *ON_TWO_METRICS])
+@pytest.mark.parametrize("name", WATCHED)
 def test_the_runbook_has_a_row_for_every_alarm(name: str) -> None:
     """Meaning, what to look at, what to do: whoever is woken finds all three."""
     guide = (TEMPLATE.parent / "docs" / "operations.md").read_text()

@@ -162,7 +162,7 @@ def test_events_that_nobody_fetches_raise_an_alarm(aws: Account, watch: Watch) -
     aws.clock.advance(2 * HOUR)
     watch.sample(aws.now())
 
-    assert set(_red(watch)) == {"OldestMessageAlarm"}
+    assert set(_red(watch)) == {"EventsNotFetchedAlarm"}
 
 
 @pytest.mark.parametrize("held", [False, True], ids=["ServiceNow is down", "held"])
