@@ -1,0 +1,254 @@
+"""Every metric that an alarm or the dashboard shows is one that the bridge, or AWS, writes with those dimensions."""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import StringIO
+from socket import gaierror
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from botocore.exceptions import ClientError
+from samtranslator.yaml_helper import yaml_parse
+
+from common.telemetry import NAMESPACE
+from local.simulator import Fault, Simulator
+from tests.support.alarms import TEMPLATE, alarms
+from tests.support.clock import FakeClock
+from tests.support.deployment import ACCOUNT, REGION
+from tests.support.function import Account, Handler, account
+
+SECRET = "s3cr3t+~[#,value"
+DAY = 86_400.0
+
+RULES = """
+[[rule]]
+name = "disk"
+source = "my.disks"
+detail_type = "Disk"
+key = ["detail.disk"]
+firing = "detail.state == 'full'"
+resolved = "detail.state == 'fine'"
+policy = { on_repeat = "note" }
+fields = { short_description = "{{ detail.disk }}" }
+
+[[override]]
+fields = { assignment_group = "Nobody" }
+
+[[override]]
+match = "detail.disk == 'noise'"
+drop = true
+"""
+
+# AWS's own, with the dimensions that each has: the guides of SQS ("Available CloudWatch metrics"), Lambda ("Types of
+# metrics"), API Gateway ("API Gateway dimensions and metrics") and EventBridge ("Monitoring Amazon EventBridge").
+DOCUMENTED = {
+    "AWS/SQS": {
+        "dimensions": [{"QueueName"}],
+        "metrics": {
+            "ApproximateAgeOfOldestMessage",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesVisible",
+        },
+    },
+    "AWS/Lambda": {"dimensions": [{"FunctionName"}], "metrics": {"Duration", "Errors", "Throttles"}},
+    "AWS/ApiGateway": {"dimensions": [{"ApiName"}], "metrics": {"5XXError", "Latency"}},
+    "AWS/Events": {
+        "dimensions": [{"RuleName"}, {"EventBusName", "RuleName"}],
+        "metrics": {"FailedInvocations", "InvocationsFailedToBeSentToDlq"},
+    },
+}
+
+pytestmark = pytest.mark.no_cover  # every line is covered elsewhere
+
+type Written = dict[str, set[tuple[str, ...]]]
+
+
+class Story:
+    """Everything that can happen to events, one after the other, at the real handler."""
+
+    def __init__(self, aws: Account, servicenow: Simulator, clock: FakeClock) -> None:
+        self.aws, self.servicenow, self.clock = aws, servicenow, clock
+        self.handler: Handler = aws.environment()
+
+    def send(self, disk: str, *, full: bool = True, kind: str = "Disk", **changes: Any) -> None:  # noqa: ANN401
+        """Hand over one event, a minute after the one before."""
+        self.clock.advance(60)
+        detail = {"disk": disk, "state": "full" if full else "fine"}
+        event = {
+            "source": "my.disks",
+            "detail-type": kind,
+            "account": ACCOUNT,
+            "region": REGION,
+            "time": datetime.fromtimestamp(self.clock.now(), UTC).isoformat(),
+            "detail": detail,
+        }
+        self.aws.put(json.dumps(event | changes))
+        self.aws.poll(self.handler)
+
+    def happen(self) -> None:
+        """Let it all happen."""
+        self.life_of_a_problem()
+        self.what_servicenow_does()
+        self.what_aws_does()
+        self.what_waits()
+
+    def life_of_a_problem(self) -> None:
+        """Opened, noted, resolved, opened again; dropped, unknown, refused; seen by somebody who only looks on."""
+        self.send("a")
+        self.send("a")
+        self.send("a", full=False)
+        self.send("a")
+        self.send("noise")
+        self.send("odd", detail={"disk": "odd", "state": "neither"})
+        self.send("unknown", kind="Unknown")
+        self.send("wrong", detail=None)
+        environment = {**self.aws.stack.environment, "SHADOW_MODE": "true", "DEPLOYMENT": "looks-on"}
+        self.handler = replace(self.aws, stack=replace(self.aws.stack, environment=environment)).environment()
+        self.send("shadow")
+        self.send("shadow")
+        self.send("shadow", full=False)
+        self.handler = self.aws.environment()
+
+    def what_servicenow_does(self) -> None:
+        """It refuses tokens and fields, limits, hangs, cuts off, shows several records, and is away."""
+        self.servicenow.configure(denied_fields=("incident.correlation_display", "incident.correlation_id"))
+        self.send("discarded")
+        self.servicenow.configure(denied_fields=())
+        self.servicenow.add_fault(Fault(on="api", status=401, times=1))
+        self.send("rejected")
+        self.handler = self.aws.environment()
+        with patch("socket.getaddrinfo", side_effect=gaierror):
+            self.send("unreachable")
+        self.servicenow.add_fault(Fault(on="api", status=429, times=1, headers={"Retry-After": "600"}))
+        self.send("limited")
+        self.servicenow.add_fault(Fault(on="api", connection="close", times=1))
+        self.send("unanswered")
+        self.servicenow.add_fault(Fault(on="token", status=503, times=None))
+        self.clock.advance(1380)  # the token is stale, and not expired yet
+        self.send("renewal")
+        self.servicenow.clear_faults()
+        stranger = self.servicenow.insert("incident", {"short_description": "stranger", "correlation_id": "other"})
+        self.servicenow.add_fault(Fault(method="POST", connection="close", times=1))
+        self.send("conflict")
+        row: Any = {"sys_id": stranger, "number": "INC1", "state": "1", "correlation_id": "other"}
+        self.servicenow.add_fault(Fault(method="GET", table="incident", times=None, body={"result": [row]}))
+        self.clock.advance(300)
+        self.aws.poll(self.handler)
+        self.servicenow.clear_faults()
+        self.servicenow.add_fault(Fault(on="api", status=503, times=None))
+        for number in range(8):
+            self.send(f"down-{number}")
+        self.servicenow.clear_faults()
+
+    def what_aws_does(self) -> None:
+        """It refuses to hide a message, or to give out the token."""
+        refused = ClientError({"Error": {"Code": "AccessDenied", "Message": ""}}, "any")
+        with patch.object(self.aws.queue, "change_message_visibility", side_effect=refused):
+            self.servicenow.add_fault(Fault(on="api", status=503, times=None))
+            self.send("never hidden")
+            self.servicenow.clear_faults()
+        handler = self.handler
+        self.handler = self.aws.environment()
+        with patch.object(self.parameters(), "get_parameter", side_effect=refused):
+            self.send("no shared token")
+        self.aws.stack.put_credentials("bridge", "wrong")
+        self.handler = self.aws.environment()
+        with patch.object(self.parameters(), "get_parameter", side_effect=refused):
+            self.send("refused")
+        self.aws.stack.put_credentials("bridge", SECRET)
+        self.handler = handler
+        with patch.object(self.aws.table, "get_item", side_effect=KeyError):
+            self.send("a defect")
+
+    def parameters(self) -> Any:  # noqa: ANN401 (a boto3 client)
+        """Return the newest environment's client of Parameter Store."""
+        store: Any = self.aws.bridges[-1].tokens._store
+        return store._ssm
+
+    def what_waits(self) -> None:
+        """For five days and more, held in the end."""
+        self.aws.stack.put_credentials("bridge", "")
+        self.handler = self.aws.environment()
+        self.servicenow.add_fault(Fault(on="any", status=503, times=None))
+        self.clock.advance(6 * DAY)
+        while self.aws.poll(self.handler):
+            pass
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """Return the metrics in the EMF documents of the events function, each with its sets of dimensions."""
+    rules = tmp_path_factory.mktemp("rules")
+    (rules / "disks.toml").write_text(RULES)
+    clock = FakeClock()
+    output = StringIO()
+    with (
+        Simulator(client_secret=SECRET, seed=1, now=clock.now) as servicenow,
+        patch("common.bridge.events.RULES", rules),
+        redirect_stdout(output),
+        account(clock, servicenow, SECRET) as aws,
+    ):
+        Story(aws, servicenow, clock).happen()
+    found: Written = defaultdict(set)
+    for document in (json.loads(line) for line in output.getvalue().splitlines() if '"_aws"' in line):
+        (directive,) = document["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == NAMESPACE
+        for metric in directive["Metrics"]:
+            found[metric["Name"]] |= {tuple(names) for names in directive["Dimensions"]}
+    return found
+
+
+def _dashboard() -> Iterator[list[str]]:
+    """Yield each metric of the dashboard: namespace, name, then names and values of dimensions in turn."""
+    body, _ = yaml_parse(TEMPLATE.read_text())["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    body = re.sub(r"\$\{Token\w+\}", "", body)
+    for widget in json.loads(body)["widgets"]:
+        before: list[str] = []
+        for row in widget["properties"].get("metrics", []):
+            parts = [part for part in row if isinstance(part, str)]
+            before = [before[index] if part == "." else part for index, part in enumerate(parts)]
+            yield before
+
+
+def _shown() -> Iterator[tuple[str, str, frozenset[str]]]:
+    """Yield namespace, name and the names of the dimensions of everything that an alarm or a widget looks at."""
+    for alarm in alarms().values():
+        given = alarm["Dimensions"]
+        for dimensions in given["Fn::If"][1:] if isinstance(given, dict) else [given]:
+            yield alarm["Namespace"], alarm["MetricName"], frozenset(one["Name"] for one in dimensions)
+    for namespace, name, *dimensions in _dashboard():
+        yield namespace, name, frozenset(dimensions[::2])
+
+
+SHOWN = frozenset(_shown())
+OWN = sorted({name for namespace, name, _ in SHOWN if namespace == NAMESPACE})
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_the_bridge_writes_what_is_shown(written: Written, name: str) -> None:
+    """With the one dimension that alarm and dashboard ask for."""
+    asked = {tuple(dimensions) for namespace, shown, dimensions in SHOWN if (namespace, shown) == (NAMESPACE, name)}
+
+    assert written.get(name) == asked == {("service",)}
+
+
+def test_every_other_metric_is_one_that_aws_documents() -> None:
+    """Under the dimensions under which it is published."""
+    for namespace, name, dimensions in SHOWN:
+        if namespace != NAMESPACE:
+            assert name in DOCUMENTED[namespace]["metrics"]
+            assert dimensions in DOCUMENTED[namespace]["dimensions"]
+
+
+def test_every_function_that_writes_metrics_names_the_stack() -> None:
+    """The value of the dimension is what the alarms look for."""
+    template = yaml_parse(TEMPLATE.read_text())
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+
+    assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
