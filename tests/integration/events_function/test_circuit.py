@@ -91,7 +91,7 @@ def test_messages_that_are_wrong_do_not_open_the_circuit(
 def test_an_open_circuit_is_counted(
     function: Function, servicenow: Simulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The alarm CircuitOpen watches this metric."""
+    """The dashboard shows these metrics."""
     servicenow.add_fault(Fault(status=503, times=None))
 
     _fire(function, 7)

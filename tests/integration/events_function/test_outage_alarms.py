@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local.simulator import Fault, Simulator
 from tests.support.alarms import PERIOD, Watch, alarms
@@ -217,6 +218,22 @@ def test_every_environment_knows_why_the_circuit_is_open(
     assert watch.total("CircuitRefusals") == before + 1
     assert watch.total(metric) == 7
     assert watch.total("Held") + watch.total("EventsPostponed") == 7
+
+
+def test_a_table_that_refuses_the_state_of_the_circuit_holds_events(
+    aws: Account, servicenow: Simulator, watch: Watch
+) -> None:
+    """A right that was lost needs a person; it is no defect of the bridge."""
+    servicenow.add_fault(Fault(on="api", times=None, status=503))
+    _let_arrive(aws, watch, [0.0] * 6, 1.0)
+    denied = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutItem")
+
+    with patch.object(aws.table, "put_item", side_effect=denied):
+        _let_arrive(aws, watch, [], HOUR)
+
+    assert watch.total("Defects") == 0
+    assert watch.total("Held") > 0
+    assert watch.total("AccessRefusals") > 0
 
 
 def test_who_meets_a_probe_comes_back_when_it_has_an_outcome(aws: Account, servicenow: Simulator, watch: Watch) -> None:
