@@ -109,9 +109,8 @@ class Telemetry:
         """Log as `service` to `stream` (standard output where None)."""
         self.redactor = Redactor()
         self.log = Logger(service=service, stream=stream, logger_formatter=_RedactingFormatter(self.redactor))
-        if level := os.environ.get("POWERTOOLS_LOG_LEVEL"):
-            # Lambda's own level, which is never above INFO here, would win over it in Powertools.
-            logging.getLogger(service).setLevel(level)
+        # Lambda's own level, which is never above INFO here, would win over it in Powertools.
+        logging.getLogger(service).setLevel(os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO"))
         self._metrics = AmazonCloudWatchEMFProvider(namespace=NAMESPACE, service=service)
         self._dimensions = {"service": service}
         self._counts: Counter[str] = Counter()
