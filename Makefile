@@ -15,6 +15,8 @@ SAM := .venv-sam/bin/sam
 SCANNERS := .venv-security/bin
 PYTHON_FOLDERS := $(patsubst %/,%,$(sort $(dir $(wildcard src/ local/ tests/ tools/ campaign/ bench/*.py))))
 TEST_FOLDERS := tests/unit tests/integration tests/template tests/runtime
+# A worker for each processor; one that has nothing left takes tests from another.
+WORKERS := --numprocesses=logical --dist=worksteal
 
 # What functions run on: arm64 or x86_64. Give the same to `sam deploy --parameter-overrides Architecture=…`.
 ARCHITECTURE ?= arm64
@@ -51,7 +53,7 @@ lint: setup ## Check style, types and the template
 
 .PHONY: test
 test: lint ## Lint, then the unit, integration, template and runtime tests with branch coverage
-	pytest $(TEST_FOLDERS) --cov --cov-report=term
+	pytest $(TEST_FOLDERS) $(WORKERS) --cov --cov-report=term
 
 .PHONY: security
 security: setup ## Scan template, code, packages and files for what a security review would object to

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,6 +35,7 @@ type Patch = pytest.MonkeyPatch
 type Plant = Callable[[Patch], None]
 
 _MOST_SEEDS = 6
+_LOOKS_WITHIN = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +91,15 @@ def no_claim(patch: Patch) -> None:
 
 @caught_by(74, "duplicates")
 def look_up_only(patch: Patch) -> None:
-    """Instead of a claim there is a look-up before each insert."""
+    """Instead of a claim there is a look-up before each insert; two at once both look before either inserts."""
+    looked = Barrier(2, timeout=_LOOKS_WITHIN)
 
     def write(self: _Work, step: Write) -> tuple[Item, Any]:
         if step.then is not Next.CALL:
             return _WRITE(self, step)
         there = self.visible(step.item) if step.item.record is None else []
+        with suppress(BrokenBarrierError):
+            looked.wait()
         return step.item, self.found(step.item, there) if there else self.call(step.item)
 
     patch.setattr(_Work, "write", write)

@@ -1,13 +1,39 @@
-"""How Hypothesis works here: no time limit for an example, because machines are busy; the same examples on a server.
+"""How Hypothesis works here, and what a worker of `pytest -n` may say.
 
-In mutation testing an example that fails is enough: nobody reads it, so it is not made smaller.
+Hypothesis sets no time limit for an example, because machines are busy, and takes the same examples on a server. In
+mutation testing an example that fails is enough: nobody reads it, so it is not made smaller.
 """
 
 import os
+from collections.abc import Generator
+from functools import cache
+from typing import Any
 
+import pytest
+from botocore.loaders import JSONFileLoader, Loader
 from hypothesis import Phase, settings
 
 settings.register_profile("developer", deadline=None)
 settings.register_profile("server", deadline=None, derandomize=True)
 settings.register_profile("mutation", settings.get_profile("server"), phases=(Phase.explicit, Phase.generate))
 settings.load_profile("server" if os.environ.get("CI") else "developer")
+
+
+class _ReadOnce(JSONFileLoader):
+    """Reads each of botocore's models once, not again for every session: moto starts a new one for each test."""
+
+    read = cache(JSONFileLoader().load_file)
+
+    def load_file(self, file_path: str) -> Any:  # noqa: ANN401 (JSON)
+        return type(self).read(file_path)
+
+
+Loader.FILE_LOADER_CLASS = _ReadOnce
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    r"""Write half a surrogate pair that a test logged as `\ud83d`: workers report in UTF-8."""
+    report = yield
+    report.sections = [(title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections]
+    return report
