@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterable
 
+from common.text import printable
+
 _FRAMES = ("START RequestId", "END RequestId", "REPORT RequestId")
 
 
@@ -21,4 +23,4 @@ def _readable(message: str) -> str:
     if not isinstance(entry, dict) or "_aws" in entry:
         return ""
     said = " ".join(str(entry[name]) for name in ("level", "message", "action") if name in entry)
-    return "\n".join(filter(None, (said, str(entry.get("exception", "")))))
+    return printable("\n".join(filter(None, (said, str(entry.get("exception", ""))))))

@@ -21,6 +21,7 @@ from common.incidents.rules import Rules, read_rules
 from common.intake import read_event
 from common.servicenow.event_management import EVENT_TABLE
 from common.servicenow.names import REFERENCES
+from common.text import one_line, printable
 from local.simulator.tables import default_tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -100,7 +101,7 @@ def _show(rules: Rules, file: Path) -> int:
     try:
         event = read_event(file.read_text(encoding="utf-8"))
         for name, text in _story(rules, event):
-            first, *others = text.split("\n")
+            first, *others = printable(text).split("\n")
             print(f"{name:<19} {first}")
             for line in others:
                 print(f"{'':<19} {line}".rstrip())
@@ -108,7 +109,7 @@ def _show(rules: Rules, file: Path) -> int:
         print(f"{'refused':<19} {file} is not readable: {error.strerror}.")
         return 1
     except BridgeError as error:
-        print(f"{'refused':<19} {error.message}\n{'what to do':<19} {error.action}")
+        print(f"{'refused':<19} {one_line(error.message)}\n{'what to do':<19} {error.action}")
         return 1
     return 0
 

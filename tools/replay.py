@@ -9,6 +9,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from typing import Any
 
+from common.text import one_line
 from tools.deployed import DeployedStack, find_stack, parser, run
 
 _QUEUES = ("DeadLetterQueueUrl", "EventDeadLetterQueueUrl")
@@ -48,7 +49,7 @@ def replay(stack: DeployedStack, *, show_only: bool = False) -> Iterator[str]:
             if not show_only:
                 sqs.send_message(QueueUrl=stack.output("QueueUrl"), MessageBody=message["Body"])
                 sqs.delete_message(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])
-            yield _reason(message)
+            yield reason_of(message)
 
 
 def _received(sqs: Any, url: str, started: float) -> Iterator[dict[str, Any]]:  # noqa: ANN401 (a boto3 client)
@@ -70,9 +71,10 @@ def _received(sqs: Any, url: str, started: float) -> Iterator[dict[str, Any]]:  
             return
 
 
-def _reason(message: dict[str, Any]) -> str:
+def reason_of(message: dict[str, Any]) -> str:
+    """Return why a message of a dead-letter queue is there, on one line that a terminal can show."""
     attribute = message.get("MessageAttributes", {}).get("Reason", {})
-    return str(attribute.get("StringValue", "EventBridge could not deliver it."))
+    return one_line(str(attribute.get("StringValue", "EventBridge could not deliver it.")))
 
 
 if __name__ == "__main__":

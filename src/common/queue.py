@@ -1,6 +1,5 @@
 """What becomes of a message of the queue: done, later, or dead letter."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from common.aws_errors import code_of, needs_a_person
 from common.errors import PROBE_UNDER_WAY, BridgeError
 from common.retry import LONGEST_RETRY_AFTER
 from common.telemetry import Telemetry
+from common.text import one_line
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -31,7 +31,6 @@ MOST_RECEIVES = 1000
 
 # Two tries to write the dead letter, with the queue's own visibility timeout between them, and a reserve.
 _BEFORE_THE_END = 1200.0
-_NOT_ALLOWED = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ class EventQueue:
             QueueUrl=self._dead_letter_queue_url,
             MessageBody=message.body or " ",
             MessageAttributes={
-                name: {"DataType": "String", "StringValue": _NOT_ALLOWED.sub("?", text)[:_LONGEST_ATTRIBUTE]}
+                name: {"DataType": "String", "StringValue": (one_line(text) or "?")[:_LONGEST_ATTRIBUTE]}
                 for name, text in attributes.items()
             },
         )

@@ -19,6 +19,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.constants import MAX_METRICS
 
+from common.text import escaped
+
 NAMESPACE = "ServiceNowBridge"
 
 _REDACTED = "[redacted]"
@@ -94,9 +96,7 @@ class _RedactingFormatter(LambdaPowertoolsFormatter):
         self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
-        line = self._redactor.redact(super().format(record))
-        # Half a surrogate pair can't be written in UTF-8; the escape means the same in JSON.
-        return line.encode("utf-8", "backslashreplace").decode()
+        return escaped(self._redactor.redact(super().format(record)))
 
 
 class Telemetry:

@@ -3,6 +3,7 @@
 from common.api.incidents import File
 from common.api.problems import Kind, ProblemError, invalid
 from common.servicenow.client import Content
+from common.text import one_line
 
 MEDIA_TYPES = (
     "application/gzip",
@@ -33,6 +34,8 @@ def file_of(name: str, content_type: str, data: bytes) -> File:
         )
     if not data:
         raise invalid("The file is empty.")
+    if one_line(name) != name:
+        raise invalid("The name of the file holds characters that nobody sees.", "Leave them out.")
     if name.strip(". ") == "":
         raise invalid("The file has no name.", "Send it in the query parameter file_name.")
     return File(name, Content(media_type, data))

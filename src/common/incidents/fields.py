@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from common.text import one_line, printable, seen_through
+
 LENGTHS: Mapping[str, int] = {
     "short_description": 160,
     "description": 4000,
@@ -15,13 +17,9 @@ LENGTHS: Mapping[str, int] = {
 OTHER_FIELDS = 255
 """The longest value of any other field, which is one line."""
 
-# Control characters, halves of surrogate pairs, characters that Unicode excludes, and the marks that turn the order
-# of other people's text around. Right-to-left scripts need none of these marks.
-_NOT_PRINTABLE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
-)
-_CODE_TAG = re.compile(r"\[(/?)code\]", re.IGNORECASE)
-_SCRIPT = "javascript:"
+_CODE_TAG = re.compile(rf"\[((?:{seen_through('/')})?)(?={seen_through('code]')})", re.IGNORECASE)
+# Browsers pass over line ends and tabs inside the name of a scheme.
+_SCRIPT = re.compile(seen_through("javascript:", r"\s"), re.IGNORECASE)
 _ELLIPSIS = "…"
 
 
@@ -51,14 +49,10 @@ def shorten(text: str, longest: int) -> str:
 
 
 def _clean(name: str, value: str) -> str:
-    # Most values hold nothing of all this, and finding that out is much cheaper than replacing.
-    text = value.strip()
-    if not text.isprintable():
-        text = _NOT_PRINTABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
-    if name not in LENGTHS or name == "short_description":
-        text = " ".join(text.split())
+    is_one_line = name not in LENGTHS or name == "short_description"
+    text = one_line(value) if is_one_line else printable(value).strip()
     if "[" in text:
         # Journal fields render what stands between [code] tags as HTML.
-        text = _CODE_TAG.sub(r"[\1 code]", text)
+        text = _CODE_TAG.sub(r"[\1 ", text)
     # Values that begin like this are scripts to ServiceNow's field defaults and queries.
-    return f"'{text}" if text[: len(_SCRIPT)].lower() == _SCRIPT else text
+    return f"'{text}" if _SCRIPT.match(text) else text

@@ -71,7 +71,9 @@ def test_everything_that_a_rule_can_say_is_read(tmp_path: Path) -> None:
     assert alert is not None
     assert alert.fields["category"] == "hardware"
     assert (alert.fields["impact"], alert.fields["urgency"]) == ("1", "1")
-    assert alert.fields["description"].startswith("Console: https://disks.example/a\n\nAccount: 111122223333")
+    assert alert.fields["description"].startswith(
+        "Link to disks.example: https://disks.example/a\n\nAccount: 111122223333"
+    )
     assert alert.note == "Full again: a"
     policy = alert.policy
     assert (policy.on_repeat, policy.on_recovery, policy.on_return) == (

@@ -186,7 +186,9 @@ def test_the_fields_of_an_alert_are_those_of_its_record() -> None:
     assert (alert.fields["impact"], alert.fields["urgency"]) == ("1", "3")
     assert alert.fields["assignment_group"] == "Network"
     assert alert.fields["short_description"] == "S"
-    assert alert.fields["description"].startswith("D\n\nConsole: https://example.com\n\nAccount: 111122223333")
+    assert alert.fields["description"].startswith(
+        "D\n\nLink to example.com: https://example.com\n\nAccount: 111122223333"
+    )
 
 
 @pytest.mark.parametrize("field", ["state", "close_code", "short_description", "priority", "u_other"])

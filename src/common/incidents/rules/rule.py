@@ -13,6 +13,7 @@ from common.incidents.fields import inert_fields, inert_note, with_footer
 from common.incidents.own_events import SEVERITIES
 from common.incidents.rules.names import LEVELS, is_column
 from common.servicenow.event_management import EVENT_TABLE
+from common.text import link_line
 
 DEFAULT_SEVERITY = "medium"
 
@@ -136,7 +137,7 @@ class Rule:
         severity = self.severity_of(event)
         fields = {name: template.render(event) for name, template in self.fields.items()} | self._sent(event)
         link = self.link.render(event) if self.link is not None else ""
-        footer = "\n\n".join(filter(None, (link and f"Console: {link}", _FOOTER.render(event))))
+        footer = "\n\n".join(filter(None, (link_line(link), _FOOTER.render(event))))
         if table == EVENT_TABLE:
             described = with_footer(fields.get("description", ""), footer)
             return event_fields({**fields, "description": described}, event, self.name, SEVERITY_OF_EVENTS[severity])

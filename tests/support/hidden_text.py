@@ -1,0 +1,27 @@
+"""Characters that draw nothing and do something: one of each kind that the attack tried."""
+
+HIDDEN = (
+    "\x00",
+    "\x1b",
+    "\x7f",
+    "\x9b",
+    "\xad",
+    "\u034f",
+    "\u061c",
+    "\u180e",
+    "\u200b",
+    "\u200e",
+    "\u200f",
+    "\u202a",
+    "\u202e",
+    "\u2060",
+    "\u2066",
+    "\u2069",
+    "\u3164",
+    "\ufeff",
+    "\ufff9",
+    "\ud83d",
+    "\U000e0041",
+    "\U000e007f",
+    "\U000e0100",
+)
