@@ -12,6 +12,7 @@ from typing import Any
 from .calls import Call, table_of
 from .context import Context
 from .faults import Fault, FaultQueue
+from .languages import translated
 from .limits import RateLimit, semaphore_full
 from .messages import HTML_TYPE, Answer, ApiError, Request, error_answer
 from .pages import HIBERNATING, NOT_FOUND
@@ -139,6 +140,8 @@ class Instance:
         try:
             return self._api(request)
         except ApiError as error:
+            error.message = translated(error.message, self.switches.language) or ""
+            error.detail = translated(error.detail, self.switches.language)
             return error_answer(error, next(self._ticks))
 
     def _oauth(self, request: Request) -> Answer:

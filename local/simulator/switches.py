@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from .languages import Language
+
 type TokenBehaviour = Literal["sliding", "fixed", "fresh"]
 
 
@@ -14,7 +16,8 @@ class Switches:
         token_behaviour: what a request inside the lifetime gets. `sliding`: the same token with its life
             renewed, `fixed`: the same token with the seconds that are left, `fresh`: a new token.
         expires_in: lifetime of a token in seconds.
-        token_format: `opaque` (86 characters) or `jwt`.
+        token_format: `opaque` (86 characters) or `jwt`, which is refused after the `exp` inside, whatever its
+            record says. token_length: characters that a JWT has at least, as one with many claims does.
         token_scope: scopes of the registry record, separated by spaces.
         property_enabled: the system property that allows the client-credentials grant.
         user_configured, user_locked: the OAuth Application User of the registry record.
@@ -30,6 +33,10 @@ class Switches:
         denied_fields: discarded on write. unreadable_fields: blank when read, 403 in a query.
         hidden_records: sys_ids that are left out after the page limit was applied, so that pages come short.
         authenticate_scheme: what `WWW-Authenticate` names, `BASIC` or `BEARER`.
+        closed_records: whether a closed or cancelled incident may be changed by integrations: `changeable`, or
+            refused by an access rule (`acl`) or a business rule (`rule`).
+        aborting_rules: business rules that stop every write, as `incident.insert:Name of the rule`.
+        language: of the integration user; refusals are told in it.
 
     Records:
         returns_no_rows: the property `glide.invalid_query.returns_no_rows`.
@@ -46,6 +53,7 @@ class Switches:
     token_behaviour: TokenBehaviour = "sliding"  # noqa: S105 -- no password
     expires_in: int = 1799
     token_format: Literal["opaque", "jwt"] = "opaque"  # noqa: S105 -- no password
+    token_length: int = 0
     token_scope: str = "useraccount"  # noqa: S105 -- no password
     property_enabled: bool = True
     user_configured: bool = True
@@ -62,6 +70,9 @@ class Switches:
     unreadable_fields: tuple[str, ...] = ()
     hidden_records: tuple[str, ...] = ()
     authenticate_scheme: Literal["BASIC", "BEARER"] = "BASIC"
+    closed_records: Literal["changeable", "acl", "rule"] = "changeable"
+    aborting_rules: tuple[str, ...] = ()
+    language: Language = "en"
 
     returns_no_rows: bool = False
     accept_client_sys_id: bool = True

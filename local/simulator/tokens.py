@@ -2,21 +2,24 @@
 
 import base64
 import json
+import math
 import secrets
 from dataclasses import dataclass, field
 
 from .switches import Switches
 
+_SIGNED_CHARACTERS = 570
 _OPAQUE_BYTES = 64  # url-safe base64 without padding makes 86 characters of them
 
 
 @dataclass(slots=True)
 class IssuedToken:
-    """One access token; `expires_at` is in epoch seconds."""
+    """One access token; times are in epoch seconds. `ends_at` is a JWT's own `exp`, which can't be moved."""
 
     value: str = field(repr=False)
     expires_at: float
     guest: bool
+    ends_at: float = math.inf
 
 
 class TokenDesk:
@@ -44,17 +47,20 @@ class TokenDesk:
         )
         if current is None or not reusable:
             value = _new_value(now, switches)
-            current = IssuedToken(value, now + switches.expires_in, switches.guest)
+            end = now + switches.expires_in
+            is_signed = switches.token_format == "jwt"  # noqa: S105 -- a format
+            current = IssuedToken(value, end, switches.guest, end if is_signed else math.inf)
             self._valid[value] = current
             self._current = current
         elif switches.token_behaviour == "sliding":  # noqa: S105 -- a mode
+            # KB0791140: the expiry of the record is moved; what a JWT says inside is signed and stays.
             current.expires_at = now + switches.expires_in
         return current.value, int(current.expires_at - now)
 
     def accepts(self, value: str, now: float) -> bool:
         """Tell whether a bearer token lets its holder into the API; a token of guest never does."""
         token = self._valid.get(value)
-        return token is not None and token.expires_at > now and not token.guest
+        return token is not None and min(token.expires_at, token.ends_at) > now and not token.guest
 
     def revoke(self, value: str) -> bool:
         """Revoke one token; tell whether it was known."""
@@ -74,7 +80,8 @@ def _new_value(now: float, switches: Switches) -> str:
 
 def _jwt(now: float, switches: Switches) -> str:
     header = {"kid": secrets.token_hex(16), "typ": "JWT", "alg": "RS256"}
-    claims = {"aud": "now", "iss": "now", "iat": int(now), "exp": int(now) + switches.expires_in}
+    claims: dict[str, str | int] = {"aud": "now", "iss": "now", "iat": int(now), "exp": int(now) + switches.expires_in}
+    claims["sub"] = "x" * max(0, (switches.token_length - _SIGNED_CHARACTERS) * 3 // 4)
     parts = [json.dumps(part).encode() for part in (header, claims)]
     return ".".join(_url_safe(part) for part in (*parts, secrets.token_bytes(256)))
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from . import incident
+from .business_rules import enforce
 from .context import Context
 from .messages import ApiError
 from .records import Row, is_sys_id, stored_values
@@ -12,12 +13,13 @@ from .times import written
 def insert_record(context: Context, table: str, body: Mapping[str, object], *, by_display: bool = False) -> Row:
     """Insert what a caller sent and return the new row.
 
-    Raises ApiError 403 where an access rule, the data policy or the uniqueness of sys_id refuses.
+    Raises ApiError 403 where an access rule, a business rule, the data policy or the uniqueness of sys_id refuses.
     """
     context.require_table(table)
     context.require(table, "insert")
     store = context.store
     values = _allowed_values(context, table, body, by_display=by_display)
+    enforce(context, table, "insert")
     sys_id = _chosen_sys_id(context, table, body)
     values.pop("sys_id", None)
     if "incident" in _ancestors(context, table):
@@ -29,10 +31,11 @@ def insert_record(context: Context, table: str, body: Mapping[str, object], *, b
 def update_record(context: Context, row: Row, body: Mapping[str, object], *, by_display: bool = False) -> None:
     """Change a row by what a caller sent.
 
-    Raises ApiError 403 where an access rule or the data policy refuses.
+    Raises ApiError 403 where an access rule, a business rule or the data policy refuses.
     """
     table = row["sys_class_name"]
     context.require(table, "update")
+    enforce(context, table, "update", row)
     values = _allowed_values(context, table, body, by_display=by_display)
     values.pop("sys_id", None)
     if "incident" in _ancestors(context, table):

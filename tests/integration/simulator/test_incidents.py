@@ -95,3 +95,47 @@ def test_what_a_person_does_shows_in_the_api(simulator: Simulator, caller: Calle
     assert simulator.journal(sys_id, "comments") == ["on it"]
     with pytest.raises(KeyError):
         simulator.update("incident", "0" * 32, {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("acl", "ACL Exception Update Failed due to security constraints"),
+        ("rule", "Operation against file 'incident' was aborted by Business Rule 'Closed incidents are read only^"),
+    ],
+)
+def test_a_closed_incident_may_be_read_only(caller: Caller, simulator: Simulator, kind: str, words: str) -> None:
+    """For integrations; an administrator changes it all the same, and an open one anybody."""
+    simulator.configure(closed_records=kind)
+    sys_id = caller.create()["sys_id"]
+    change(caller, sys_id, work_notes="still open")
+    simulator.update("incident", sys_id, {"state": "7"})
+
+    status, message, detail = refusal(caller.api("PATCH", f"{TABLE}/{sys_id}", {"work_notes": "too late"}))
+
+    assert (status, message) == (403, "Operation Failed")
+    assert str(detail).startswith(words)
+    assert simulator.journal(sys_id, "work_notes") == ["still open"]
+
+
+def test_a_business_rule_may_abort_a_write(caller: Caller, simulator: Simulator) -> None:
+    """The words name the rule."""
+    simulator.configure(aborting_rules=["incident.insert:Check caller"])
+
+    status, message, detail = refusal(caller.api("POST", TABLE, {"short_description": "x"}))
+
+    assert (status, message) == (403, "Operation Failed")
+    assert "was aborted by Business Rule 'Check caller^" in str(detail)
+    assert simulator.records("incident") == []
+
+
+def test_a_user_has_a_language(caller: Caller, simulator: Simulator) -> None:
+    """Messages are translated, names stay."""
+    simulator.configure(language="de", denied_operations=["incident.insert"])
+
+    assert refusal(caller.api("POST", TABLE, {})) == (
+        403,
+        "Vorgang fehlgeschlagen",
+        "ACL-Ausnahme: Einfügen fehlgeschlagen",
+    )
+    assert refusal(caller.api("GET", "/api/now/table/nowhere"))[1] == "Ungültige Tabelle nowhere"

@@ -154,3 +154,18 @@ def test_no_secret_and_no_token_is_remembered(simulator: Simulator, caller: Call
     assert CLIENT_SECRET not in remembered
     assert urlencode({"": CLIENT_SECRET})[1:] not in remembered
     assert (simulator.token_requests, simulator.api_calls) == (3, 1)
+
+
+def test_a_jwt_ends_when_it_says_although_its_record_slides(simulator: Simulator, caller: Caller) -> None:
+    """The same token comes back with its lifetime renewed, and is refused after the `exp` inside."""
+    simulator.configure(token_format="jwt", token_length=6000)
+    first = caller.ask_for_token().json()
+    assert abs(len(first["access_token"]) - 6000) < 100
+    simulator.clock_offset = 1000.0
+    again = caller.ask_for_token().json()
+    assert (again["access_token"], again["expires_in"]) == (first["access_token"], 1799)
+
+    simulator.clock_offset = 1800.0
+    answer = caller.send("GET", "/api/now/table/incident", headers={"Authorization": f"Bearer {first['access_token']}"})
+
+    assert answer.status == 401
