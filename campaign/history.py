@@ -11,6 +11,7 @@ from common.incidents.item import problem_of
 from common.incidents.rules import Rules
 from common.intake import read_event
 
+_CLOSED = "7"
 OPEN_STATES = frozenset({"1", "2", "3"})
 
 
@@ -81,7 +82,8 @@ def _judge_problem(judgement: Judgement, problem: str, alerts: Sequence[Alert], 
     item = evidence.items.get(problem, {})
     own = [row for row in evidence.incidents if row["correlation_id"].startswith(f"{problem}-")]
     still_open = [row for row in own if row["state"] in OPEN_STATES]
-    if len(own) > 1:
+    # What somebody closed is replaced; the bridge itself closes nothing.
+    if sum(row["state"] != _CLOSED for row in own) > 1:
         judgement.duplicates.append(f"{len(own)} records, {len(still_open)} of them open, for one problem")
     if "operation" in item and not evidence.waiting:
         judgement.wrong.append("the ledger waits for a write that nobody will finish")

@@ -258,6 +258,29 @@ def not_utf8(world: World) -> None:
     reconciled(world, act(world, content="not_utf8", commit=world.toss()), "later")
 
 
+@fault(103, "403: a closed incident may not be changed", "C, replaced where the problem is there")
+def closed_is_read_only(world: World) -> None:
+    """By an access rule or a business rule; a person, or the job that closes what is resolved, closed it."""
+    world.simulator.configure(closed_records=world.pick("acl", "rule"), language=world.pick("en", "de"))
+    world.send(world.alarm("closed", "ALARM", minutes=1))
+    world.expect_outcome(world.invoke(), "done")
+    if world.toss():
+        world.send(world.alarm("closed", "OK", minutes=2))
+        world.expect_outcome(world.invoke(), "done")
+    for row in world.simulator.records("incident"):
+        world.simulator.update("incident", row["sys_id"], {"state": "7"})
+    returns = world.toss()
+    world.send(world.alarm("closed", "OK", minutes=3))
+    world.expect_outcome(world.invoke(), "done")
+    if returns:
+        world.send(world.alarm("closed", "ALARM", minutes=4))
+        world.expect_outcome(world.invoke(), "done")
+    world.settle()
+    opened = [row for row in world.simulator.records("incident") if row["state"] == "1"]
+    world.expect(len(opened) == returns, f"{len(opened)} incidents are open")
+    world.expect(not world.dead_letters(), "a message was given up")
+
+
 @fault(62, "a look-up returns a wrong record, or several", "nothing is written, an alarm")
 def wrong_record(world: World) -> None:
     """ServiceNow drops a term that it does not understand."""

@@ -1,6 +1,6 @@
 """What one step makes of the world: a call that goes well, one that meets a fault, the end of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tests.support.ledger import version_of
 from tests.support.requests import (
@@ -51,7 +51,8 @@ def written(servicenow: Instance, write: Create | Update) -> Instance:
     fields = dict(write.fields)
     if isinstance(write, Create):
         return servicenow.insert(fields)
-    return servicenow if servicenow.row(write.sys_id) is None else servicenow.update(write.sys_id, fields)
+    is_in_vain = servicenow.row(write.sys_id) is None or servicenow.forbids(write.sys_id)
+    return servicenow if is_in_vain else servicenow.update(write.sys_id, fields)
 
 
 def executed(world: World, run: Run, request: Request) -> World:
@@ -63,6 +64,8 @@ def executed(world: World, run: Run, request: Request) -> World:
             return _told(world, run, Answer(world.now, "lost race", item=world.ledger))
         return _told(world._replace(ledger=request.item), run, Answer(world.now, "done"))
     servicenow = world.servicenow
+    if isinstance(request, Update) and servicenow.forbids(request.sys_id):
+        return _failed(world, run, "forbidden")
     if isinstance(request, Create | Update):
         servicenow = written(servicenow, request)
     rows = _shown(servicenow, request)
@@ -104,12 +107,16 @@ def _met_by_put(world: World, run: Run, request: PutItem, fault: Fault) -> World
     return None
 
 
+# A 403 after the commit is known of inserts (KB2697679); a change that is forbidden has not happened.
+_OF_ONE_KIND: Mapping[Fault, type[Create | Update]] = {"refused after commit": Create, "forbidden": Update}
+
+
 def _met_by_write(world: World, run: Run, request: Create | Update, fault: Fault) -> World | None:
     committed = world._replace(servicenow=written(world.servicenow, request))
     flying = world._replace(flights=(*world.flights, Flight(request, world.now)))
     if fault == "kill in flight":
         return killed(flying, run)
-    if fault == "refused after commit" and isinstance(request, Update):
+    if fault in _OF_ONE_KIND and not isinstance(request, _OF_ONE_KIND[fault]):
         return None
     outcomes: dict[Fault, tuple[World, Kind]] = {
         "answer lost": (committed, "unknown"),
@@ -118,6 +125,7 @@ def _met_by_write(world: World, run: Run, request: Create | Update, fault: Fault
         "not done": (world, "not done"),
         "refused": (world._replace(refused=True), "refused"),
         "refused after commit": (committed._replace(refused=True), "forbidden"),
+        "forbidden": (world._replace(refused=True), "forbidden"),
         "held": (world, "held"),
     }
     met = outcomes.get(fault)

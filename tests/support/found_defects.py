@@ -107,6 +107,11 @@ def firing_item_expires(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ledgers, "_encode", encoded)
 
 
+def forbidden_change_given_up(patch: pytest.MonkeyPatch) -> None:
+    """A closed record that may not be changed is not told from one whose change is wrong."""
+    patch.setattr(decide, "refused", lambda item, _seen, _fold, moment: decide.not_done(item, moment))
+
+
 def own_write_not_recognised(patch: pytest.MonkeyPatch) -> None:
     """A write that the AWS SDK repeated counts as lost, and the message waits for its own lock to end."""
     decode = ledgers._decode

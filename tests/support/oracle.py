@@ -82,6 +82,9 @@ def _most_records(scenario: Scenario, world: World) -> int:
     need a record of its own under a policy that replaces.
     """
     acts = scenario.acts - world.acts
+    if "forbidden" in scenario.kinds:
+        # A resolved record that refuses a change is read-only, and its return needs another.
+        acts += scenario.faults - world.faults
     in_order = sorted(scenario.alerts, key=lambda alert: alert.order)
     firing = [alert.status is Status.FIRING for alert in in_order]
     episodes = sum(now and not before for before, now in pairwise([False, *firing]))

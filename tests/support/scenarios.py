@@ -25,6 +25,15 @@ SCENARIOS = {
     "refusals": Scenario(
         alerts("F1 F2 R3", NOTES), faults=2, kinds=("refused", "refused after commit", "held", "not done")
     ),
+    "changes are forbidden": Scenario(alerts("F1 F2 R3", NOTES), faults=2, kinds=("forbidden", "kill"), acts=1),
+    "a closed record is read only": Scenario(
+        alerts("F1 F2 R3", NOTES),
+        faults=1,
+        kinds=("kill", "answer lost", "late"),
+        acts=1,
+        act_kinds=("close",),
+        servicenow=Instance(closed_is_read_only=True),
+    ),
     "trouble with the ledger": Scenario(
         alerts("F1 R2"), faults=2, kinds=("throttled", "ledger answer lost", "ledger repeated")
     ),

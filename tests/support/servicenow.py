@@ -47,7 +47,8 @@ class Instance:
 
     `person_acted_last` tells whether a person changed a record after the bridge last did. `discards_markers` stands
     for an access rule that silently drops what the bridge writes into correlation_display. `closed_is_final` is how
-    the platform comes; an instance may be configured otherwise.
+    the platform comes; an instance may be configured otherwise, or so that it forbids every change of a closed one
+    (`closed_is_read_only`).
     """
 
     rows: tuple[Row, ...] = ()
@@ -56,6 +57,7 @@ class Instance:
     person_acted_last: bool = False
     discards_markers: bool = False
     closed_is_final: bool = True
+    closed_is_read_only: bool = False
 
     def row(self, sys_id: str) -> Row | None:
         """Return one incident, None where there is none."""
@@ -64,6 +66,11 @@ class Instance:
     def with_correlation_id(self, correlation_id: str) -> tuple[Row, ...]:
         """Return the incidents that carry this key; nothing keeps it unique."""
         return tuple(row for row in self.rows if row.correlation_id == correlation_id)
+
+    def forbids(self, sys_id: str) -> bool:
+        """Tell whether an incident may not be changed by an integration."""
+        row = self.row(sys_id)
+        return self.closed_is_read_only and row is not None and row.state == CLOSED
 
     def insert(self, fields: Mapping[str, str]) -> "Instance":
         """Return this instance with one incident more, the last of `rows`."""

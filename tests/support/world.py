@@ -25,6 +25,7 @@ type Fault = Literal[
     "not done",
     "refused",
     "refused after commit",
+    "forbidden",
     "held",
     "throttled",
     "ledger answer lost",

@@ -201,6 +201,20 @@ def not_done(item: Item, moment: Moment) -> Step:
     return Write(item.reverted(), Next.GO_BACK)
 
 
+def refused(item: Item, seen: Seen | None, fold: Fold, moment: Moment) -> Step:
+    """Return what follows when ServiceNow forbids a change of the record that it shows as `seen` (row 14a).
+
+    What is closed, or only resolved, may be read-only. An alarm then gets a new record, and a recovery has nothing
+    left to do. A record that is open, hidden or foreign is refused as it stands.
+    """
+    pending = item.pending_write
+    if seen is None or seen.condition is Condition.OPEN or not _is_ours(item, seen):
+        return not_done(item, moment)
+    if pending.operation in _BRINGS_FIRING:
+        return _replace_record(item, fold, moment)
+    return Write(item.settled(pending.orders, seen.reference), Next.PLAN)
+
+
 def unknown(item: Item, moment: Moment) -> Step:
     """Return what follows a write that may have been carried out, or still may be (row 15)."""
     pending = item.pending_write

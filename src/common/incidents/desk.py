@@ -182,6 +182,8 @@ class _Work:
             self.trouble = error
             if error.status == HTTPStatus.NOT_FOUND and not opens:
                 return decide.gone(item, self.fold, self.moment())
+            if error.status == HTTPStatus.FORBIDDEN and not opens and isinstance(error, PermanentError):
+                return self.refused(item)
             # An insert may answer 403 and yet have succeeded (KB2697679); the answer ended its transaction.
             if error.status == HTTPStatus.FORBIDDEN and opens and (records := self.visible(item)):
                 return self.found(item, records)
@@ -218,6 +220,11 @@ class _Work:
 
     def found(self, item: Item, records: list[Seen]) -> Step:
         return decide.found(item, records, self.fold.newest.policy, self.moment())
+
+    def refused(self, item: Item) -> Step:
+        """Look once at the record whose change ServiceNow forbids: what is closed or resolved may be read-only."""
+        record = next(iter(self.visible(item)), None)
+        return decide.refused(item, record, self.fold, self.moment())
 
     def visible(self, item: Item) -> list[Seen]:
         """Return what ServiceNow shows under the known sys_id, else under the correlation id of the attempt."""

@@ -6,12 +6,13 @@ import pytest
 
 from common.incidents import decide
 from common.incidents.alert import OnRepeat, OnReturn, Policy
-from common.incidents.decide import Condition, Next
+from common.incidents.decide import Condition, Next, Seen
 from common.incidents.item import Operation
 from tests.support.problems import (
     CORRELATION_ID,
     MOMENT,
     NOW,
+    OTHER_RECORD,
     RECORD,
     claimed,
     fold,
@@ -134,6 +135,41 @@ def test_rows_13_and_14_reopening_stays_pending_for_anybody_to_redo() -> None:
     assert after.pending is not None
     assert after.pending == replace(pending(Operation.REOPEN_STATE, "F2").pending, lock_until=NOW)  # type: ignore[arg-type]
     assert decide.plan(after, fold("F2"), replace(MOMENT, now=NOW + 1)) == decide.LookUp()
+
+
+@pytest.mark.parametrize("operation", [Operation.NOTE, Operation.REOPEN, Operation.REOPEN_STATE])
+@pytest.mark.parametrize("condition", [Condition.RESOLVED, Condition.CLOSED])
+def test_row_14a_a_finished_record_that_forbids_an_alarms_change_is_replaced(
+    operation: Operation, condition: Condition
+) -> None:
+    """It is read-only, so that nobody would see the alarm."""
+    item = pending(operation, "F2", "F1")
+
+    after = claimed(decide.refused(item, seen(condition), fold("F2", NOTES), MOMENT), Operation.OPEN)
+
+    assert (after.record, after.orders) == (None, orders("F1"))
+
+
+@pytest.mark.parametrize("operation", [Operation.RESOLVE, Operation.RECOVERY_NOTE])
+@pytest.mark.parametrize("condition", [Condition.RESOLVED, Condition.CLOSED])
+def test_row_14a_a_finished_record_that_forbids_a_recovery_needs_none(
+    operation: Operation, condition: Condition
+) -> None:
+    """The problem is over, and so is the record."""
+    after = decide.refused(pending(operation, "R2", "F1"), seen(condition), fold("R2"), MOMENT)
+
+    assert written(after, Next.PLAN) == settled("R2", RECORD)
+
+
+@pytest.mark.parametrize("operation", [Operation.NOTE, Operation.REOPEN, Operation.REOPEN_STATE, Operation.RESOLVE])
+@pytest.mark.parametrize(
+    "shown", [None, seen(), seen(Condition.CLOSED, record=OTHER_RECORD)], ids=["hidden", "open", "foreign"]
+)
+def test_row_14a_any_other_refusal_stands(operation: Operation, shown: Seen | None) -> None:
+    """It is about this change, or about the rights of the integration user."""
+    item = pending(operation, "F2", "F1")
+
+    assert decide.refused(item, shown, fold("F2", NOTES), MOMENT) == decide.not_done(item, MOMENT)
 
 
 def test_row_15_an_unknown_outcome_keeps_the_lock_until_it_can_be_known() -> None:

@@ -28,7 +28,9 @@ policies = st.builds(
     reopen_window=st.sampled_from([0, 2, 86_400]),
 )
 clocks = st.builds(Clocks, local_offset=st.sampled_from([-3600, 0, 3600]), date_lag=st.integers(0, 4))
-instances = st.builds(Instance, discards_markers=st.booleans(), closed_is_final=st.booleans())
+instances = st.builds(
+    Instance, discards_markers=st.booleans(), closed_is_final=st.booleans(), closed_is_read_only=st.booleans()
+)
 
 
 class AnyHistory(RuleBasedStateMachine):
@@ -69,6 +71,7 @@ class AnyHistory(RuleBasedStateMachine):
                     "not done",
                     "refused",
                     "refused after commit",
+                    "forbidden",
                     "held",
                     "throttled",
                     "ledger answer lost",
@@ -136,11 +139,11 @@ class AnyHistory(RuleBasedStateMachine):
         """ServiceNow carries out what it still holds."""
         self.take(data, "commit")
 
-    @precondition(lambda self: self.can("not done", "refused", "refused after commit", "held"))
+    @precondition(lambda self: self.can("not done", "refused", "refused after commit", "forbidden", "held"))
     @rule(data=st.data())
     def refuse(self, data: st.DataObject) -> None:
         """A call is turned away: for now, for good, for everybody, or although it was carried out."""
-        self.take(data, "not done", "refused", "refused after commit", "held")
+        self.take(data, "not done", "refused", "refused after commit", "forbidden", "held")
 
     @precondition(lambda self: self.can("throttled", "ledger answer lost", "ledger repeated"))
     @rule(data=st.data())

@@ -172,13 +172,52 @@ def test_a_forbidden_insert_that_cannot_be_looked_for_waits(office: Office) -> N
     assert len(office.records.rows) == 1
 
 
-def test_a_forbidden_change_is_refused_without_a_look(office: Office) -> None:
-    """Only inserts are known to succeed in spite of it."""
+def test_a_forbidden_change_of_an_open_record_is_refused(office: Office) -> None:
+    """After one look at the record."""
     office.apply("F1")
     office.records.troubles.append(Trouble(FORBIDDEN))
 
     assert office.refused("R2") is FORBIDDEN
+    assert office.records.calls[-2:] == ["update incident", "read incident"]
+    assert office.apply("R2").operations == (Operation.RESOLVE,)
+
+
+def test_a_change_that_is_held_is_not_looked_at(office: Office) -> None:
+    """The API is closed to everybody: a look would tell nothing."""
+    office.apply("F1")
+    office.records.troubles.append(Trouble(HELD))
+
+    assert office.refused("R2") is HELD
     assert office.records.calls[-1] == "update incident"
+
+
+@pytest.mark.parametrize("state", [RESOLVED, CLOSED])
+@pytest.mark.parametrize(
+    ("text", "operations", "records"), [("F2", (Operation.OPEN,), 2), ("R2", (), 1)], ids=["still there", "over"]
+)
+def test_a_finished_record_that_may_not_be_changed_is_replaced_if_the_problem_is_there(
+    office: Office, state: str, text: str, operations: tuple[Operation, ...], records: int
+) -> None:
+    """A recovery has nothing left to do."""
+    office.apply("F1", NOTES)
+    office.person(state)
+    office.records.troubles.append(Trouble(FORBIDDEN))
+
+    applied = office.apply(text, NOTES)
+
+    assert (applied.operations, len(office.records.rows)) == (operations, records)
+    assert office.item().pending is None
+
+
+def test_a_record_that_cannot_be_looked_at_after_a_refusal_waits(office: Office) -> None:
+    """The lock stays; once it has ended the record is looked at again."""
+    office.apply("F1", NOTES)
+    office.person(CLOSED)
+    office.records.troubles.extend([Trouble(FORBIDDEN), Trouble(BUSY)])
+    assert office.refused("F2", NOTES) is BUSY
+    office.clock.advance(131)
+
+    assert office.apply("F2", NOTES).operations == (Operation.OPEN,)
 
 
 @pytest.mark.parametrize(("text", "states"), [("F2", [NEW]), ("R2", [])], ids=["still there", "over"])
