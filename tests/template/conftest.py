@@ -32,11 +32,16 @@ def template() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def resources() -> dict[str, Any]:
     """Return the resources that SAM makes of template.yaml, parameters left open."""
+    return expand()
+
+
+def expand(**parameters: str) -> dict[str, Any]:
+    """Return the resources that SAM makes of template.yaml where `parameters` have these values."""
     template = _parse()
     # `sam package` would put an address of this form here.
     template["Globals"]["Function"]["CodeUri"] = "s3://bucket/package"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-        expanded: dict[str, Any] = transform(template, {}, NoManagedPolicies())
+        expanded: dict[str, Any] = transform(template, parameters, NoManagedPolicies())
     found: dict[str, Any] = expanded["Resources"]
     return found

@@ -47,5 +47,14 @@ def attribute(name: str, of: str = "Arn") -> dict[str, list[str]]:
 KEY = {"Fn::If": ["MakesKey", attribute("Key"), {"Ref": "KeyArn"}]}
 """The key of the stack, or the one that was brought along."""
 
+LEDGER = {
+    "Fn::If": [
+        "MakesLedger",
+        attribute("Ledger"),
+        {"Fn::Sub": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${LedgerTableName}"},
+    ]
+}
+"""The ARN of the ledger of the stack, or of the one that was taken over."""
+
 SECRET = {"Fn::If": ["MakesSecret", attribute("ClientCredentials", "Id"), {"Ref": "SecretArn"}]}
 """The secret of the stack, or the one that was brought along."""

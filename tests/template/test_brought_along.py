@@ -32,10 +32,37 @@ def test_a_key_is_made_only_where_none_is_given(template: dict[str, Any], resour
         assert function["Environment"]["Variables"]["TOKEN_KEY_ID"] == KEY
 
 
-@pytest.mark.parametrize("made", ["Key", "ClientCredentials"])
+def test_a_ledger_is_made_only_where_none_is_taken_over(template: dict[str, Any], resources: Resources) -> None:
+    """Functions and roles find either by the same expression."""
+    name = {"Fn::If": ["MakesLedger", {"Ref": "Ledger"}, {"Ref": "LedgerTableName"}]}
+
+    assert resources["Ledger"]["Condition"] == "MakesLedger"
+    assert template["Outputs"]["LedgerTableName"]["Value"] == name
+    for function in of_type(resources, "AWS::Lambda::Function").values():
+        assert function["Environment"]["Variables"].get("LEDGER_TABLE", name) == name
+
+
+def test_a_stack_that_takes_the_place_of_another_goes_by_its_name(
+    template: dict[str, Any], resources: Resources
+) -> None:
+    """The name is part of every correlation_id: by another one, the stack would find none of its open incidents."""
+    name = {
+        "Fn::If": [
+            "NamesItself",
+            {"Fn::Sub": "${AWS::AccountId}/${AWS::Region}/${AWS::StackName}"},
+            {"Ref": "DeploymentName"},
+        ]
+    }
+
+    assert template["Outputs"]["DeploymentName"]["Value"] == name
+    for function in of_type(resources, "AWS::Lambda::Function").values():
+        assert function["Environment"]["Variables"].get("DEPLOYMENT", name) == name
+
+
+@pytest.mark.parametrize("made", ["Key", "ClientCredentials", "Ledger"])
 def test_nothing_refers_to_what_was_not_made(template: dict[str, Any], made: str) -> None:
     """CloudFormation refuses a reference to a resource that its condition left out."""
-    condition = {"Key": "MakesKey", "ClientCredentials": "MakesSecret"}[made]
+    condition = {"Key": "MakesKey", "ClientCredentials": "MakesSecret", "Ledger": "MakesLedger"}[made]
 
     def refers(value: Any) -> bool:  # noqa: ANN401 (a template is JSON)
         if isinstance(value, list):
@@ -77,10 +104,13 @@ def test_what_belongs_together_is_given_together(template: dict[str, Any]) -> No
         ((function, parts),) = condition.items()
         if function == "Fn::Equals":
             return bool(given.get(parts[0]["Ref"], "") == parts[1])
+        if function == "Fn::Contains":
+            return given.get(parts[1]["Ref"], "") in parts[0]
         results = [holds(part, given) for part in parts]
         return {"Fn::Or": any(results), "Fn::And": all(results), "Fn::Not": not results[0]}[function]
 
-    def accepted(**given: str) -> bool:
+    def accepted(region: str = "eu-west-1", **given: str) -> bool:
+        given = {"AWS::Region": region, "SnapStart": "None", **given}
         return all(
             holds(assertion["Assert"], given)
             for rule in template["Rules"].values()
@@ -95,6 +125,9 @@ def test_what_belongs_together_is_given_together(template: dict[str, Any]) -> No
     assert not accepted(SubnetIds=SUBNET)
     assert not accepted(SecurityGroupIds=GROUP)
     assert not accepted(SecretKeyArn=KEY_ARN)
+    assert accepted(SnapStart="PublishedVersions")
+    assert accepted(region="us-gov-west-1")
+    assert not accepted(region="us-gov-west-1", SnapStart="PublishedVersions")
 
 
 @pytest.mark.parametrize(
@@ -108,6 +141,12 @@ def test_what_belongs_together_is_given_together(template: dict[str, Any]) -> No
         ("KeyArn", KEY_ARN, True),
         ("KeyArn", "arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-1d3f5a7b00004000800000000000000b", True),
         ("KeyArn", "arn:aws:kms:eu-west-1:123456789012:alias/company", False),
+        ("FormerKeyArn", KEY_ARN, True),
+        ("FormerKeyArn", "alias/company", False),
+        ("LedgerTableName", "servicenow-bridge-Ledger-1A2B3C", True),
+        ("LedgerTableName", "arn:aws:dynamodb:eu-west-1:123456789012:table/ledger", False),
+        ("DeploymentName", "123456789012/eu-west-1/servicenow-bridge", True),
+        ("DeploymentName", "two names", False),
         ("PermissionsBoundaryArn", f"{ACCOUNT}:policy/company/boundary", True),
         ("PermissionsBoundaryArn", "arn:aws:iam::aws:policy/PowerUserAccess", True),
         ("PermissionsBoundaryArn", f"{ACCOUNT}:role/boundary", False),

@@ -88,6 +88,7 @@ def environment(variables: dict[str, Any], template: dict[str, Any]) -> dict[str
         written = variables[name]
         if name in DEPLOYED:
             return DEPLOYED[name]
+        written = written.get("Fn::If", [None, written])[1]  # what the stack makes of a parameter that is left empty
         if "Ref" in written:
             return known[written["Ref"]]
         return re.sub(r"\$\{([^}]+)\}", lambda found: known[found[1]], written["Fn::Sub"])
