@@ -1,5 +1,6 @@
 """Ways to ask an expanded template for what the tests are about."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,6 +38,23 @@ def queue_statements(resources: Resources, queue: str) -> list[Statement]:
         if {"Ref": queue} in policy["Queues"]
         for statement in policy["PolicyDocument"]["Statement"]
     ]
+
+
+def referred_to(value: Any) -> Iterator[str]:  # noqa: ANN401 (any part of a template)
+    """Yield everything that a part of a template refers to: parameters, resources, attributes as `name.attribute`."""
+    if isinstance(value, list):
+        for part in value:
+            yield from referred_to(part)
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            if key == "Ref":
+                yield part
+            elif key == "Fn::GetAtt":
+                yield ".".join(part)
+            elif key == "Fn::Sub":
+                yield from re.findall(r"\$\{([^}!]+)\}", part)
+            else:
+                yield from referred_to(part)
 
 
 def attribute(name: str, of: str = "Arn") -> dict[str, list[str]]:

@@ -1,32 +1,13 @@
 """What queue and API call: published versions, which change whenever anything that their functions are told changes."""
 
-import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.template.reading import Resources, attribute, of_type
+from tests.template.reading import Resources, attribute, of_type, referred_to
 
 PUBLISHED = ["ApiFunction", "EventsFunction"]
 NUMBER = "PublishedConfiguration"
-
-
-def referred_to(value: Any) -> Iterator[str]:  # noqa: ANN401 (any part of a template)
-    """Yield everything that a part of a template refers to: parameters, resources, attributes as `name.attribute`."""
-    if isinstance(value, list):
-        for part in value:
-            yield from referred_to(part)
-    elif isinstance(value, dict):
-        for key, part in value.items():
-            if key == "Ref":
-                yield part
-            elif key == "Fn::GetAtt":
-                yield ".".join(part)
-            elif key == "Fn::Sub":
-                yield from re.findall(r"\$\{([^}!]+)\}", part)
-            else:
-                yield from referred_to(part)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,110 @@
+"""The calls of AWS that a function's code makes, read from its source and from botocore's models."""
+
+import ast
+import importlib.util
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import botocore.session
+from botocore import xform_name
+
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+_LIBRARY = "aws_lambda_powertools.utilities.circuit_breaker.persistence"
+"""The one library that is handed a client of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of `service`; `argument` is the name that the code has for what it is about, where it has one."""
+
+    service: str
+    operation: str
+    argument: str
+
+    @property
+    def action(self) -> str:
+        """The permission that it takes. SQS knows none of its own for batches."""
+        name = self.operation.removesuffix("Batch") if self.service == "sqs" else self.operation
+        return f"{self.service}:{name}"
+
+
+def calls_of(handler: str) -> frozenset[Call]:
+    """Return the calls that the code may make which `handler`, such as `handlers.events`, imports."""
+    trees = [_tree(path) for path in _imported(handler)]
+    services = {service for tree in trees for service in _clients(tree)}
+    known = {name: (service, operation) for service in services for name, operation in _operations(service).items()}
+    return frozenset(call for tree in trees for call in _calls(tree, known))
+
+
+@cache
+def _operations(service: str) -> Mapping[str, str]:
+    model = botocore.session.get_session().get_service_model(service)
+    return {xform_name(name): name for name in model.operation_names}
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def _imported(handler: str) -> set[Path]:
+    """Return the files that are imported with `handler`, of src and of the library, but for what only types need."""
+    waiting, found = [handler], set[Path]()
+    while waiting:
+        for path in _files(waiting.pop()):
+            if path not in found:
+                found.add(path)
+                waiting += _imports(_tree(path))
+    return found
+
+
+def _files(module: str) -> list[Path]:
+    path = SOURCE / Path(*module.split("."))
+    if module == _LIBRARY:
+        spec = importlib.util.find_spec(module)
+        assert spec is not None, "Powertools has moved its module"
+        return sorted(Path(str(spec.origin)).parent.glob("*.py"))
+    return [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()]
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    types = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for part in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) not in types and isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif id(node) not in types and isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def _clients(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "boto3.client":
+            service = node.args[0]
+            assert isinstance(service, ast.Constant), "the service of a client is written out"
+            yield str(service.value)
+
+
+def _calls(tree: ast.Module, known: Mapping[str, tuple[str, str]]) -> Iterator[Call]:
+    """Yield the calls by a method's name, and those by a name that is handed on, to `getattr` for one."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        names = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
+        if isinstance(node.func, ast.Attribute):
+            names.append(node.func.attr)
+        for name in names:
+            if isinstance(name, str) and name in known:
+                yield Call(*known[name], _argument(node))
+
+
+def _argument(call: ast.Call) -> str:
+    named = [word for word in call.keywords if word.arg in ("QueueUrl", "TableName", "Name", "SecretId")]
+    return ast.unparse(named[0].value).rpartition(".")[2].lstrip("_") if named else ""
