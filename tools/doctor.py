@@ -15,7 +15,7 @@ _PATIENT = Config(read_timeout=130, retries={"total_max_attempts": 1})
 def main() -> None:
     """Parse the command line, examine, and end with status 1 where a step failed."""
     options = parser("Check the set-up of a deployed stack from inside its account.")
-    options.add_argument("--write", action="store_true", help="also open a marked incident, and close it")
+    options.add_argument("--write", action="store_true", help="also open a marked incident, and resolve it")
     options.add_argument("--json", action="store_true", help="print the report as JSON")
     arguments = options.parse_args()
     run(lambda: _examine(arguments))

@@ -109,7 +109,11 @@ def seed_id(table: str, name: str) -> str:
 def seed_records() -> list[tuple[str, dict[str, str]]]:
     """Return the records of a new instance, each with its sys_id: users, groups, items and all choices."""
     records = [
-        ("sys_user", user, {"user_name": user, "name": name, "email": f"{user}@example.com"})
+        (
+            "sys_user",
+            user,
+            {"user_name": user, "name": name, "email": f"{user}@example.com", "preferred_language": "en"},
+        )
         for user, name in _USERS.items()
     ]
     records += [("sys_user_group", name, {"name": name}) for name in _GROUPS]
@@ -152,6 +156,7 @@ _USER: Mapping[str, Field] = {
     "manager": reference("sys_user"),
     "active": _ACTIVE,
     "locked_out": BOOLEAN,
+    "preferred_language": string(3),
 }
 _CONFIGURATION_ITEM: Mapping[str, Field] = {
     "name": string(255),

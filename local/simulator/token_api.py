@@ -55,7 +55,8 @@ def _refusal(record: OAuthRecord, request: Request, switches: Switches) -> Answe
         return _token_error(401, "invalid_client", "client authentication failed")
     if form.get("grant_type") != "client_credentials":
         return _token_error(400, "unsupported_grant_type", "grant type not supported")
-    if not switches.property_enabled or switches.user_locked:
+    unknown_scopes = set(form.get("scope", "").split()) - set(switches.token_scope.split())
+    if not switches.property_enabled or switches.user_locked or unknown_scopes:
         return json_answer(401, _REFUSED)
     return None if switches.user_configured else _token_error(400, "unauthorized_client", _NO_USER + record.sys_id)
 

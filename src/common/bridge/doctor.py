@@ -20,7 +20,7 @@ from common.settings import read_settings
 def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> Report:
     """Walk through everything that has to work, within `seconds`, and return what was found; never raises.
 
-    With `write` the walk also opens a marked incident and closes it.
+    With `write` the walk also opens a marked incident and resolves it.
     """
     try:
         settings = read_settings(environment)

@@ -159,8 +159,17 @@ MISSING_REST_ROLE = Cause(
     "Give it the role snc_platform_rest_api_access.",
 )
 MISSING_SCOPE = Cause(
-    "The OAuth registry record limits the token to scopes that do not include the Table API.",
-    "Remove the scopes from the record, or add the API's scope to it and to the parameter OAuthScope.",
+    "A REST API auth scope guards this API for this HTTP method, and the OAuth registry record does not have it.",
+    "Link the scope useraccount, which is let through everywhere, to the record, or the scope that guards the API.",
+)
+SCOPED_CLIENT = Cause(
+    "The OAuth registry record may call only APIs of its scopes (Zurich and later), and none covers this HTTP method.",
+    "Link the scope useraccount to the record; or set its Scope Restriction to Broadly scoped (clear Allow access only "
+    "to APIs in selected scope); or set the property glide.security.oauth_allow_unscoped_clients to true.",
+)
+OTHER_LANGUAGE = Cause(
+    "The integration user's language is not English, so ServiceNow words its refusals in another.",
+    "In ServiceNow, open the user and set Language to English.",
 )
 NO_SUCH_TABLE = Cause(
     "The instance has no such table: its name is misspelt, or its plugin is not active.",
@@ -188,7 +197,7 @@ DATA_POLICY = Cause(
 )
 MAY_BE_THERE = Cause(
     "The marked incident may have been opened all the same (KB2697679).",
-    "Look for an incident 'servicenow-bridge check-up, please ignore', and close it.",
+    "Look for an incident 'servicenow-bridge check-up, please ignore', and resolve it.",
 )
 
 ANYWHERE: Mapping[str, tuple[Cause, ...]] = {
@@ -234,11 +243,21 @@ TOKEN_ENDPOINT: Mapping[str, tuple[Cause, ...]] = {
     "no_token": (WRONG_HOST,),
 }
 
+TOKEN_ENDPOINT_WITH_SCOPE: Mapping[str, tuple[Cause, ...]] = {
+    **TOKEN_ENDPOINT,
+    "server_error": (GRANT_IS_OFF, WRONG_SECRET, USER_IS_LOCKED, UNKNOWN_SCOPE),
+    "access_denied": (GRANT_IS_OFF, WRONG_SECRET, USER_IS_LOCKED, UNKNOWN_SCOPE),
+    "refused": (GRANT_IS_OFF, WRONG_SECRET, USER_IS_LOCKED, UNKNOWN_SCOPE),
+}
+"""The same where OAuthScope is set: instances hide a wrong scope behind server_error/access_denied."""
+
 USE_OF_TOKEN: Mapping[str, tuple[Cause, ...]] = {
     "token_unusable": (GUEST_TOKEN, USER_IS_LOCKED, ACCESS_POLICY),
     "token_unusable_by_policy": (ACCESS_POLICY, GUEST_TOKEN, USER_IS_LOCKED),
     "api_denied": (MISSING_REST_ROLE, MISSING_ROLE),
     "scope_missing": (MISSING_SCOPE,),
+    "api_unscoped": (SCOPED_CLIENT, MISSING_SCOPE),
+    "other_language": (OTHER_LANGUAGE,),
     "bad_request": (WRONG_HOST,),
     "read_denied": (MISSING_ROLE,),
 }

@@ -1,12 +1,12 @@
 """Which steps a check-up has: all of them for the doctor, those that leave no trace for the API's deep health."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from common.checkup import causes
 from common.checkup.account import Account
 from common.checkup.instance import Instance
-from common.checkup.report import Check, Finding
+from common.checkup.report import Cause, Check, Finding
 from common.clock import Deadline
 from common.errors import TransientError
 from common.oauth.endpoint import TokenEndpoint
@@ -65,9 +65,14 @@ def doctor_checks(
         Check("ledger", account.ledger_is_written),
         *_way(settings, instance),
         Check("clock", instance.skew, needs=("TLS",)),
-        Check("token endpoint", trial.request, needs=("secret", "TLS"), causes=causes.TOKEN_ENDPOINT),
+        Check("token endpoint", trial.request, needs=("secret", "TLS"), causes=_of_the_endpoint(settings)),
         Check("token store", trial.keep, needs=("token endpoint",)),
         *_use(instance, settings.allowed_tables, needs="token endpoint"),
+        *(
+            Check(f"method {method}", instance.method(method), needs=("token usable",), causes=causes.TABLE)
+            for method in ("POST", "PATCH")
+        ),
+        Check("language", instance.language, needs=("token usable",), causes=causes.USE_OF_TOKEN),
         Check(
             "create incident",
             instance.creator(settings.close_code) if write else _only_with_write,
@@ -91,9 +96,13 @@ def health_checks(settings: ApiSettings, account: Account, instance: Instance, t
         *_account(account, settings.queue_url),
         Check("ledger", account.ledger_answers),
         *_way(settings, instance),
-        Check("token", token, needs=("secret", "TLS"), causes=causes.TOKEN_ENDPOINT),
+        Check("token", token, needs=("secret", "TLS"), causes=_of_the_endpoint(settings)),
         *_use(instance, settings.tables, needs="token"),
     ]
+
+
+def _of_the_endpoint(settings: AccessSettings) -> Mapping[str, tuple[Cause, ...]]:
+    return causes.TOKEN_ENDPOINT_WITH_SCOPE if settings.oauth_scope else causes.TOKEN_ENDPOINT
 
 
 def _account(account: Account, queue_url: str) -> list[Check]:
@@ -125,4 +134,4 @@ def _use(instance: Instance, tables: Iterable[str], *, needs: str) -> list[Check
 
 
 def _only_with_write(_: Deadline) -> Finding:
-    return Finding("only observable with --write, which opens a marked incident and closes it", observed=False)
+    return Finding("only observable with --write, which opens a marked incident and resolves it", observed=False)

@@ -5,13 +5,14 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from common.checkup.report import Finding
 from common.clock import Clock, Deadline
 from common.errors import BridgeError, ConfigurationError, TransientError
-from common.servicenow.client import Answer, ServiceNowClient
+from common.servicenow.client import Answer, RejectedError, ServiceNowClient
 from common.servicenow.event_management import EVENT_TABLE
 from common.transport import Transport
 
@@ -19,9 +20,13 @@ _TOLERABLE_SKEW = 60.0
 _HTTPS = 443
 _PAGE_LIMIT = 4 * 1024 * 1024
 _MARK = "servicenow-bridge check-up"
-_CLOSED = "7"
+_RESOLVED = "6"  # closing takes a role that the bridge should not have
+_NO_RECORD = "0" * 32
+_NO_TABLE = "servicenow_bridge_no_such_table"
 _NUMBER = re.compile(r"[A-Z0-9]{1,40}")
 _LIMIT = re.compile(r"[0-9]{1,12}")
+_LANGUAGE = re.compile(r"[A-Za-z_-]{2,10}")
+_ENGLISH = "en"
 _SYS_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -85,6 +90,45 @@ class Instance:
 
         return read
 
+    def method(self, method: str) -> Callable[[Deadline], Finding]:
+        """Return the check that the Table API takes `method`, POST or PATCH, which leaves no trace.
+
+        Scopes are set for each method and looked at before the request is: what names a table or a record that can't
+        exist is then refused as such.
+        """
+        target, fields = {
+            "POST": (f"/api/now/v2/table/{_NO_TABLE}", {"short_description": _MARK}),
+            "PATCH": (f"/api/now/v2/table/incident/{_NO_RECORD}", {"correlation_display": _MARK}),
+        }[method]
+
+        def attempt(deadline: Deadline) -> Finding:
+            try:
+                self._client.call(method, target, fields=fields, deadline=deadline)
+            except RejectedError as error:
+                if error.status not in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}:
+                    return Finding(f"refused for another reason ({error.status})", observed=False)
+            return Finding(f"the Table API takes {method}")
+
+        return attempt
+
+    def language(self, deadline: Deadline) -> Finding:
+        """Look up the language of the user that the token stands for. Refusals are known by their English words."""
+        target = (
+            "/api/now/v2/table/sys_user?sysparm_query=sys_id%3Djavascript%3Ags.getUserID()"
+            "&sysparm_limit=1&sysparm_fields=preferred_language"
+        )
+        found = self._client.call("GET", target, deadline=deadline).result
+        language = found[0].get("preferred_language") if found else None
+        if not language:
+            return Finding("not shown or not set, so that the instance's own counts; set it to English", observed=False)
+        if language != _ENGLISH:
+            raise ConfigurationError(
+                f"The integration user's language is {_plain(_LANGUAGE, language)}.",
+                action="Set it to English.",
+                code="other_language",
+            )
+        return Finding("the integration user's language is English")
+
     def rate_limits(self, _: Deadline) -> Finding:
         """Tell which rate limit rule the last answer named."""
         limit = self._headers.get("X-RateLimit-Limit", "")
@@ -94,7 +138,7 @@ class Instance:
         return Finding(f"{_plain(_LIMIT, limit)} requests an hour, by the rule {rule}")
 
     def creator(self, close_code: str) -> Callable[[Deadline], Finding]:
-        """Return the check that opens a marked incident and closes it with `close_code`."""
+        """Return the check that opens a marked incident and resolves it with `close_code`."""
 
         def create(deadline: Deadline) -> Finding:
             marks = {"correlation_id": _MARK, "correlation_display": _MARK}
@@ -102,30 +146,30 @@ class Instance:
             target = f"/api/now/v2/table/incident?sysparm_fields=sys_id,number,{','.join(marks)}"
             created = self._client.call("POST", target, fields=fields, deadline=deadline).result
             number = _plain(_NUMBER, created.get("number"))
-            self._close(created["sys_id"], number, close_code, deadline)
+            self._resolve(created["sys_id"], number, close_code, deadline)
             if {name: created.get(name) for name in marks} != marks:
                 raise ConfigurationError(
-                    f"{number} was opened and closed, but ServiceNow did not keep its correlation fields.",
+                    f"{number} was opened and resolved, but ServiceNow did not keep its correlation fields.",
                     action="Let the integration user write correlation_id and correlation_display.",
                     code="fields_discarded",
                 )
-            return Finding(f"{number} was opened and closed")
+            return Finding(f"{number} was opened and resolved")
 
         return create
 
-    def _close(self, sys_id: str, number: str, close_code: str, deadline: Deadline) -> None:
-        fields = {"state": _CLOSED, "close_code": close_code, "close_notes": _MARK}
+    def _resolve(self, sys_id: str, number: str, close_code: str, deadline: Deadline) -> None:
+        fields = {"state": _RESOLVED, "close_code": close_code, "close_notes": _MARK}
         target = f"/api/now/v2/table/incident/{sys_id}?sysparm_fields=state"
         try:
             state = self._client.call("PATCH", target, fields=fields, deadline=deadline).result.get("state")
         except BridgeError as error:
             message, action, code = error.message, error.action, error.code
         else:
-            if state == _CLOSED:
+            if state == _RESOLVED:
                 return
             message, action, code = "ServiceNow discarded the change.", "", "fields_discarded"
         raise ConfigurationError(
-            f"{number} was opened but not closed: close it by hand. {message}", action=action, code=code
+            f"{number} was opened but not resolved: resolve it by hand. {message}", action=action, code=code
         )
 
     def _get(self, table: str, deadline: Deadline) -> Answer:

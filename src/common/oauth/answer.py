@@ -31,8 +31,8 @@ _GRANT_PROPERTY = "glide.oauth.inbound.client.credential.grant_type.enabled"
 _WAIT = "Nothing, unless it goes on: then look at the state of the ServiceNow instance."
 _CHECK_ALL = (
     f"Check in ServiceNow that the system property {_GRANT_PROPERTY} is true; that client id and secret are "
-    "those of the OAuth registry record; and that its OAuth Application User is active, not locked out and not "
-    "marked 'Password needs reset'."
+    "those of the OAuth registry record; that its OAuth Application User is active, not locked out and not "
+    "marked 'Password needs reset'; and that OAuthScope is empty or names a scope of the record."
 )
 _CHECK_SCOPE = "Check OAuthScope against the scopes of the OAuth registry record, or leave it empty."
 

@@ -39,6 +39,7 @@ _READS = frozenset({"GET", "HEAD"})
 # What is in the words of a refusal that concerns every request → its code; the first match counts.
 _HELD_REFUSALS: Mapping[str, str] = {
     "Missing required api access scope": "scope_missing",
+    "Access to unscoped api": "api_unscoped",
     "User Not Authorized": "api_denied",
     "Insufficient rights to query records": "read_denied",
     "Field(s) present in the query": "read_denied",
@@ -260,7 +261,7 @@ def _refusal(status: int, error: Mapping[str, Any]) -> BridgeError:
         return AccessDeniedError(
             "ServiceNow does not let the integration user use this API or table (403).",
             action="Give it the roles sn_incident_read and sn_incident_write, snc_platform_rest_api_access where "
-            "REST ACLs are active, and the OAuth scope that the API asks for.",
+            "REST ACLs are active; and link the scope useraccount to its OAuth registry record.",
             status=status,
             code=held,
         )

@@ -13,6 +13,7 @@ from tests.integration.doctor.world import World
 from tests.support.raw_server import RawServer, authority
 
 _THREE = [causes.GRANT_IS_OFF, causes.WRONG_SECRET, causes.USER_IS_LOCKED]
+_UNSCOPED = ("User Not Authorized", "Access to unscoped api is not allowed")
 
 
 @dataclass(frozen=True)
@@ -268,6 +269,12 @@ TOKEN = [
         "token endpoint",
         [causes.NO_APPLICATION_USER],
     ),
+    Case(
+        "scope is not of the record, as ServiceNow answers",
+        lambda w: w.set(OAUTH_SCOPE="incident_read incident_write"),
+        "token endpoint",
+        [*_THREE, causes.UNKNOWN_SCOPE],
+    ),
     Case("scope is not granted", _token_answer(400, "invalid_scope"), "token endpoint", [causes.UNKNOWN_SCOPE]),
     Case(
         "grant is not offered",
@@ -349,6 +356,30 @@ USE = [
         lambda w: w.configure(required_scope="incident_read"),
         "token usable",
         [causes.MISSING_SCOPE],
+    ),
+    Case(
+        "client is limited to its scopes",
+        lambda w: w.refuse(403, *_UNSCOPED, path="^/api/"),
+        "token usable",
+        [causes.SCOPED_CLIENT, causes.MISSING_SCOPE],
+    ),
+    Case(
+        "no scope of the client covers POST",
+        lambda w: w.refuse(403, *_UNSCOPED, path="^/api/", method="POST"),
+        "method POST",
+        [causes.SCOPED_CLIENT, causes.MISSING_SCOPE],
+    ),
+    Case(
+        "no scope of the client covers PATCH",
+        lambda w: w.refuse(403, *_UNSCOPED, path="^/api/", method="PATCH"),
+        "method PATCH",
+        [causes.SCOPED_CLIENT, causes.MISSING_SCOPE],
+    ),
+    Case(
+        "integration user speaks French",
+        lambda w: w.servicenow.update("sys_user", w.user, {"preferred_language": "fr"}),
+        "language",
+        [causes.OTHER_LANGUAGE],
     ),
     Case(
         "rate limit is used up",
@@ -492,14 +523,14 @@ CREATION = [
     ),
     Case(
         "answer to the creation is lost",
-        lambda w: w.servicenow.add_fault(Fault(method="POST", commit=True, connection="close")),
+        lambda w: w.servicenow.add_fault(Fault(method="POST", table="incident", commit=True, connection="close")),
         "create incident",
         [causes.SLOW_INSTANCE, causes.MAY_BE_THERE],
         write=True,
     ),
     Case(
         "creation is cancelled",
-        lambda w: w.servicenow.add_fault(Fault(method="POST", commit=True, status=500)),
+        lambda w: w.servicenow.add_fault(Fault(method="POST", table="incident", commit=True, status=500)),
         "create incident",
         [causes.INSTANCE_FAILS, causes.MAY_BE_THERE],
         write=True,

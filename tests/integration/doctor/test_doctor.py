@@ -22,7 +22,7 @@ def test_a_set_up_that_works_is_healthy(doctor: Doctor) -> None:
 
 
 def test_the_doctor_writes_only_when_told_to(doctor: Doctor, servicenow: Simulator) -> None:
-    """With `write` it opens one marked incident and closes it."""
+    """With `write` it opens one marked incident and resolves it, as the bridge does: closing takes another role."""
     doctor()
     assert len(servicenow.records("incident")) == 1
 
@@ -30,7 +30,7 @@ def test_the_doctor_writes_only_when_told_to(doctor: Doctor, servicenow: Simulat
 
     assert steps(report)["create incident"] == "ok"
     marked = [row for row in servicenow.records("incident") if "check-up" in row["short_description"]]
-    assert [row["state"] for row in marked] == ["7"]
+    assert [row["state"] for row in marked] == ["6"]
 
 
 def test_a_secret_that_is_not_filled_in_is_named(doctor: Doctor, stack: Deployment) -> None:
@@ -49,6 +49,32 @@ def test_an_empty_answer_proves_nothing(doctor: Doctor, servicenow: Simulator) -
     servicenow.reset()
 
     assert steps(doctor())["read incident"] == "not observable"
+
+
+def test_trying_the_methods_leaves_no_trace(doctor: Doctor, servicenow: Simulator) -> None:
+    """POST and PATCH are tried on what can't exist: nothing is made or changed."""
+    before = servicenow.records("incident")
+
+    report = doctor()
+
+    assert {steps(report)[f"method {method}"] for method in ("POST", "PATCH")} == {"ok"}
+    assert [
+        call.committed for call in servicenow.calls if call.method in {"POST", "PATCH"} and "table" in call.path
+    ] == [
+        False,
+        False,
+    ]
+    assert servicenow.records("incident") == before
+
+
+def test_a_language_that_is_not_set_is_no_failure(world: World, doctor: Doctor) -> None:
+    """The instance's own language counts then, which the user can't see."""
+    world.servicenow.update("sys_user", world.user, {"preferred_language": ""})
+
+    report = doctor()
+
+    assert steps(report)["language"] == "not observable"
+    assert report["healthy"]
 
 
 def test_malformed_settings_are_all_that_is_reported(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,13 +123,13 @@ def test_events_may_be_sent_without_being_read(
     assert report["healthy"]
 
 
-def test_a_record_that_could_not_be_closed_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody has to close it by hand."""
+def test_a_record_that_could_not_be_resolved_is_named(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody has to resolve it by hand."""
     monkeypatch.setenv("CLOSE_CODE", "Solved (Permanently)")
 
     [step] = [step for step in doctor({"write": True})["steps"] if step["name"] == "create incident"]
 
-    assert "INC0010002 was opened but not closed" in step["detail"]
+    assert "INC0010002 was opened but not resolved" in step["detail"]
 
 
 def test_what_there_is_no_time_for_has_failed(doctor: Doctor, servicenow: Simulator) -> None:

@@ -37,6 +37,12 @@ class World:
         """Stop the servers that were started."""
         self._open.close()
 
+    @property
+    def user(self) -> str:
+        """The sys_id of the user whom the token stands for."""
+        users = self.servicenow.records("sys_user")
+        return next(row["sys_id"] for row in users if row["user_name"] == "aws.bridge")
+
     def set(self, **variables: str) -> None:
         """Change the environment of the function."""
         for name, value in variables.items():
