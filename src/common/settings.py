@@ -1,7 +1,7 @@
 """The environment of a function, read once into one frozen, validated value."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -20,6 +20,11 @@ _SWITCH = re.compile(r"true|false")
 _NAME = r"[a-z][a-z0-9_]{0,79}"
 _NAMES = re.compile(rf"{_NAME}(,{_NAME})*")
 _TABLES = re.compile(rf"{_NAME}:{_NAME}(,{_NAME})*(;{_NAME}:{_NAME}(,{_NAME})*)*")
+# Whoever writes these tables changes who may do what, what runs, or how the instance is reached.
+_SENSITIVE = re.compile(
+    r"(sys|oauth|ecc|saml2|ldap|kmf|jwt|discovery)_[a-z0-9_]*|[a-z0-9_]*(credential|password|certificate)[a-z0-9_]*"
+)
+_UNDOING = frozenset({"incident", "task"})
 _INCIDENTS = re.compile(r"own|all")
 _INCIDENT_FIELDS = (
     "short_description,description,impact,urgency,category,subcategory,assignment_group,assigned_to,"
@@ -90,6 +95,11 @@ class _Reader:
     def switch(self, name: str) -> bool:
         return self.text(name, _SWITCH, "set it to true or false", "false") == "true"
 
+    def refuse(self, name: str, values: Sequence[str], advice: str) -> None:
+        """Note values, which are names of tables, that a variable may not hold."""
+        if values:
+            self.mistakes.append(f"{name} holds what it may not: {advice} {', '.join(values)}.")
+
     def check(self) -> None:
         if self.mistakes:
             raise ConfigurationError(
@@ -106,6 +116,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     reader = _Reader(environment)
     text: Callable[..., str] = reader.text
     tables = text("ALLOWED_TABLES", _NAMES, "set it to names of tables separated by commas, or leave it out", "")
+    reader.refuse("ALLOWED_TABLES", [name for name in tables.split(",") if _SENSITIVE.fullmatch(name)], "leave out")
     settings = Settings(
         **asdict(_access(reader)),
         **_desk(reader),
@@ -122,14 +133,19 @@ def read_api_settings(environment: Mapping[str, str]) -> ApiSettings:
     reader = _Reader(environment)
     text: Callable[..., str] = reader.text
     fields = text("API_INCIDENT_FIELDS", _NAMES, "set it to names of fields separated by commas", _INCIDENT_FIELDS)
-    tables = text("API_TABLES", _TABLES, "set it to table:field,field;table:field or leave it out", "")
+    advice = "set it to table:field,field;table:field or leave it out"
+    tables = _tables(text("API_TABLES", _TABLES, advice, ""))
+    sensitive = _tables(text("API_SENSITIVE_TABLES", _TABLES, advice, ""))
+    reader.refuse("API_TABLES", [name for name in tables if _SENSITIVE.fullmatch(name)], "move to API_SENSITIVE_TABLES")
+    for name, listed in (("API_TABLES", tables), ("API_SENSITIVE_TABLES", sensitive)):
+        reader.refuse(name, sorted(_UNDOING & listed.keys()), "use the routes of incidents instead of")
     settings = ApiSettings(
         **asdict(_access(reader)),
         **_desk(reader),
         queue_url=text("QUEUE_URL", _QUEUE_URL, "set it to the URL of the event queue"),
         incident_fields=frozenset(fields.split(",")),
         all_incidents=text("API_INCIDENTS", _INCIDENTS, "set it to own or all", "own") == "all",
-        tables=_tables(tables),
+        tables={**tables, **sensitive},
         swagger_ui=reader.switch("API_SWAGGER_UI"),
     )
     reader.check()

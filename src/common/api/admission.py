@@ -79,6 +79,10 @@ def parse_json(text: str) -> dict[str, Any]:
     """Return the JSON object in `text`. Raises ProblemError where it is none, or nested too deeply."""
     try:
         document = _DECODER.decode(text)
+    except _TwiceError:
+        raise invalid(
+            "The body names a member twice.", "Send each once: programs differ in which one they take."
+        ) from None
     except (ValueError, RecursionError):
         raise invalid("The body is not JSON.") from None
     if not isinstance(document, dict):
@@ -92,7 +96,18 @@ def _no_constant(name: str) -> Never:
     raise ValueError(name)
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+class _TwiceError(ValueError):
+    pass
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _TwiceError
+    return members
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_each_once)
 
 
 def _check_depth(document: object) -> None:
@@ -135,12 +150,15 @@ def _caller(event: Mapping[str, Any]) -> str:
     if arn:
         role = _ASSUMED_ROLE.fullmatch(arn)
         return role.group(1) if role else str(arn)
-    authorizer = context.get("authorizer") or {}
-    claims = authorizer.get("claims") or {}
-    if claims.get("iss") and claims.get("sub"):
-        return f"{claims['iss']}#{claims['sub']}"
-    if authorizer.get("principalId"):
-        return f"principal:{authorizer['principalId']}"
+    authorizer = context.get("authorizer")
+    if isinstance(authorizer, dict):
+        # A Lambda authoriser may call any text of its own "claims"; only Cognito's are an object.
+        claims = authorizer.get("claims")
+        if isinstance(claims, dict) and claims.get("iss") and claims.get("sub"):
+            # As JSON, because either may hold whatever would stand between them.
+            return f"token:{json.dumps([str(claims['iss']), str(claims['sub'])])}"
+        if authorizer.get("principalId"):
+            return f"principal:{authorizer['principalId']}"
     raise ProblemError(
         Kind.FORBIDDEN,
         "Nobody has signed this request.",

@@ -29,7 +29,23 @@ READ_ALWAYS = (
 LONG_TEXTS = ("description", "close_notes")
 """The fields that one incident shows and a page of incidents does not, so that a page stays small."""
 
-_NEVER_WRITTEN = frozenset({"number", "active", "correlation_id", "correlation_display", "work_notes", "comments"})
+_NEVER_WRITTEN = frozenset(
+    {
+        "number",
+        "active",
+        "state",
+        "incident_state",
+        "resolved_at",
+        "resolved_by",
+        "closed_at",
+        "closed_by",
+        "correlation_id",
+        "correlation_display",
+        "work_notes",
+        "comments",
+    }
+)
+"""What no caller writes in any table, whatever a parameter lists: transitions go through resolve."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,8 +104,10 @@ class Incidents:
 
     def change(self, identifier: str, fields: Mapping[str, str], deadline: Deadline) -> dict[str, str]:
         """Set fields of an incident and return it. Setting the same values again changes nothing more."""
-        values = self._references.resolved(self._allowed.for_incident(fields), deadline)
+        allowed = self._allowed.for_incident(fields)
+        # First, so that who may not see the record learns nothing about the names either.
         record = self._one(identifier, deadline)
+        values = self._references.resolved(allowed, deadline)
         try:
             return shown(self._records.update(TABLE, record.sys_id, values, deadline))
         except AmbiguousError:

@@ -7,6 +7,7 @@ are created meanwhile move nothing.
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -22,6 +23,7 @@ LONGEST_PAGE = 100
 _TIME = "sys_created_on"
 _BEGINNING = "1970-01-01 00:00:00"
 _MOST_SKIPPED = 100_000
+_WRITTEN_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,10 @@ class Cursor:
         """Return the cursor in `text`. Raises ProblemError where it is none, or was made for other filters."""
         try:
             until, skip, bound = json.loads(base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)))
-        except (binascii.Error, ValueError, TypeError):
+        except (binascii.Error, ValueError, TypeError, RecursionError):
             raise invalid("The cursor is none that this API gave.", "Begin again without a cursor.") from None
-        if bound != filters or not isinstance(until, str) or type(skip) is not int or not 0 <= skip <= _MOST_SKIPPED:
+        is_time = isinstance(until, str) and (not until or _WRITTEN_TIME.fullmatch(until) is not None)
+        if bound != filters or not is_time or type(skip) is not int or not 0 <= skip <= _MOST_SKIPPED:
             raise invalid(
                 "The cursor belongs to other filters, or was changed.", "Send the filters that it was given for."
             )

@@ -49,10 +49,11 @@ class Tables:
 
     def change(self, table: str, sys_id: str, fields: Mapping[str, str], deadline: Deadline) -> dict[str, str]:
         """Set fields of a record and return it. Setting the same values again changes nothing more."""
-        values = self._references.resolved(self._allowed.for_table(table, fields), deadline)
+        allowed = self._allowed.for_table(table, fields)
         records = self._records[table]
         if records.read(table, sys_id, deadline) is None:
             raise _no_such_record()
+        values = self._references.resolved(allowed, deadline)
         try:
             return _shown(records.update(table, sys_id, values, deadline), self._allowed.table_fields(table))
         except AmbiguousError:

@@ -170,7 +170,7 @@ def test_a_closed_incident_is_not_resolved(api: Gateway, servicenow: Simulator) 
 def test_a_file_of_any_bytes_is_attached_once_for_its_key(api: Gateway, servicenow: Simulator) -> None:
     """What arrives at ServiceNow is what was sent, byte by byte."""
     created = create(api).json
-    data = bytes(range(256)) * 100
+    data = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 100
 
     def attach(data: bytes, **options: str) -> Reply:
         return api.call(

@@ -136,7 +136,9 @@ def test_101_callers_of_another_authoriser_are_told_apart_by_issuer_and_subject(
     """A subject alone means nothing without who issued it."""
     claims = {"iss": "https://login.example.com", "sub": "42"}
 
-    assert caller(identity={"userArn": None}, authorizer={"claims": claims}) == "https://login.example.com#42"
+    assert (
+        caller(identity={"userArn": None}, authorizer={"claims": claims}) == 'token:["https://login.example.com", "42"]'
+    )
     assert caller(authorizer={"principalId": "billing"}) == "principal:billing"
     assert caller(identity={"userArn": USER}, authorizer={"claims": claims}) == USER
 
