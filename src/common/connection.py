@@ -3,8 +3,13 @@
 urllib3 sets a socket's timeout once before it sends and once before it reads. A plain socket would start that
 limit anew with each of the many reads of an answer, so a server that sends a byte now and then could hold a
 caller for ever. Here the limit covers everything until it is set again, without a thread that watches.
+
+What a server says without being asked would be taken for the answer to the next request. It can wait in three places:
+read ahead from the socket, decrypted by OpenSSL, and in the kernel. A pool that asks the kernel alone sees the last.
 """
 
+import errno
+import io
 import socket
 import ssl
 import time
@@ -28,7 +33,25 @@ BROKEN = (OSError, HTTPException, HTTPError, ValueError)
 class _BoundedSocket(socket.socket):
     """A socket whose timeout bounds all that follows together."""
 
+    surplus = False
+    """Whether more than one answer was read ahead; known once an answer has been read to its end."""
     _ends: float | None = None
+    _reads_nothing = False
+
+    def makefile(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 (the base's types depend on the mode)
+        """Return what `http.client` reads an answer from: it tells this socket what is left of it at its end."""
+        file = super().makefile(*arguments, **options)
+        return _AnswerReader(self, file.detach()) if isinstance(file, io.BufferedReader) else file
+
+    def left_over(self, reader: io.BufferedReader) -> bool:
+        """Return whether `reader` holds bytes, or has failed, without reading any more of them."""
+        self._reads_nothing = True
+        try:
+            return bool(reader.peek())
+        except OSError:
+            return True
+        finally:
+            self._reads_nothing = False
 
     def settimeout(self, value: float | None, /) -> None:
         """Let everything from here on end within `value` seconds; None removes the limit."""
@@ -53,6 +76,8 @@ class _BoundedSocket(socket.socket):
 
     def recv_into(self, *arguments: Any) -> int:  # noqa: ANN401 (passed on as it comes)
         """Receive within what is left."""
+        if self._reads_nothing:
+            raise BlockingIOError(errno.EAGAIN, "only what has been read already counts")
         self._shrink()
         return super().recv_into(*arguments)
 
@@ -60,6 +85,21 @@ class _BoundedSocket(socket.socket):
         """Send within what is left."""
         self._shrink()
         return super().send(*arguments)
+
+
+class _AnswerReader(io.BufferedReader):
+    """Reads an answer ahead, as any buffered reader, and does not forget what else it has read when it is closed."""
+
+    def __init__(self, source: _BoundedSocket, raw: io.RawIOBase) -> None:
+        """Read from `raw`, which belongs to `source`."""
+        super().__init__(raw)
+        self._source = source
+
+    def close(self) -> None:
+        """Tell the socket whether something is left."""
+        if not self.closed:
+            self._source.surplus |= self._source.left_over(self)
+        super().close()
 
 
 class _BoundedTLSSocket(_BoundedSocket, ssl.SSLSocket):
@@ -107,6 +147,17 @@ class Connection(HTTPSConnection):
                 connection.settimeout(max(ends - time.monotonic(), SHORTEST_TIMEOUT))
                 return connection
         raise failure
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the server is there and has said nothing that nobody asked for, so that a request can follow.
+
+        Where that can't be known (a connection within the TLS connection to a proxy), it is not so.
+        """
+        own = self.sock
+        if not isinstance(own, _BoundedTLSSocket):
+            return False
+        return not (own.surplus or own.pending()) and self.is_connected
 
     def begin(self, *, with_body: bool) -> None:
         """Get ready for a request: nothing of it is `sent`."""

@@ -2,6 +2,11 @@
 
 Nothing is repeated and no redirect is followed here; no cookie is kept. What failed is told apart by one
 question: can the server have acted on the request?
+
+urllib3 has a pool of its own. It was weighed, and is not used, for what it can't be told: one limit for a request as
+a whole, whether any byte of a request has left (what decides if it can be repeated), and that a connection on which
+something waits, or that was idle by either of two clocks, answers nobody. Connections, TLS, HTTP and compression
+are urllib3's; what is ours costs nothing (`client_call_vs_raw` in `make bench`).
 """
 
 import socket
@@ -127,7 +132,7 @@ class Transport:
             # back: the longer time counts.
             wall, monotonic = connection.idle_since
             idle = max(self._clock.now() - wall, self._clock.monotonic() - monotonic)
-            if idle < IDLE_SECONDS and connection.is_connected:
+            if idle < IDLE_SECONDS and connection.is_quiet:
                 return connection
             connection.close()
 
@@ -176,8 +181,15 @@ class Transport:
             elif len(body) > size_limit:
                 reason = f"the answer was larger than {size_limit} bytes"
             else:
-                if answer.closed and not connection.is_closed:
+                if (
+                    answer.closed
+                    and not connection.is_closed
+                    and _is_framed_once(answer.headers)
+                    and connection.is_quiet
+                ):
                     self._keep(connection)
+                else:
+                    connection.close()
                 return Response(answer.status, answer.headers, body)
         except BROKEN as error:
             reason = f"no whole answer came back ({type(error).__name__})"
@@ -189,6 +201,11 @@ class Transport:
             action="It may have been done. If this goes on, look at the instance's status and log.",
             code="unanswered",
         )
+
+
+def _is_framed_once(headers: Mapping[str, str]) -> bool:
+    """Return whether the answer has one end only: with both headers a proxy may see another one (RFC 9112, 6.3)."""
+    return "Content-Length" not in headers or "Transfer-Encoding" not in headers
 
 
 def _seconds_until(ends: float) -> float:

@@ -45,6 +45,8 @@ class Plan:
     sending: Exception | None = None
     sending_takes: float = 0.0
     something_left: bool = True
+    says_more: bool = False
+    """Whether something comes that no request asked for, after an answer."""
     answering: Exception | None = None
     answers: tuple[Answer, ...] = ()
     ends_after_answer: bool = False
@@ -86,6 +88,11 @@ class FakeConnection:
         if self.plan.connecting is not None:
             raise self.plan.connecting
         self.is_connected = True
+
+    @property
+    def is_quiet(self) -> bool:
+        """Connected, and nothing came but answers."""
+        return self.is_connected and not self.plan.says_more
 
     def begin(self, *, with_body: bool) -> None:
         """Note whether a body is announced, and that nothing is sent yet."""

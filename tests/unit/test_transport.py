@@ -357,3 +357,32 @@ class TestConnecting:
                 network.send(network.transport())
             codes.append(caught.value.code)
         assert codes == ["not_found", "unreachable"]
+
+
+def test_a_connection_on_which_something_waits_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody asked for would be taken for the next answer."""
+    network = Network(monkeypatch, Plan(says_more=True))
+    transport = network.transport()
+    network.send(transport)
+    network.send(transport)
+    assert len(network.made) == 2
+    assert network.made[0].is_closed
+
+
+@pytest.mark.parametrize(
+    ("headers", "connections"),
+    [
+        ({"Content-Length": "2"}, 1),
+        ({"Transfer-Encoding": "chunked"}, 1),
+        ({"Content-Length": "2", "Transfer-Encoding": "chunked"}, 2),
+    ],
+)
+def test_an_answer_with_two_ends_ends_its_connection(
+    monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], connections: int
+) -> None:
+    """A proxy on the way may have taken the other one."""
+    network = Network(monkeypatch, Plan(answers=(Answer(headers=headers),)))
+    transport = network.transport()
+    network.send(transport)
+    network.send(transport)
+    assert len(network.made) == connections
