@@ -93,7 +93,7 @@ contract: setup ## Look at every known fact about ServiceNow, in the simulator o
 	PYTHONPATH=src python -m tests.contract
 
 .PHONY: faults
-faults: setup ## Let all 102 faults happen to the functions, 20 times each, and plant every defect (writes build/faults.json)
+faults: setup ## Let every fault happen to the functions, 20 times each, and plant every defect (writes build/faults.json)
 	PYTHONPATH=src python -m campaign
 
 .PHONY: fuzz

@@ -18,6 +18,7 @@ from campaign import (
     secrets_and_parameters,
     servicenow_api,
     servicenow_outages,
+    servicenow_refusals,
     token_endpoint,
 )
 from campaign.catalogue import FAULTS, Fault
@@ -30,6 +31,7 @@ GROUPS = (
     secrets_and_parameters,
     servicenow_api,
     servicenow_outages,
+    servicenow_refusals,
     queue_and_function,
     messages,
     api,

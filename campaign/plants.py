@@ -21,6 +21,7 @@ from common.incidents import decide
 from common.incidents.decide import Finish, Next, Write
 from common.incidents.desk import _Work
 from common.incidents.item import Item
+from common.incidents.precedents import Precedents
 from common.incidents.rules.rule import Rule
 from common.intake import Intake
 from common.oauth import source, store
@@ -243,6 +244,18 @@ def suspects_read_with_the_others(patch: Patch) -> None:
 
 
 # Defects of the state machine: found by a search through all interleavings, or told by a specification of their own
+
+
+@caught_by(103, "wrong")
+def closed_record_given_up(patch: Patch) -> None:
+    """A closed record that may not be changed is not told from one whose change is wrong."""
+    found_defects.forbidden_change_given_up(patch)
+
+
+@caught_by(105, "wrong")
+def unknown_words_given_up(patch: Patch) -> None:
+    """A refusal that nobody understands is a dead letter at once."""
+    patch.setattr(Precedents, "concerns_everybody", lambda *_: False)
 
 
 def name_of(plant: Plant) -> str:

@@ -1,7 +1,8 @@
 """The vocabulary of what can go wrong.
 
 There are four kinds, told apart by what becomes of the work in hand. Every error says in `action` what a person
-does next, and neither its message nor its action ever holds a secret, a token or text that ServiceNow sent.
+does next, and neither its message nor its action ever holds a secret, a token or text that ServiceNow sent, but for
+names of business rules and fields, made inert and cut short.
 """
 
 PROBE_UNDER_WAY = "probe_under_way"

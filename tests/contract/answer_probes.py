@@ -28,7 +28,7 @@ def envelope(instance: Instance) -> None:
     """A refusal as the client reads it."""
     refused = instance.api("GET", "/api/now/table/no_such_table_here")
     error_of(refused, 400)
-    expect(instance.verdict("GET", refused) == "RejectedError", "the client does not take it for a refusal")
+    expect(instance.verdict("GET", refused) == "ConfigurationError", "the client does not take it for a refusal")
 
 
 @probe("answer-401")

@@ -76,7 +76,7 @@ def _shown(servicenow: Instance, request: Create | Update | Read | Find) -> tupl
     if isinstance(request, Create):
         return servicenow.rows[-1:]
     if isinstance(request, Find):
-        return servicenow.with_correlation_id(request.correlation_id)
+        return servicenow.matching(request.query)
     return tuple(row for row in servicenow.rows if row.sys_id == request.sys_id)
 
 
@@ -108,7 +108,11 @@ def _met_by_put(world: World, run: Run, request: PutItem, fault: Fault) -> World
 
 
 # A 403 after the commit is known of inserts (KB2697679); a change that is forbidden has not happened.
-_OF_ONE_KIND: Mapping[Fault, type[Create | Update]] = {"refused after commit": Create, "forbidden": Update}
+_OF_ONE_KIND: Mapping[Fault, type[Create | Update]] = {
+    "refused after commit": Create,
+    "forbidden": Update,
+    "hidden": Update,
+}
 
 
 def _met_by_write(world: World, run: Run, request: Create | Update, fault: Fault) -> World | None:
@@ -126,6 +130,7 @@ def _met_by_write(world: World, run: Run, request: Create | Update, fault: Fault
         "refused": (world._replace(refused=True), "refused"),
         "refused after commit": (committed._replace(refused=True), "forbidden"),
         "forbidden": (world._replace(refused=True), "forbidden"),
+        "hidden": (world._replace(refused=True), "hidden"),
         "held": (world, "held"),
     }
     met = outcomes.get(fault)

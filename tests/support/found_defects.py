@@ -112,6 +112,11 @@ def forbidden_change_given_up(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(decide, "refused", lambda item, _seen, _fold, moment: decide.not_done(item, moment))
 
 
+def any_404_taken_for_deleted(patch: pytest.MonkeyPatch) -> None:
+    """Nobody looks whether the record is still there."""
+    patch.setattr(decide, "missing", lambda item, _others, fold, moment: decide.gone(item, fold, moment))
+
+
 def own_write_not_recognised(patch: pytest.MonkeyPatch) -> None:
     """A write that the AWS SDK repeated counts as lost, and the message waits for its own lock to end."""
     decode = ledgers._decode

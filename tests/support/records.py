@@ -62,7 +62,7 @@ class InMemoryRecords(Records):
     def find(self, table: str, query: str, deadline: Deadline, *, limit: int = 2) -> list[Record]:
         """Return the rows that carry a key."""
         self._meet(f"find {table}")
-        rows = self.instance.with_correlation_id(query.removeprefix("correlation_id="))
+        rows = self.instance.matching(query)
         return [row.record() for row in rows[:limit]]
 
     def _write(self, call: str, after: Instance, fields: Mapping[str, str]) -> None:

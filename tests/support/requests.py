@@ -40,13 +40,15 @@ class Read(NamedTuple):
 
 
 class Find(NamedTuple):
-    """Look a record up by its key."""
+    """Look records up."""
 
-    correlation_id: str
+    query: str
 
 
 type Request = GetItem | PutItem | Create | Update | Read | Find
-type Kind = Literal["done", "unknown", "not done", "refused", "forbidden", "held", "throttled", "lost race", "lost"]
+type Kind = Literal[
+    "done", "unknown", "not done", "refused", "forbidden", "hidden", "held", "throttled", "lost race", "lost"
+]
 
 
 class Answer(NamedTuple):

@@ -41,6 +41,14 @@ class Row:
         return Record(self.sys_id, fields)
 
 
+def _meets(row: Row, term: str) -> bool:
+    begins = "correlation_idSTARTSWITH"
+    if term.startswith(begins):
+        return row.correlation_id.startswith(term.removeprefix(begins))
+    name, _, value = term.partition("=")
+    return row.record().fields[name] == value
+
+
 @dataclass(frozen=True, slots=True)
 class Instance:
     """All incidents, and the first line of every work note, after the incident's sys_id, sorted.
@@ -63,14 +71,15 @@ class Instance:
         """Return one incident, None where there is none."""
         return next((row for row in self.rows if row.sys_id == sys_id), None)
 
-    def with_correlation_id(self, correlation_id: str) -> tuple[Row, ...]:
-        """Return the incidents that carry this key; nothing keeps it unique."""
-        return tuple(row for row in self.rows if row.correlation_id == correlation_id)
-
     def forbids(self, sys_id: str) -> bool:
         """Tell whether an incident may not be changed by an integration."""
         row = self.row(sys_id)
         return self.closed_is_read_only and row is not None and row.state == CLOSED
+
+    def matching(self, query: str) -> tuple[Row, ...]:
+        """Return the incidents that one of the desk's own queries finds."""
+        terms = query.split("^ORDERBY", maxsplit=1)[0].split("^OR")
+        return tuple(row for row in self.rows if any(_meets(row, term) for term in terms))
 
     def insert(self, fields: Mapping[str, str]) -> "Instance":
         """Return this instance with one incident more, the last of `rows`."""

@@ -197,8 +197,7 @@ class _Records(Records):
 
     @override
     def find(self, table: str, query: str, deadline: Deadline, *, limit: int = 2) -> list[Record]:
-        correlation_id = query.removeprefix("correlation_id=")
-        return [row.record() for row in self._ask(Find(correlation_id), deadline)[:limit]]
+        return [row.record() for row in self._ask(Find(query), deadline)[:limit]]
 
     def _ask(self, request: Request, deadline: Deadline) -> tuple[Row, ...]:
         if deadline.remaining() <= RESERVE_SECONDS:
@@ -217,6 +216,8 @@ def _error(kind: Kind) -> BridgeError:
             return PermanentError("Refused.", action="-", status=400)
         case "forbidden":
             return PermanentError("Refused.", action="-", status=403)
+        case "hidden":
+            return PermanentError("No record.", action="-", status=404)
         case "held":
             return HeldError("Nobody may.", action="-", status=403)
         case _:

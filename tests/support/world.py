@@ -26,6 +26,7 @@ type Fault = Literal[
     "refused",
     "refused after commit",
     "forbidden",
+    "hidden",
     "held",
     "throttled",
     "ledger answer lost",

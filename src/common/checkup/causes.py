@@ -195,6 +195,11 @@ DATA_POLICY = Cause(
     "A data policy or UI policy of your own makes another field of an incident mandatory.",
     "In System Policy > Data Policies, exempt the integration user, or let the rules fill the field.",
 )
+BUSINESS_RULE = Cause(
+    "A business rule of your own aborts what the integration user writes.",
+    "In System Definition > Business Rules, open the rule that the step names; exempt the user, or let the rules fill "
+    "what it asks for.",
+)
 MAY_BE_THERE = Cause(
     "The marked incident may have been opened all the same (KB2697679).",
     "Look for an incident 'servicenow-bridge check-up, please ignore', and resolve it.",
@@ -259,6 +264,8 @@ USE_OF_TOKEN: Mapping[str, tuple[Cause, ...]] = {
     "api_unscoped": (SCOPED_CLIENT, MISSING_SCOPE),
     "other_language": (OTHER_LANGUAGE,),
     "bad_request": (WRONG_HOST,),
+    "no_table": (WRONG_HOST,),
+    "no_resource": (WRONG_HOST,),
     "read_denied": (MISSING_ROLE,),
 }
 
@@ -266,6 +273,7 @@ TABLE: Mapping[str, tuple[Cause, ...]] = {
     **USE_OF_TOKEN,
     "api_denied": (MISSING_ROLE, MISSING_REST_ROLE),
     "bad_request": (NO_SUCH_TABLE,),
+    "no_table": (NO_SUCH_TABLE,),
 }
 
 CREATION: Mapping[str, tuple[Cause, ...]] = {
@@ -274,6 +282,7 @@ CREATION: Mapping[str, tuple[Cause, ...]] = {
     "update_denied": (MAY_NOT_UPDATE,),
     "no_record": (MISSING_ROLE,),
     "data_policy": (CLOSE_CODE_IS_UNKNOWN, DATA_POLICY),
+    "business_rule": (BUSINESS_RULE,),
     "fields_discarded": (FIELDS_ARE_DISCARDED,),
     "unanswered": (SLOW_INSTANCE, MAY_BE_THERE),
     "server_failure": (INSTANCE_FAILS, MAY_BE_THERE),

@@ -12,8 +12,9 @@ from typing import Any
 from common.checkup.report import Finding
 from common.clock import Clock, Deadline
 from common.errors import BridgeError, ConfigurationError, TransientError
-from common.servicenow.client import Answer, RejectedError, ServiceNowClient
+from common.servicenow.client import Answer, ServiceNowClient
 from common.servicenow.event_management import EVENT_TABLE
+from common.servicenow.refusals import RejectedError
 from common.transport import Transport
 
 _TOLERABLE_SKEW = 60.0
@@ -104,6 +105,9 @@ class Instance:
         def attempt(deadline: Deadline) -> Finding:
             try:
                 self._client.call(method, target, fields=fields, deadline=deadline)
+            except ConfigurationError as error:
+                if error.code != "no_table":
+                    raise
             except RejectedError as error:
                 if error.status not in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}:
                     return Finding(f"refused for another reason ({error.status})", observed=False)

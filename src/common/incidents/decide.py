@@ -192,6 +192,39 @@ def _replace_record(item: Item, fold: Fold, moment: Moment) -> Write:
     return Write(item.without_record(), Next.PLAN)
 
 
+def missing(item: Item, others: Sequence[Seen], fold: Fold, moment: Moment) -> Step:
+    """Return what follows when a change finds no record under the known sys_id (row 12a).
+
+    `others` are the records that ServiceNow shows under its number, or for its problem. Where the record itself is
+    among them, it was not deleted. One other that is open stands for the problem from now on.
+    """
+    same = next((seen for seen in others if item.record and seen.reference.sys_id == item.record.sys_id), None)
+    if same is not None:
+        return refused(item, same, fold, moment)
+    return _elsewhere(item, others) or gone(item, fold, moment)
+
+
+def not_found(item: Item, others: Sequence[Seen], policy: Policy, moment: Moment) -> Step:
+    """Return what follows when the look-up of a pending write finds no record under the known sys_id (row 4d)."""
+    same = [seen for seen in others if item.record and seen.reference.sys_id == item.record.sys_id]
+    if same:
+        return found(item, same[:1], policy, moment)
+    return _elsewhere(item, others) or _found_none(item)
+
+
+def _elsewhere(item: Item, others: Sequence[Seen]) -> Step | None:
+    still_open = [
+        seen
+        for seen in others
+        if seen.condition is Condition.OPEN and seen.correlation_id.startswith(f"{item.problem}-")
+    ]
+    if len(still_open) > 1:
+        return Conflict()
+    if still_open:
+        return Write(replace(item.reverted(), record=still_open[0].reference), Next.PLAN)
+    return None
+
+
 def not_done(item: Item, moment: Moment) -> Step:
     """Return what follows a write that was provably not carried out or was refused (rows 13 and 14)."""
     pending = item.pending_write

@@ -16,8 +16,11 @@ from common.incidents.decide import Conflict, Finish, LookUp, Moment, Next, Seen
 from common.incidents.groups import overflow_keys, placed, pruned
 from common.incidents.item import Item, Operation, RecordReference, problem_of
 from common.incidents.ledger import Ledger
-from common.servicenow.query import equals
+from common.incidents.precedents import Precedents
+from common.servicenow.event_management import EVENT_TABLE
+from common.servicenow.query import any_of, equals, newest_first, term
 from common.servicenow.records import Record, Records
+from common.servicenow.refusals import DoubtfulError
 from common.telemetry import Telemetry
 
 CLAIM_NEEDS_SECONDS = 15.0
@@ -31,6 +34,7 @@ FURTHEST_FUTURE = 300_000
 
 _COME_BACK = "Nothing is to be done; the message comes back by itself."
 _MOST_STEPS = 12
+_MOST_OTHERS = 10
 _METRICS = {
     Operation.OPEN: "RecordsOpened",
     Operation.NOTE: "RecordsNoted",
@@ -70,6 +74,7 @@ class Desk:
         self.close_code = close_code
         self.telemetry = telemetry
         self.new_owner = new_owner
+        self.precedents = Precedents()
 
     def apply(self, fold: Fold, deadline: Deadline) -> Applied:
         """Bring ServiceNow and the ledger to what the alerts say.
@@ -98,7 +103,12 @@ class Desk:
         return pruned(item, self.ledger.now() - OLDEST_EVENT).asked_with(fold.newest.fingerprint)
 
     def _apply(self, item: Item, fold: Fold, deadline: Deadline) -> Applied:
-        return _Work(self, fold, deadline, self.new_owner()).run(item)
+        try:
+            return _Work(self, fold, deadline, self.new_owner()).run(item)
+        except DoubtfulError as error:
+            if self.precedents.concerns_everybody(error.method, item.table, item.problem):
+                raise error.for_everybody() from None
+            raise
 
 
 def _check_age(alert: Alert, now: int) -> None:
@@ -145,7 +155,7 @@ class _Work:
                         "replay the message from the dead-letter queue.",
                     )
                 case LookUp():
-                    step = self.found(item, self.visible(item))
+                    step = self.looked_up(item)
                 case write:
                     item, step = self.write(write)
         raise TransientError("The problem did not come to rest.", action=_COME_BACK)
@@ -180,10 +190,8 @@ class _Work:
             return decide.unknown(item, self.moment())
         except (TransientError, HeldError, PermanentError) as error:
             self.trouble = error
-            if error.status == HTTPStatus.NOT_FOUND and not opens:
-                return decide.gone(item, self.fold, self.moment())
-            if error.status == HTTPStatus.FORBIDDEN and not opens and isinstance(error, PermanentError):
-                return self.refused(item)
+            if isinstance(error, PermanentError) and not opens:
+                return self.refused(item, error.status)
             # An insert may answer 403 and yet have succeeded (KB2697679); the answer ended its transaction.
             if error.status == HTTPStatus.FORBIDDEN and opens and (records := self.visible(item)):
                 return self.found(item, records)
@@ -201,6 +209,8 @@ class _Work:
     def note_success(self, item: Item, record: Record, seen: Seen) -> None:
         operation = item.pending_write.operation
         self.operations.append(operation)
+        method = "POST" if item.record is None else "PATCH"
+        self.desk.precedents.accept(method, item.table, item.problem)
         self.desk.telemetry.count(_METRICS[operation])
         self.desk.telemetry.log.info(
             "ServiceNow has carried out a write.",
@@ -221,10 +231,30 @@ class _Work:
     def found(self, item: Item, records: list[Seen]) -> Step:
         return decide.found(item, records, self.fold.newest.policy, self.moment())
 
-    def refused(self, item: Item) -> Step:
-        """Look once at the record whose change ServiceNow forbids: what is closed or resolved may be read-only."""
-        record = next(iter(self.visible(item)), None)
-        return decide.refused(item, record, self.fold, self.moment())
+    def refused(self, item: Item, status: int | None) -> Step:
+        """Look once at the record whose change ServiceNow refuses: it may be gone, or read-only since it is closed."""
+        if status == HTTPStatus.NOT_FOUND and item.table != EVENT_TABLE:
+            return decide.missing(item, self.others(item), self.fold, self.moment())
+        if status == HTTPStatus.FORBIDDEN:
+            record = next(iter(self.visible(item)), None)
+            return decide.refused(item, record, self.fold, self.moment())
+        return decide.not_done(item, self.moment())
+
+    def looked_up(self, item: Item) -> Step:
+        """Look the pending write up."""
+        records = self.visible(item)
+        if records or item.record is None:
+            return self.found(item, records)
+        return decide.not_found(item, self.others(item), self.fold.newest.policy, self.moment())
+
+    def others(self, item: Item) -> list[Seen]:
+        """Return what ServiceNow shows under the number of the known record, and for its problem."""
+        terms = [term("correlation_id", "STARTSWITH", f"{item.problem}-")]
+        if item.record is not None and item.record.number:
+            terms.append(equals("number", item.record.number))
+        query = newest_first(any_of(terms))
+        found = self.desk.records.find(item.table, query, self.deadline, limit=_MOST_OTHERS)
+        return [self.seen(item, record) for record in found]
 
     def visible(self, item: Item) -> list[Seen]:
         """Return what ServiceNow shows under the known sys_id, else under the correlation id of the attempt."""

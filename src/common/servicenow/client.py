@@ -1,7 +1,7 @@
 """One call to ServiceNow with a token, and what its answer means.
 
 Answers are as ServiceNow documents and as captured (docs/servicenow-facts.toml). Its own words are never repeated in
-an error: they may hold anything.
+an error, because they may hold anything; what a refusal means stands in `refusals.py`.
 """
 
 import json
@@ -15,12 +15,12 @@ from common.errors import (
     AmbiguousError,
     BridgeError,
     ConfigurationError,
-    PermanentError,
     TransientError,
 )
 from common.oauth.answer import unusable_token
 from common.oauth.token import AccessToken
 from common.retry import LONGEST_PAUSE, RetryBudget, full_jitter, retry_after
+from common.servicenow.refusals import refusal
 from common.telemetry import Telemetry
 from common.transport import NotSentError, Response, UnansweredError
 
@@ -36,26 +36,7 @@ _FEWEST_SECONDS_FOR_A_TRY = 1.0
 _MOST_REPLAYS = 2
 _CLIENT_CLOSED_REQUEST = 499
 _READS = frozenset({"GET", "HEAD"})
-# What is in the words of a refusal that concerns every request → its code; the first match counts.
-_HELD_REFUSALS: Mapping[str, str] = {
-    "Missing required api access scope": "scope_missing",
-    "Access to unscoped api": "api_unscoped",
-    "User Not Authorized": "api_denied",
-    "Insufficient rights to query records": "read_denied",
-    "Field(s) present in the query": "read_denied",
-    "Query Failed": "read_denied",
-    "Insert Failed": "insert_denied",
-}
 _LATER = "Nothing is to be done unless it stays; then look at the state of the ServiceNow instance."
-_REJECTIONS: Mapping[int, str] = {400: "bad_request", 404: "no_record"}
-
-
-class RejectedError(PermanentError):
-    """ServiceNow answered with a refusal of this one request; `status` is its HTTP status."""
-
-
-class AccessDeniedError(ConfigurationError):
-    """The integration user may not use the API or the table at all."""
 
 
 class Tokens(Protocol):
@@ -214,7 +195,7 @@ class ServiceNowClient:
                 code="redirected",
             )
         error = None if document is None else document.get("error")
-        raise _refusal(status, error) if isinstance(error, dict) else _foreign_refusal(method, status)
+        raise refusal(method, status, error) if isinstance(error, dict) else _foreign_refusal(method, status)
 
 
 def _says_json(response: Response) -> bool:
@@ -252,46 +233,3 @@ def _foreign_refusal(method: str, status: int) -> BridgeError:
             code="blocked",
         )
     return _unclear(method, f"The instance answered {status} without ServiceNow's own error.", code="foreign")
-
-
-def _refusal(status: int, error: Mapping[str, Any]) -> BridgeError:
-    words = f"{error.get('message')} {error.get('detail')}"
-    held = next((code for text, code in _HELD_REFUSALS.items() if text in words), None)
-    if status == HTTPStatus.FORBIDDEN and held is not None:
-        return AccessDeniedError(
-            "ServiceNow does not let the integration user use this API or table (403).",
-            action="Give it the roles sn_incident_read and sn_incident_write, snc_platform_rest_api_access where "
-            "REST ACLs are active; and link the scope useraccount to its OAuth registry record.",
-            status=status,
-            code=held,
-        )
-    if status == HTTPStatus.FORBIDDEN and "Data Policy" in words:
-        return RejectedError(
-            "A data policy of ServiceNow misses a mandatory field (403).",
-            action="Set CloseCode to a resolution code that exists in the instance, or add the field to the rule.",
-            status=status,
-            code="data_policy",
-        )
-    known = {
-        400: (
-            "ServiceNow cannot read the request or does not know the table (400).",
-            "Correct the rule's table.",
-        ),
-        403: (
-            "ServiceNow refuses this record (403).",
-            "Check the access controls of the table for this record.",
-        ),
-        404: (
-            "ServiceNow has no such record, or hides it (404).",
-            "Check the record and its access controls.",
-        ),
-        409: ("ServiceNow reports a conflict (409).", "Look at the record in ServiceNow."),
-        413: ("The request is too large for ServiceNow (413).", "Shorten the fields that the rule writes."),
-        414: ("The URL is too long for ServiceNow (414).", "Shorten the query."),
-    }
-    message, action = known.get(
-        status, (f"ServiceNow refuses the request ({status}).", "Report this as a defect of the bridge.")
-    )
-    update = status == HTTPStatus.FORBIDDEN and "Update Failed" in words
-    code = "update_denied" if update else _REJECTIONS.get(status, "")
-    return RejectedError(message, action=action, status=status, code=code)

@@ -56,7 +56,7 @@ class Records:
             answer = self._client.call("GET", self._one(table, sys_id), deadline=deadline)
         except PermanentError as error:
             if error.status == HTTPStatus.NOT_FOUND:
-                return None
+                return None  # a table or an address that is not there is a HeldError
             raise
         record = _record(answer.result, answer)
         if record is None or record.sys_id != sys_id:

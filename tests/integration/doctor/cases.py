@@ -501,6 +501,13 @@ CREATION = [
         write=True,
     ),
     Case(
+        "a business rule aborts",
+        lambda w: w.configure(aborting_rules=("incident.insert:Check caller",)),
+        "create incident",
+        [causes.BUSINESS_RULE],
+        write=True,
+    ),
+    Case(
         "correlation fields are discarded",
         lambda w: w.configure(denied_fields=("incident.correlation_id",)),
         "create incident",

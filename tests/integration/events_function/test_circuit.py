@@ -79,12 +79,13 @@ def test_messages_that_are_wrong_do_not_open_the_circuit(
     function: Function, servicenow: Simulator, stack: Deployment
 ) -> None:
     """What ServiceNow refuses for its own sake says nothing about ServiceNow."""
-    servicenow.add_fault(Fault(status=400, times=6))
+    servicenow.configure(aborting_rules=["incident.insert:Check caller"])
 
     for index in range(6):
         function(alarm(f"wrong-{index}", "ALARM"))
 
     assert len(stack.dead_letters()) == 6
+    servicenow.configure(aborting_rules=[])
     assert function(alarm("right", "ALARM")) == {"batchItemFailures": []}
 
 

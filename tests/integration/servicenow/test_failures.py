@@ -9,9 +9,10 @@ import pytest
 
 from common.clock import Deadline
 from common.errors import AmbiguousError, BridgeError, ConfigurationError, HeldError, TransientError
-from common.servicenow.client import AccessDeniedError, RejectedError, ServiceNowClient
+from common.servicenow.client import ServiceNowClient
 from common.servicenow.query import equals
 from common.servicenow.records import Records
+from common.servicenow.refusals import AccessDeniedError, RejectedError
 from common.transport import NotSentError, Transport
 from local.certificates import create_authority, issue, issue_self_signed
 from local.simulator import Fault, Simulator

@@ -1,8 +1,9 @@
 import pytest
 
-from common.errors import PermanentError
-from common.servicenow.client import Content, RejectedError
+from common.errors import ConfigurationError, PermanentError
+from common.servicenow.client import Content
 from common.servicenow.query import all_of, equals, newest_first, term
+from common.servicenow.refusals import RejectedError
 from local.simulator import Simulator
 from tests.integration.servicenow.line import FIELDS, Line
 
@@ -104,9 +105,9 @@ def test_every_other_value_is_found_as_it_is(line: Line, value: str) -> None:
     assert [record.sys_id for record in found] == [mine.sys_id]
 
 
-def test_a_table_that_the_instance_does_not_know_is_refused(line: Line) -> None:
+def test_a_table_that_the_instance_does_not_know_is_held(line: Line) -> None:
     """Fault 42."""
-    with pytest.raises(RejectedError) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         line.records.create("incidnt", {"short_description": "x"}, line.deadline())
     assert caught.value.status == 400
 

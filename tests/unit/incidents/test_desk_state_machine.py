@@ -72,6 +72,7 @@ class AnyHistory(RuleBasedStateMachine):
                     "refused",
                     "refused after commit",
                     "forbidden",
+                    "hidden",
                     "held",
                     "throttled",
                     "ledger answer lost",
@@ -139,11 +140,11 @@ class AnyHistory(RuleBasedStateMachine):
         """ServiceNow carries out what it still holds."""
         self.take(data, "commit")
 
-    @precondition(lambda self: self.can("not done", "refused", "refused after commit", "forbidden", "held"))
+    @precondition(lambda self: self.can("not done", "refused", "refused after commit", "forbidden", "hidden", "held"))
     @rule(data=st.data())
     def refuse(self, data: st.DataObject) -> None:
         """A call is turned away: for now, for good, for everybody, or although it was carried out."""
-        self.take(data, "not done", "refused", "refused after commit", "forbidden", "held")
+        self.take(data, "not done", "refused", "refused after commit", "forbidden", "hidden", "held")
 
     @precondition(lambda self: self.can("throttled", "ledger answer lost", "ledger repeated"))
     @rule(data=st.data())

@@ -271,7 +271,7 @@ def test_a_deleted_record_that_is_looked_up_is_replaced(office: Office) -> None:
     office.apply("F2", NOTES)
 
     assert office.states() == [NEW]
-    assert office.records.calls[-2:] == ["read incident", "create incident"]
+    assert office.records.calls[-3:] == ["read incident", "find incident", "create incident"]
 
 
 def test_several_records_of_one_attempt_are_for_a_person(office: Office) -> None:

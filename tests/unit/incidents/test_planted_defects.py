@@ -65,6 +65,7 @@ DEFECTS: Sequence[tuple[Plant, Scenario, str]] = (
     (found_defects.words_of_a_duplicate, SCENARIOS["a group in batches"], NOTED_TWICE),
     (found_defects.open_record_replaced, SCENARIOS["left open on recovery"], TWO_OPEN),
     (found_defects.reopening_forgotten, PERSON, NOTED_TWICE),
+    (found_defects.any_404_taken_for_deleted, SCENARIOS["a record is hidden"], TWO_OPEN),
     (found_defects.forbidden_change_given_up, SCENARIOS["a closed record is read only"], GIVEN_UP),
 )
 

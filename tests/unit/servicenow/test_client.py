@@ -14,7 +14,8 @@ from common.errors import (
     TransientError,
 )
 from common.oauth.token import AccessToken
-from common.servicenow.client import AccessDeniedError, Answer, Content, RejectedError, ServiceNowClient
+from common.servicenow.client import Answer, Content, ServiceNowClient
+from common.servicenow.refusals import AccessDeniedError, DoubtfulError, RejectedError
 from common.transport import NotSentError, Response, UnansweredError
 from tests.support.clock import FakeClock
 from tests.support.exchanges import ListedTokens, ScriptedSender, answer, refusal
@@ -352,15 +353,12 @@ def test_a_403_of_the_whole_api_or_table_holds_everything(message: str, detail: 
 @pytest.mark.parametrize(
     ("message", "detail", "words"),
     [
-        ("Operation Failed", "ACL Exception Update Failed due to security constraints", "access controls"),
-        ("Operation Failed", "ACL Exception Delete Failed due to security constraints", "access controls"),
         (
             "Operation Failed",
             "Data Policy Exception: \n\tThe following fields are mandatory: Resolution code, Close notes",
             "CloseCode",
         ),
-        ("Operation against file 'incident' was aborted by Business Rule", None, "access controls"),
-        ("", None, "access controls"),
+        ("Operation against file 'incident' was aborted by Business Rule", None, "Business Rules"),
     ],
 )
 def test_a_403_of_one_record_is_final(message: str, detail: str | None, words: str) -> None:
@@ -372,7 +370,16 @@ def test_a_403_of_one_record_is_final(message: str, detail: str | None, words: s
     assert len(line.sent) == 1
 
 
-@pytest.mark.parametrize("status", [400, 402, 404, 405, 406, 409, 410, 413, 414, 415, 422, 451])
+@pytest.mark.parametrize("detail", ["ACL Exception Update Failed due to security constraints", "Verboten", None])
+def test_a_403_that_does_not_say_whom_it_concerns_is_in_doubt(detail: str | None) -> None:
+    """This record, or every one."""
+    line = Line(refusal(403, "Operation Failed", detail))
+    error = line.failure(DoubtfulError, "PATCH")
+    assert "access controls" in error.action
+    assert len(line.sent) == 1
+
+
+@pytest.mark.parametrize("status", [402, 409, 410, 413, 414, 422, 451])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_any_other_refusal_is_final(status: int, method: str) -> None:
     """Faults 41 to 43: repeating it cannot help, and it says what to look at."""

@@ -5,9 +5,10 @@ import pytest
 
 from common.clock import Deadline
 from common.errors import AmbiguousError, BridgeError, PermanentError, TransientError
-from common.servicenow.client import Content, RejectedError, ServiceNowClient
+from common.servicenow.client import Content, ServiceNowClient
 from common.servicenow.query import equals
 from common.servicenow.records import Record, Records
+from common.servicenow.refusals import RejectedError
 from common.transport import Response
 from tests.support.clock import FakeClock
 from tests.support.exchanges import ListedTokens, Request, ScriptedSender, answer, refusal
