@@ -26,6 +26,9 @@ _SENSITIVE = re.compile(
 )
 _UNDOING = frozenset({"incident", "task"})
 _INCIDENTS = re.compile(r"own|all")
+_CHANGES = re.compile(r"everybody|opener")
+_ARN = r"arn:[a-z0-9-]+:iam::[0-9]{12}:(role|user)/[A-Za-z0-9+=.@_/-]{1,576}"
+_ARNS = re.compile(rf"{_ARN}(,{_ARN})*")
 _INCIDENT_FIELDS = (
     "short_description,description,impact,urgency,category,subcategory,assignment_group,assigned_to,"
     "cmdb_ci,business_service,service_offering,caller_id,contact_type,company,location"
@@ -72,6 +75,8 @@ class ApiSettings(AccessSettings):
     all_incidents: bool = False
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     swagger_ui: bool = False
+    tied: bool = False
+    wide_callers: frozenset[str] = frozenset()
 
 
 class _Reader:
@@ -147,6 +152,8 @@ def read_api_settings(environment: Mapping[str, str]) -> ApiSettings:
         all_incidents=text("API_INCIDENTS", _INCIDENTS, "set it to own or all", "own") == "all",
         tables={**tables, **sensitive},
         swagger_ui=reader.switch("API_SWAGGER_UI"),
+        tied=text("API_CHANGES", _CHANGES, "set it to everybody or opener", "everybody") == "opener",
+        wide_callers=frozenset(filter(None, text("API_WIDE_ROLES", _ARNS, "set it to ARNs of roles", "").split(","))),
     )
     reader.check()
     return settings

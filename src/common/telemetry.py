@@ -121,6 +121,12 @@ class Telemetry:
         logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
         logging.logAsyncioTasks = False  # type: ignore[attr-defined] # since Python 3.12
 
+    def audit(self, message: str, **facts: object) -> None:
+        """Log who did what, whatever the level of the log is."""
+        logger = logging.getLogger(self._dimensions["service"])
+        here = ("common.telemetry", logging.INFO, __file__, 0, message, (), None, "audit", facts)
+        logger.handle(logger.makeRecord(*here))
+
     def protect(self, secret: str) -> None:
         """Never let `secret` appear in a log line."""
         self.redactor.protect(secret)

@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from common.api import models, parameters
 from common.api.admission import admit, content_type
 from common.api.alerts import Origin
+from common.api.audit import note_write
 from common.api.creation import Created
 from common.api.files import MEDIA_TYPES, file_of
 from common.api.health import answer_of
@@ -34,9 +35,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
         admitted = admit(event)
         app.context.update(request=admitted, deadline=Deadline.after(bridge.clock, seconds))
-        return app.resolve(admitted.event, context)
+        answer = app.resolve(admitted.event, context)
     except ProblemError as problem:
         return problem.answer(event.get("requestContext", {}).get("requestId", "")).for_gateway()
+    else:
+        note_write(bridge.telemetry, admitted, answer)
+        return answer
     finally:
         bridge.tokens.report()
         bridge.telemetry.flush()
@@ -100,7 +104,7 @@ def read_incident(incident: parameters.Incident) -> Response[str]:
 )
 def change_incident(incident: parameters.Incident, fields: Annotated[models.RecordFields, Body()]) -> Response[str]:
     """Set the fields that are sent and leave all others alone. Repeating it is harmless."""
-    return reply(200, bridge.incidents.change(incident, fields.root, _deadline()))
+    return reply(200, bridge.incidents.change(_sender(None), incident, fields.root, _deadline()))
 
 
 @app.post(
@@ -139,7 +143,7 @@ def add_work_note(
 def resolve_incident(incident: parameters.Incident, resolution: models.Resolution) -> Response[str]:
     """Resolve an incident. One that is resolved already stays as it is, so repeating it is harmless."""
     notes, code = resolution.close_notes, resolution.close_code
-    return reply(200, bridge.incidents.resolve(incident, notes, code, _deadline()))
+    return reply(200, bridge.incidents.resolve(_sender(None), incident, notes, code, _deadline()))
 
 
 @app.post(
@@ -223,7 +227,7 @@ def change_record(
     table: parameters.Table, sys_id: parameters.SysId, fields: Annotated[models.RecordFields, Body()]
 ) -> Response[str]:
     """Set the fields that are sent and leave all others alone. Repeating it is harmless."""
-    return reply(200, bridge.tables.change(table, sys_id, fields.root, _deadline()))
+    return reply(200, bridge.tables.change(_sender(None), table, sys_id, fields.root, _deadline()))
 
 
 @app.post(

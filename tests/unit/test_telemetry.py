@@ -288,3 +288,12 @@ def test_a_line_of_metrics_has_no_level(capsys: pytest.CaptureFixture[str]) -> N
     telemetry.flush()
 
     assert not {"level", "timestamp"} & json.loads(capsys.readouterr().out).keys()
+
+
+def test_who_did_what_is_logged_at_every_level() -> None:
+    """Whoever lowers the level of the log must not lose that."""
+    reports = Reports()
+    reports.telemetry.log.setLevel("CRITICAL")
+    reports.telemetry.audit("A caller asked.", caller="bob", fields=["category"])
+    [line] = reports.lines
+    assert (line["message"], line["caller"], line["fields"]) == ("A caller asked.", "bob", ["category"])

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from common.api.allow_list import LONG_TEXTS, READ_ALWAYS, AllowList
+from common.api.audit import on_behalf
 from common.api.creation import Created, Creation
 from common.api.once import Once
+from common.api.ownership import Ownership
 from common.api.paging import Filter, Page, read_page
 from common.api.problems import Kind, ProblemError, harmless_to_repeat, invalid
 from common.api.references import References
 from common.api.requests import RequestKey, Sender
 from common.clock import Deadline
 from common.errors import AmbiguousError, PermanentError
-from common.incidents.fields import inert_fields, inert_note
+from common.incidents.fields import LENGTHS, inert_fields, inert_note, shorten
 from common.incidents.item import deployment_prefix
 from common.servicenow.client import Content
 from common.servicenow.query import equals, term
@@ -71,6 +73,7 @@ class Incidents:
         allowed: AllowList,
         *,
         references: References,
+        ownership: Ownership,
         deployment: str,
         close_code: str,
     ) -> None:
@@ -81,6 +84,7 @@ class Incidents:
         self._once = once
         self._allowed = allowed
         self._references = references
+        self._ownership = ownership
         self._prefix = deployment_prefix(deployment)
         self._close_code = close_code
 
@@ -88,7 +92,8 @@ class Incidents:
         """Open the incident of a request, once. Raises what `Creation.create` raises, and ProblemError."""
         values = self._allowed.for_incident(fields)
         request = RequestKey.of(sender, "POST /incidents", values)
-        return self._creation.create(request, TABLE, self._references.resolved(values, deadline), deadline)
+        note = {"work_notes": inert_note(f"Opened through the AWS API for {on_behalf(sender.caller)}.")}
+        return self._creation.create(request, TABLE, self._references.resolved(values, deadline) | note, deadline)
 
     def read(self, identifier: str, deadline: Deadline) -> dict[str, str]:
         """Return the incident with that sys_id or number. Raises ProblemError where the caller may see none."""
@@ -102,12 +107,16 @@ class Incidents:
             raise invalid(error.message, error.action) from None
         return read_page(self._listed, TABLE, filters, cursor=cursor, limit=limit, deadline=deadline)
 
-    def change(self, identifier: str, fields: Mapping[str, str], deadline: Deadline) -> dict[str, str]:
+    def change(self, sender: Sender, identifier: str, fields: Mapping[str, str], deadline: Deadline) -> dict[str, str]:
         """Set fields of an incident and return it. Setting the same values again changes nothing more."""
         allowed = self._allowed.for_incident(fields)
         # First, so that who may not see the record learns nothing about the names either.
-        record = self._one(identifier, deadline)
+        record = self._own(sender, identifier, deadline)
         values = self._references.resolved(allowed, deadline)
+        changed = sorted(name for name, value in values.items() if record.fields.get(name, "") != value)
+        if changed:
+            done = f"Changed through the AWS API for {on_behalf(sender.caller)}: {', '.join(changed)}."
+            values = {**values, "work_notes": inert_note(done)}
         try:
             return shown(self._records.update(TABLE, record.sys_id, values, deadline))
         except AmbiguousError:
@@ -118,19 +127,20 @@ class Incidents:
         values = {field: inert_note(text)}
         if not values[field]:
             raise invalid("The text holds nothing that can be shown.")
+        sent = values | {"work_notes": _signed(values, on_behalf(sender.caller))}
 
         def write() -> None:
-            self._records.update(TABLE, record.sys_id, values, deadline)
+            self._records.update(TABLE, record.sys_id, sent, deadline)
 
-        record = self._one(identifier, deadline)
+        record = self._own(sender, identifier, deadline)
         return self._at_most_once(sender, f"{field} {record.sys_id}", values, write, deadline)
 
-    def resolve(self, identifier: str, notes: str, code: str, deadline: Deadline) -> dict[str, str]:
+    def resolve(self, sender: Sender, identifier: str, notes: str, code: str, deadline: Deadline) -> dict[str, str]:
         """Resolve an incident and return it; `code` is the deployment's where it is empty.
 
         One that is resolved already is returned as it is. Raises ProblemError for a closed or canceled one.
         """
-        record = self._one(identifier, deadline)
+        record = self._own(sender, identifier, deadline)
         state = record.fields.get("state")
         if state == _RESOLVED:
             return shown(record)
@@ -138,7 +148,8 @@ class Incidents:
             raise ProblemError(
                 Kind.CONFLICT, "The incident is closed or canceled.", action="Nothing is to be done: it is over."
             )
-        values = inert_fields({"close_code": code or self._close_code, "close_notes": notes})
+        done = f"Resolved through the AWS API for {on_behalf(sender.caller)}."
+        values = inert_fields({"close_code": code or self._close_code, "close_notes": notes, "work_notes": done})
         try:
             return shown(self._records.update(TABLE, record.sys_id, {"state": _RESOLVED, **values}, deadline))
         except AmbiguousError:
@@ -150,7 +161,7 @@ class Incidents:
         def write() -> None:
             self._records.attach(TABLE, record.sys_id, file.name, file.content, deadline)
 
-        record = self._one(identifier, deadline)
+        record = self._own(sender, identifier, deadline)
         content = {
             "name": file.name,
             "media_type": file.content.media_type,
@@ -171,6 +182,12 @@ class Incidents:
             return True
         request = RequestKey.of(sender, operation, content)
         return self._once.run(request, TABLE, write, deadline)
+
+    def _own(self, sender: Sender, identifier: str, deadline: Deadline) -> Record:
+        """Return an incident that the sender may change. Raises ProblemError for any other."""
+        record = self._one(identifier, deadline)
+        self._ownership.check(sender, TABLE, record)
+        return record
 
     def _one(self, identifier: str, deadline: Deadline) -> Record:
         if _SYS_ID.fullmatch(identifier):
@@ -225,6 +242,14 @@ def fields_of_one(allowed: AllowList) -> tuple[str, ...]:
 def shown(record: Record) -> dict[str, str]:
     """Return what callers see of an incident: the fields that were asked for, without the bridge's own."""
     return {name: value for name, value in record.fields.items() if name not in _HIDDEN}
+
+
+def _signed(values: Mapping[str, str], who: str) -> str:
+    """Return the work note that says on whose behalf a journal entry is; a comment's reader need not know."""
+    own = values.get("work_notes")
+    line = f"For {who}, through the AWS API."
+    longest = LENGTHS["work_notes"] - len(line) - 2
+    return inert_note(f"{shorten(own, longest)}\n\n{line}" if own else f"Commented through the AWS API for {who}.")
 
 
 def _equals(field: str, value: str) -> Filter:

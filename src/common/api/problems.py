@@ -19,7 +19,9 @@ MEDIA_TYPE = "application/problem+json"
 HEADERS: Mapping[str, str] = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 """The headers of every answer."""
 
-_TYPE_PREFIX = "urn:servicenow-bridge:problem:"
+TYPE_PREFIX = "urn:servicenow-bridge:problem:"
+"""What the type of every problem begins with."""
+
 _HELD_RETRY_SECONDS = 300
 _SHORTEST_RETRY_SECONDS = 1
 _USUAL_RETRY_SECONDS = 5
@@ -46,7 +48,7 @@ class Kind(Enum):
 
     def __init__(self, name: str, status: HTTPStatus, title: str) -> None:
         """Take the tuple apart."""
-        self.type = f"{_TYPE_PREFIX}{name}"
+        self.type = f"{TYPE_PREFIX}{name}"
         self.status = status
         self.title = title
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from common.api.allow_list import AllowList
 from common.api.creation import Created, Creation
+from common.api.ownership import Ownership
 from common.api.paging import Page, read_page
 from common.api.problems import Kind, ProblemError, harmless_to_repeat
 from common.api.references import References
@@ -17,13 +18,20 @@ class Tables:
     """What callers do with records of allowed tables."""
 
     def __init__(
-        self, records: Mapping[str, Records], creation: Creation, allowed: AllowList, *, references: References
+        self,
+        records: Mapping[str, Records],
+        creation: Creation,
+        allowed: AllowList,
+        *,
+        references: References,
+        ownership: Ownership,
     ) -> None:
         """Use, for each allowed table, the entry of `records` that asks for its fields."""
         self._records = records
         self._creation = creation
         self._allowed = allowed
         self._references = references
+        self._ownership = ownership
 
     def create(self, sender: Sender, table: str, fields: Mapping[str, str], deadline: Deadline) -> Created:
         """Create the record of a request, once. Raises what `Creation.create` raises, and ProblemError."""
@@ -47,12 +55,16 @@ class Tables:
         page: Page = read_page(self._records[table], table, (), cursor=cursor, limit=limit, deadline=deadline)
         return [_shown(record, fields) for record in page.records], page.next_cursor
 
-    def change(self, table: str, sys_id: str, fields: Mapping[str, str], deadline: Deadline) -> dict[str, str]:
+    def change(
+        self, sender: Sender, table: str, sys_id: str, fields: Mapping[str, str], deadline: Deadline
+    ) -> dict[str, str]:
         """Set fields of a record and return it. Setting the same values again changes nothing more."""
         allowed = self._allowed.for_table(table, fields)
         records = self._records[table]
-        if records.read(table, sys_id, deadline) is None:
+        record = records.read(table, sys_id, deadline)
+        if record is None:
             raise _no_such_record()
+        self._ownership.check(sender, table, record)
         values = self._references.resolved(allowed, deadline)
         try:
             return _shown(records.update(table, sys_id, values, deadline), self._allowed.table_fields(table))

@@ -11,6 +11,7 @@ from common.api.allow_list import AllowList
 from common.api.creation import Creation
 from common.api.incidents import Incidents, fields_of_one, fields_of_page
 from common.api.once import Once
+from common.api.ownership import Ownership
 from common.api.references import References
 from common.api.tables import Tables
 from common.bridge.access import AWS_CONFIG, QUICK_CONFIG, Access, access_of, client_of
@@ -65,6 +66,7 @@ def build_api(environment: Mapping[str, str]) -> Api:
 
         return examine_api(settings, access, ledger, sqs, deadline)
 
+    ownership = Ownership(ledger, tied=settings.tied, wide=settings.wide_callers)
     allowed = AllowList(settings.incident_fields, settings.all_incidents, settings.tables)
     return Api(
         clock,
@@ -81,17 +83,19 @@ def build_api(environment: Mapping[str, str]) -> Api:
             Once(ledger, deployment=deployment, clock=clock),
             allowed,
             references=references,
+            ownership=ownership,
             deployment=deployment,
             close_code=settings.close_code,
         ),
         Tables(
             {
-                table: records_of(settings, access, ("sys_id", "sys_created_on", *fields))
+                table: records_of(settings, access, ("sys_id", "sys_created_on", "correlation_id", *fields))
                 for table, fields in settings.tables.items()
             },
             creation,
             allowed,
             references=references,
+            ownership=ownership,
         ),
         AlertQueue(sqs, settings.queue_url, clock=clock),
         check_up,

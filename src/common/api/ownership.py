@@ -1,0 +1,64 @@
+"""Whose record it is, where the deployment ties records to the callers that opened them."""
+
+import json
+import re
+
+from common.api.problems import Kind, ProblemError
+from common.api.requests import Sender
+from common.incidents.ledger import Ledger
+from common.incidents.own_events import API_SOURCE
+from common.servicenow.records import Record
+
+_CORRELATION_ID = re.compile(r"([0-9a-f]{32})-[0-9a-f]{16}")
+_ROLE = re.compile(r"arn:(?P<partition>[a-z0-9-]+):iam::(?P<account>[0-9]{12}):role/(?:.*/)?(?P<name>[^/]+)")
+
+
+class Ownership:
+    """Lets a record be changed by whoever opened it, and by callers that may do more. Off, it lets everybody.
+
+    The ledger says who opened a record: its key begins with the caller of a request, and holds that of an alert. What
+    stands in the record itself does not count, because others may write it.
+    """
+
+    def __init__(self, ledger: Ledger, *, tied: bool, wide: frozenset[str]) -> None:
+        """Let the roles and users of `wide`, as ARNs of IAM, change every record."""
+        self._ledger = ledger
+        self._tied = tied
+        self._wide = frozenset(map(_as_caller, wide))
+
+    def check(self, sender: Sender, table: str, record: Record) -> None:
+        """Raise ProblemError where the sender may not change the record. Raises what reading the ledger raises."""
+        if not self._tied or sender.caller in self._wide:
+            return
+        if self._opener(table, record) != sender.caller:
+            raise ProblemError(
+                Kind.FORBIDDEN,
+                "Another caller opened this record, or an event did.",
+                action="Ask whoever opened it, or the operators to add your role to the parameter ApiWideRoles.",
+            )
+
+    def _opener(self, table: str, record: Record) -> str | None:
+        found = _CORRELATION_ID.fullmatch(record.fields.get("correlation_id", ""))
+        if found is None:
+            return None
+        item = self._ledger.read(found[1], dedup_key="", table=table)
+        if item.correlation_id != found[0] and (item.record is None or item.record.sys_id != record.sys_id):
+            return None
+        try:
+            parts = json.loads(item.dedup_key)
+        except ValueError:
+            return None
+        match parts:
+            case [str(caller), str(operation), str()] if operation.startswith("POST /"):
+                return caller
+            case [str(), str(), source, str(), str(caller), *_] if source == API_SOURCE:
+                return caller
+        return None
+
+
+def _as_caller(arn: str) -> str:
+    """Return how a request names the sessions of a role."""
+    found = _ROLE.fullmatch(arn)
+    if found is None:
+        return arn
+    return f"arn:{found['partition']}:sts::{found['account']}:assumed-role/{found['name']}"
