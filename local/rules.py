@@ -92,8 +92,9 @@ def _choice_warning(place: str, name: str, text: str) -> Iterator[str]:
 
 
 def _delivered_types(template: Path) -> set[str]:
-    pattern = yaml_parse(template.read_text(encoding="utf-8"))["Resources"]["EventRule"]["Properties"]["EventPattern"]
-    return {name for alternative in pattern["$or"] for name in alternative["detail-type"]}
+    resources = yaml_parse(template.read_text(encoding="utf-8"))["Resources"].values()
+    patterns = [each["Properties"]["EventPattern"] for each in resources if each["Type"] == "AWS::Events::Rule"]
+    return {name for pattern in patterns for name in pattern["detail-type"]}
 
 
 def _show(rules: Rules, file: Path) -> int:

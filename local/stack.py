@@ -100,6 +100,8 @@ class LocalStack:
             "InstanceHost": self.simulator.host,
             "CertificateAuthorities": self.simulator.ca_pem.strip().replace("\n", "\\n"),
             "ApiSwaggerUi": "true",
+            "OwnEventSources": "shop.checkout",
+            "ReplayRoleArns": f"arn:aws:iam::{ACCOUNT}:root",
             **changes,
         }
         endpoint, identity = self.emulator.endpoint, self.emulator.root_identity

@@ -9,11 +9,14 @@ from argparse import Namespace
 from collections.abc import Iterator
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from common.text import one_line
-from tools.deployed import DeployedStack, find_stack, parser, run
+from tools.deployed import DeployedStack, ToolError, find_stack, parser, run
 
 _QUEUES = ("DeadLetterQueueUrl", "EventDeadLetterQueueUrl")
 _HIDDEN_SECONDS = 120
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 
 
 def main() -> None:
@@ -47,9 +50,21 @@ def replay(stack: DeployedStack, *, show_only: bool = False) -> Iterator[str]:
         source = stack.output(name)
         for message in _received(sqs, source, started):
             if not show_only:
-                sqs.send_message(QueueUrl=stack.output("QueueUrl"), MessageBody=message["Body"])
+                _send(sqs, stack.output("QueueUrl"), message["Body"])
                 sqs.delete_message(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])
             yield reason_of(message)
+
+
+def _send(sqs: Any, url: str, body: str) -> None:  # noqa: ANN401 (a boto3 client)
+    try:
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _DENIED:
+            raise
+        raise ToolError(
+            "The event queue takes no message from you; nothing was moved. Add the ARN of your role to the parameter "
+            "ReplayRoleArns, deploy, and allow the role sqs:SendMessage on the queue."
+        ) from None
 
 
 def _received(sqs: Any, url: str, started: float) -> Iterator[dict[str, Any]]:  # noqa: ANN401 (a boto3 client)

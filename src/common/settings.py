@@ -51,7 +51,11 @@ class AccessSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(AccessSettings):
-    """Everything that a deployment can choose. `allowed_tables` are those that rules may write besides incidents."""
+    """Everything that a deployment can choose.
+
+    `allowed_tables` are those that rules may write besides incidents; `requestable` holds the fields by table that
+    record requests may ask for: those that callers of the API may write.
+    """
 
     ledger_table: str
     queue_url: str
@@ -60,6 +64,7 @@ class Settings(AccessSettings):
     close_code: str = "Solution provided"
     shadow_mode: bool = False
     allowed_tables: tuple[str, ...] = ()
+    requestable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +133,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         queue_url=text("QUEUE_URL", _QUEUE_URL, "set it to the URL of the event queue"),
         dead_letter_queue_url=text("DEAD_LETTER_QUEUE_URL", _QUEUE_URL, "set it to the URL of the dead-letter queue"),
         allowed_tables=tuple(filter(None, tables.split(","))),
+        requestable=_requestable(reader),
     )
     reader.check()
     return settings
@@ -137,6 +143,24 @@ def read_api_settings(environment: Mapping[str, str]) -> ApiSettings:
     """Return the settings of the API function. Raises as `read_settings`."""
     reader = _Reader(environment)
     text: Callable[..., str] = reader.text
+    requestable = _requestable(reader)
+    settings = ApiSettings(
+        **asdict(_access(reader)),
+        **_desk(reader),
+        queue_url=text("QUEUE_URL", _QUEUE_URL, "set it to the URL of the event queue"),
+        incident_fields=frozenset(requestable.pop("incident")),
+        all_incidents=text("API_INCIDENTS", _INCIDENTS, "set it to own or all", "own") == "all",
+        tables=requestable,
+        swagger_ui=reader.switch("API_SWAGGER_UI"),
+        tied=text("API_CHANGES", _CHANGES, "set it to everybody or opener", "everybody") == "opener",
+        wide_callers=frozenset(filter(None, text("API_WIDE_ROLES", _ARNS, "set it to ARNs of roles", "").split(","))),
+    )
+    reader.check()
+    return settings
+
+
+def _requestable(reader: _Reader) -> dict[str, tuple[str, ...]]:
+    text: Callable[..., str] = reader.text
     fields = text("API_INCIDENT_FIELDS", _NAMES, "set it to names of fields separated by commas", _INCIDENT_FIELDS)
     advice = "set it to table:field,field;table:field or leave it out"
     tables = _tables(text("API_TABLES", _TABLES, advice, ""))
@@ -144,19 +168,7 @@ def read_api_settings(environment: Mapping[str, str]) -> ApiSettings:
     reader.refuse("API_TABLES", [name for name in tables if _SENSITIVE.fullmatch(name)], "move to API_SENSITIVE_TABLES")
     for name, listed in (("API_TABLES", tables), ("API_SENSITIVE_TABLES", sensitive)):
         reader.refuse(name, sorted(_UNDOING & listed.keys()), "use the routes of incidents instead of")
-    settings = ApiSettings(
-        **asdict(_access(reader)),
-        **_desk(reader),
-        queue_url=text("QUEUE_URL", _QUEUE_URL, "set it to the URL of the event queue"),
-        incident_fields=frozenset(fields.split(",")),
-        all_incidents=text("API_INCIDENTS", _INCIDENTS, "set it to own or all", "own") == "all",
-        tables={**tables, **sensitive},
-        swagger_ui=reader.switch("API_SWAGGER_UI"),
-        tied=text("API_CHANGES", _CHANGES, "set it to everybody or opener", "everybody") == "opener",
-        wide_callers=frozenset(filter(None, text("API_WIDE_ROLES", _ARNS, "set it to ARNs of roles", "").split(","))),
-    )
-    reader.check()
-    return settings
+    return {"incident": tuple(fields.split(",")), **tables, **sensitive}
 
 
 def _tables(text: str) -> dict[str, tuple[str, ...]]:

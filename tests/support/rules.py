@@ -47,12 +47,6 @@ def shipped_types() -> set[tuple[str, str]]:
     }
 
 
-def pattern_types(pattern: Mapping[str, Any]) -> set[str]:
-    """Return the detail types that an EventBridge pattern names, in all its branches, to compare with the above."""
-    branches = pattern.get("$or", [pattern])
-    return {detail_type for branch in branches for detail_type in branch.get("detail-type", [])}
-
-
 def _is_about_aws(rule: Mapping[str, Any]) -> bool:
     sources = rule["source"]
     return all(map(is_from_aws, [sources] if isinstance(sources, str) else sources))

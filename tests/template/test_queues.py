@@ -1,14 +1,16 @@
 """The way of an event from the bus to the function, and to where it is kept when something fails."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from tests.template.reading import KEY, Resources, attribute, of_type, queue_statements
+from tests.template.reading import KEY, Resources, attribute, of_type, queue_statements, referred_to
 
 DAY = 86_400  # seconds
 type Matches = Callable[[str, str], bool]
@@ -16,18 +18,20 @@ type Matches = Callable[[str, str], bool]
 
 @pytest.fixture
 def matches(resources: Resources, template: dict[str, Any]) -> Iterator[Matches]:
-    """Return a function that says whether an event that is put on a bus reaches a queue through the rule."""
-    of_services, of_applications = of_type(resources, "AWS::Events::Rule")["EventRule"]["EventPattern"]["$or"]
-    assert of_services["source"] == {"Ref": "EventSources"}
+    """Return a function that says whether an event that is put on a bus reaches a queue through one of the rules."""
+    rules = of_type(resources, "AWS::Events::Rule")
+    of_services, of_applications = (rules[name]["EventPattern"] for name in ("EventRule", "OwnEventRule"))
+    assert (of_services["source"], of_applications["source"]) == ({"Ref": "EventSources"}, {"Ref": "OwnEventSources"})
     sources = template["Parameters"]["EventSources"]["Default"].split(",")
-    pattern = {"$or": [{**of_services, "source": sources}, of_applications]}
+    patterns = [{**of_services, "source": sources}, {**of_applications, "source": ["my.application"]}]
     with mock_aws():
         events = boto3.client("events", region_name="eu-west-1")
         sqs = boto3.client("sqs", region_name="eu-west-1")
         queue = sqs.create_queue(QueueName="queue")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        events.put_rule(Name="rule", EventPattern=json.dumps(pattern))
-        events.put_targets(Rule="rule", Targets=[{"Id": "queue", "Arn": arn}])
+        for name, pattern in zip(("services", "applications"), patterns, strict=True):
+            events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+            events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
 
         def reaches_the_queue(source: str, detail_type: str) -> bool:
             entry: Any = {"Source": source, "DetailType": detail_type, "Detail": "{}"}
@@ -43,8 +47,10 @@ def test_the_rule_takes_alarms(matches: Matches) -> None:
 
 
 @pytest.mark.parametrize("detail_type", ["ServiceNow Alert", "ServiceNow Record Request"])
-def test_the_rule_takes_the_bridges_own_types_from_any_application(matches: Matches, detail_type: str) -> None:
-    """Whoever may put events on the bus may ask for a record, without a change of the stack."""
+def test_the_rule_takes_the_bridges_own_types_from_applications_that_are_listed(
+    matches: Matches, detail_type: str
+) -> None:
+    """Whoever may put events on the bus chooses their source, so a parameter says which count."""
     assert matches("my.application", detail_type)
 
 
@@ -52,20 +58,41 @@ def test_the_rule_takes_the_bridges_own_types_from_any_application(matches: Matc
     ("source", "detail_type"),
     [
         ("servicenow-bridge.api", "ServiceNow Alert"),
+        ("another.application", "ServiceNow Alert"),
+        ("another.application", "ServiceNow Record Request"),
         ("aws.cloudwatch", "AWS API Call via CloudTrail"),
         ("aws.cloudwatch", "CloudWatch Alarm Configuration Change"),
         ("my.application", "CloudWatch Alarm State Change"),
     ],
-    ids=["an alert in the API's name", "an API call", "a changed alarm", "another source"],
+    ids=[
+        "an alert in the API's name",
+        "an alert of a stranger",
+        "a request of a stranger",
+        "an API call",
+        "a changed alarm",
+        "another source",
+    ],
 )
 def test_the_rule_takes_nothing_else(matches: Matches, source: str, detail_type: str) -> None:
     """The source alone would bring every API call that CloudTrail reports for CloudWatch."""
     assert not matches(source, detail_type)
 
 
-def test_the_rule_delivers_to_the_queue_and_keeps_what_it_cannot_deliver(resources: Resources) -> None:
+def test_nobody_is_listed_at_first(resources: Resources, template: dict[str, Any]) -> None:
+    """Without a source there is no rule for the bridge's own types, and the API's name can't be listed."""
+    assert template["Parameters"]["OwnEventSources"]["Default"] == ""
+    assert resources["OwnEventRule"]["Condition"] == "HasOwnEventSources"
+    pattern = re.compile(template["Parameters"]["OwnEventSources"]["AllowedPattern"])
+    assert pattern.fullmatch("shop.checkout")
+    assert pattern.fullmatch("servicenow-bridge.api.x")
+    assert not pattern.fullmatch("servicenow-bridge.api")
+    assert not pattern.fullmatch("aws.cloudwatch")
+
+
+@pytest.mark.parametrize("rule", ["EventRule", "OwnEventRule"])
+def test_the_rule_delivers_to_the_queue_and_keeps_what_it_cannot_deliver(resources: Resources, rule: str) -> None:
     """EventBridge gives up after a day; then the event goes to a queue instead of nowhere."""
-    (target,) = of_type(resources, "AWS::Events::Rule")["EventRule"]["Targets"]
+    (target,) = of_type(resources, "AWS::Events::Rule")[rule]["Targets"]
 
     assert target["Arn"] == attribute("EventQueue")
     assert target["DeadLetterConfig"] == {"Arn": attribute("UndeliveredQueue")}
@@ -80,7 +107,36 @@ def test_only_the_rule_may_send_to_the_queues_of_eventbridge(resources: Resource
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
     assert statement["Action"] == "sqs:SendMessage"
     assert statement["Resource"] == attribute(queue)
-    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": attribute("EventRule")}}
+    own = {"Fn::If": ["HasOwnEventSources", attribute("OwnEventRule"), {"Ref": "AWS::NoValue"}]}
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": [attribute("EventRule"), own]}}
+
+
+@pytest.mark.parametrize(
+    ("is_service", "principal", "denied"),
+    [
+        ("true", None, False),
+        ("false", "arn:aws:iam::123456789012:role/ApiFunctionRole", False),
+        ("false", "arn:aws:iam::123456789012:role/operators/alice", False),
+        ("false", "arn:aws:iam::123456789012:role/EventsFunctionRole", True),
+        ("false", "arn:aws:iam::123456789012:user/eve", True),
+        ("false", "arn:aws:iam::999999999999:role/operators/alice", True),
+    ],
+)
+def test_nobody_but_the_api_and_who_replays_may_send_in_anothers_name(
+    resources: Resources, is_service: str, principal: str | None, *, denied: bool
+) -> None:
+    """A message speaks for whomever it names. The emulator reads no policy of a queue: it is evaluated here."""
+    (statement,) = [each for each in queue_statements(resources, "EventQueue") if each["Sid"] == "NobodyElseSends"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "sqs:SendMessage")
+    condition = statement["Condition"]
+    assert set(condition) == {"Bool", "ArnNotLike"}
+    assert set(referred_to(condition["ArnNotLike"])) == {"ApiFunctionRole.Arn", "ReplayRoleArns"}
+    let_in = ["arn:aws:iam::123456789012:role/ApiFunctionRole", "arn:aws:iam::123456789012:role/operators/*"]
+
+    counts = condition["Bool"] == {"aws:PrincipalIsAWSService": is_service}
+    is_another = principal is None or not any(fnmatchcase(principal, pattern) for pattern in let_in)
+
+    assert (counts and is_another) is denied
 
 
 def test_every_queue_refuses_what_does_not_come_over_tls(resources: Resources) -> None:

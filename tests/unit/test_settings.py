@@ -17,6 +17,10 @@ COMPLETE = {
     "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/dead-letters",
     "DEPLOYMENT": "123456789012/eu-west-1/bridge",
 }
+WRITABLE = (
+    "short_description,description,impact,urgency,category,subcategory,assignment_group,assigned_to,"
+    "cmdb_ci,business_service,service_offering,caller_id,contact_type,company,location"
+)
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIU\n-----END CERTIFICATE-----"
 
 
@@ -45,6 +49,7 @@ def test_a_complete_environment_becomes_settings() -> None:
         "proxy_url": "",
         "shadow_mode": False,
         "allowed_tables": (),
+        "requestable": {"incident": tuple(WRITABLE.split(","))},
     }
 
 
@@ -65,6 +70,21 @@ def test_optional_variables_replace_the_defaults() -> None:
     assert settings.proxy_url == "http://proxy.example.org:3128"
     assert settings.shadow_mode is True
     assert settings.allowed_tables == ("problem", "em_event")
+
+
+def test_record_requests_may_ask_for_what_callers_of_the_api_may_write() -> None:
+    """The same three variables say so to both functions."""
+    chosen = {
+        "API_INCIDENT_FIELDS": "urgency,u_team",
+        "API_TABLES": "problem:u_a,u_b",
+        "API_SENSITIVE_TABLES": "sys_user:name",
+    }
+    assert read_settings({**COMPLETE, **chosen}).requestable == {
+        "incident": ("urgency", "u_team"),
+        "problem": ("u_a", "u_b"),
+        "sys_user": ("name",),
+    }
+    assert "API_TABLES holds what it may not" in refusal({"API_TABLES": "incident:state"})
 
 
 def test_tables_are_separated_by_commas() -> None:

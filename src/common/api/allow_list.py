@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from common.api.problems import Kind, ProblemError, invalid
-from common.incidents.fields import LENGTHS, OTHER_FIELDS, inert_fields
+from common.incidents.fields import LENGTHS, OTHER_FIELDS, inert_fields, writable_names
 
 READ_ALWAYS = (
     "sys_id",
@@ -28,24 +27,6 @@ READ_ALWAYS = (
 
 LONG_TEXTS = ("description", "close_notes")
 """The fields that one incident shows and a page of incidents does not, so that a page stays small."""
-
-_NEVER_WRITTEN = frozenset(
-    {
-        "number",
-        "active",
-        "state",
-        "incident_state",
-        "resolved_at",
-        "resolved_by",
-        "closed_at",
-        "closed_by",
-        "correlation_id",
-        "correlation_display",
-        "work_notes",
-        "comments",
-    }
-)
-"""What no caller writes in any table, whatever a parameter lists: transitions go through resolve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +57,8 @@ class AllowList:
         return _writable(fields, frozenset(self.table_fields(table)), "ApiTables")
 
 
-@lru_cache(maxsize=64)
-def _writable_names(allowed: frozenset[str]) -> frozenset[str]:
-    return frozenset(name for name in allowed if name not in _NEVER_WRITTEN and not name.startswith("sys_"))
-
-
 def _writable(fields: Mapping[str, str], allowed: frozenset[str], parameter: str) -> dict[str, str]:
-    writable = _writable_names(allowed)
+    writable = writable_names(allowed)
     if refused := sorted(fields.keys() - writable):
         listed = ", ".join(repr(name[:80]) for name in refused[:5])
         raise invalid(

@@ -51,7 +51,7 @@ def build_bridge(environment: Mapping[str, str]) -> Bridge:
         telemetry=telemetry,
     )
     intake = Intake(
-        load_rules(RULES, settings.allowed_tables),
+        load_rules(RULES, settings.allowed_tables, settings.requestable),
         circuit,
         queue,
         telemetry=telemetry,

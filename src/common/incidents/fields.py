@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from common.text import one_line, printable, seen_through
 
@@ -17,10 +18,34 @@ LENGTHS: Mapping[str, int] = {
 OTHER_FIELDS = 255
 """The longest value of any other field, which is one line."""
 
+_NEVER_WRITTEN = frozenset(
+    {
+        "number",
+        "active",
+        "state",
+        "incident_state",
+        "resolved_at",
+        "resolved_by",
+        "closed_at",
+        "closed_by",
+        "correlation_id",
+        "correlation_display",
+        "work_notes",
+        "comments",
+    }
+)
+"""What no caller and no application writes in any table, whatever a parameter lists: transitions go through resolve."""
+
 _CODE_TAG = re.compile(rf"\[((?:{seen_through('/')})?)(?={seen_through('code]')})", re.IGNORECASE)
 # Browsers pass over line ends and tabs inside the name of a scheme.
 _SCRIPT = re.compile(seen_through("javascript:", r"\s"), re.IGNORECASE)
 _ELLIPSIS = "…"
+
+
+@lru_cache(maxsize=64)
+def writable_names(allowed: frozenset[str]) -> frozenset[str]:
+    """Return those of `allowed` that a caller of the API or an application on the bus may really write."""
+    return frozenset(name for name in allowed if name not in _NEVER_WRITTEN and not name.startswith("sys_"))
 
 
 def inert_fields(fields: Mapping[str, str]) -> dict[str, str]:

@@ -30,7 +30,8 @@ def servicenow() -> Iterator[Simulator]:
 @pytest.fixture
 def stack(servicenow: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
     """Provide a stack whose secret is filled in."""
-    with deployment(servicenow.host, servicenow.ca_pem, ALLOWED_TABLES="problem,em_event,u_request") as stack:
+    tables = {"ALLOWED_TABLES": "problem,em_event,u_request", "API_TABLES": "u_request:u_what,u_count,state"}
+    with deployment(servicenow.host, servicenow.ca_pem, **tables) as stack:
         stack.put_credentials("bridge", SECRET)
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
         for name, value in stack.environment.items():

@@ -92,5 +92,27 @@ def test_a_record_request_for_another_table_is_refused(
     """Whatever the integration user might be able to write; events have keys and states of their own."""
     start()(own_event("ServiceNow Record Request", key="1", table=table, fields={"user_name": "eve"}))
     [dead] = stack.dead_letters()
-    assert "detail.table names a table that may not be written" in dead["Reason"]
+    assert f"fields of {table} that it may not write: user_name." in dead["Reason"]
+    assert servicenow.api_calls == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "field"),
+    [
+        ("incident", "state"),
+        ("incident", "opened_by"),
+        ("incident", "priority"),
+        ("u_request", "state"),
+        ("u_request", "u_other"),
+        ("problem", "short_description"),
+    ],
+)
+def test_a_record_request_writes_only_what_a_caller_of_the_api_may_write(
+    start: Start, servicenow: Simulator, stack: Deployment, table: str, field: str
+) -> None:
+    """Nobody opens a record that is resolved, urgent or somebody else's, by putting an event on the bus."""
+    start()(own_event("ServiceNow Record Request", key="1", table=table, fields={field: "1"}))
+    [dead] = stack.dead_letters()
+    assert f"fields of {table} that it may not write: {field}." in dead["Reason"]
+    assert "ApiIncidentFields or ApiTables" in dead["Action"]
     assert servicenow.api_calls == 0

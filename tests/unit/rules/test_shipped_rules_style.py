@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.rules import DIRECTORY, PROJECT, aws_rules, pattern_types, rule_files, samples, shipped_types
+from tests.support.rules import DIRECTORY, PROJECT, aws_rules, rule_files, samples, shipped_types
 
 FILES = rule_files()
 RULES = [(stem, rule) for stem, content in FILES.items() for rule in content["rule"]]
@@ -90,6 +90,3 @@ def test_the_shipped_types_are_those_of_the_files() -> None:
     """What the template subscribes to can be compared with the rules."""
     assert {source for source, _ in shipped_types()} == {rule["source"] for _, rule in RULES}
     assert len(aws_rules()) == len(RULES)
-    branches = {"$or": [{"source": ["aws.ec2"], "detail-type": ["a", "b"]}, {"detail-type": ["c"]}]}
-    assert pattern_types(branches) == {"a", "b", "c"}
-    assert pattern_types(branches["$or"][0]) == {"a", "b"}

@@ -9,6 +9,7 @@ from typing import Any
 
 from common.errors import PermanentError
 from common.incidents.alert import Status
+from common.incidents.fields import writable_names
 from common.incidents.own_events import ALERT, API_SOURCE, RECORD_REQUEST, SEVERITIES
 from common.incidents.rules.names import is_column, is_name
 
@@ -19,8 +20,11 @@ _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-
 type _Check = Callable[[object], str | None]
 
 
-def check_contract(event: Mapping[str, Any]) -> None:
-    """Raise PermanentError that names the field where an event of the bridge's own types is malformed."""
+def check_contract(event: Mapping[str, Any], requestable: Mapping[str, tuple[str, ...]] | None = None) -> None:
+    """Raise PermanentError that names the field where an event of the bridge's own types is malformed.
+
+    `requestable` holds the fields by table that a record request may ask for; None lets it ask for all.
+    """
     contract = _CONTRACTS.get(event["detail-type"])
     if contract is None:
         return
@@ -30,6 +34,18 @@ def check_contract(event: Mapping[str, Any]) -> None:
         raise PermanentError(
             f"The event {event['detail-type']!r} is malformed: detail.{problem}.",
             action="Correct what sends it; docs/schemas/ says what is expected.",
+        )
+    if event["detail-type"] == RECORD_REQUEST and requestable is not None:
+        _check_request(event["detail"], requestable)
+
+
+def _check_request(detail: Mapping[str, Any], requestable: Mapping[str, tuple[str, ...]]) -> None:
+    allowed = writable_names(frozenset(requestable.get(detail["table"], ())))
+    if refused := sorted(detail["fields"].keys() - allowed):
+        raise PermanentError(
+            f"The event {RECORD_REQUEST!r} asks for fields of {detail['table']} that it may not write: "
+            f"{', '.join(refused[:5])}.",
+            action="Leave them out, or add them to the parameter ApiIncidentFields or ApiTables.",
         )
 
 

@@ -21,13 +21,18 @@ _HEADINGS = ("rule", "override")
 type _Read[Entry] = Callable[[str, Mapping[str, Any], Collection[str]], tuple[Entry | None, list[Mistake]]]
 
 
-def load_rules(directory: Path, allowed_tables: Collection[str] = ()) -> Rules:
+def load_rules(
+    directory: Path,
+    allowed_tables: Collection[str] = (),
+    requestable: Mapping[str, tuple[str, ...]] | None = None,
+) -> Rules:
     """Return the rules of every `*.toml` file in a directory and in its folder `own`.
 
-    Records may be written to incidents and to `allowed_tables`. Raises ConfigurationError that names each mistake's
+    Records may be written to incidents and to `allowed_tables`; record requests may ask for the fields that
+    `requestable` holds by table, where None lets them ask for any. Raises ConfigurationError that names each mistake's
     file, rule and field.
     """
-    rules, mistakes = read_rules(directory, allowed_tables)
+    rules, mistakes = read_rules(directory, allowed_tables, requestable)
     if mistakes:
         raise ConfigurationError(
             "The rules are not usable: " + " ".join(map(str, mistakes)),
@@ -36,7 +41,11 @@ def load_rules(directory: Path, allowed_tables: Collection[str] = ()) -> Rules:
     return rules
 
 
-def read_rules(directory: Path, allowed_tables: Collection[str] = ()) -> tuple[Rules, list[Mistake]]:
+def read_rules(
+    directory: Path,
+    allowed_tables: Collection[str] = (),
+    requestable: Mapping[str, tuple[str, ...]] | None = None,
+) -> tuple[Rules, list[Mistake]]:
     """Return what `load_rules` returns, as far as it is usable, and every mistake."""
     tables = frozenset({DEFAULT_TABLE, *allowed_tables})
     shipped, own = _Files(directory, "", tables), _Files(directory / OWN, f"{OWN}/", tables)
@@ -47,7 +56,7 @@ def read_rules(directory: Path, allowed_tables: Collection[str] = ()) -> tuple[R
         mistakes.append(Mistake(directory.name, "rule", "is missing: there is no rule at all"))
     if not mistakes:
         mistakes = [mistake for each in overrides for mistake in check_override(each, rules, tables)]
-    return Rules(rules, overrides), mistakes
+    return Rules(rules, overrides, requestable), mistakes
 
 
 class _Files:

@@ -16,8 +16,14 @@ class Rules:
     and a rule for everything comes last. Among equals the first counts.
     """
 
-    def __init__(self, rules: Iterable[Rule], overrides: Sequence[Override] = ()) -> None:
-        """Hold the rules, the ones that count first in front."""
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        overrides: Sequence[Override] = (),
+        requestable: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        """Hold the rules, the ones that count first in front; `requestable` as `check_contract` takes it."""
+        self._requestable = requestable
         self._rules = sorted(rules, key=generality)
         self.overrides = tuple(overrides)
         self._overrides = {rule.name: [each for each in overrides if each.concerns(rule)] for rule in self._rules}
@@ -27,7 +33,7 @@ class Rules:
 
         Raises PermanentError for an event of the bridge's own types that does not keep to its schema.
         """
-        check_contract(event)
+        check_contract(event, self._requestable)
         rule = next((rule for rule in self._rules if _is_met(rule, event)), None)
         if rule is None:
             return None
