@@ -5,8 +5,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-builtin-rules
 
-# SAM's builder takes the first python3.13 on PATH and needs a real one, not a pyenv shim.
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+PROJECT := $(patsubst %/,%,$(dir $(abspath $(firstword $(MAKEFILE_LIST)))))
+export PATH := $(PROJECT)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 # The translator behind the template's tests and `sam validate` wants a Region, whichever it is.
 export AWS_DEFAULT_REGION ?= eu-west-1
@@ -144,6 +144,10 @@ adopt: setup ## Rebuild the ledger of a deployed STACK from ServiceNow (OPTIONS=
 .PHONY: build
 build: setup ## Build the deployment package (ARCHITECTURE=x86_64 for the other processor)
 	$(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
+
+# What `sam build` calls for each function (`BuildMethod: makefile`), in a folder of its own.
+build-%:
+	@cd "$(PROJECT)" && requirements/install.sh && .venv/bin/python -m tools.package "$*" "$(ARTIFACTS_DIR)"
 
 .PHONY: clean
 clean: ## Remove what builds and tests made, and keep the virtual environments

@@ -13,6 +13,7 @@ from statistics import median
 
 from bench.result import Result
 from local import sam
+from tools.package import ENVIRONMENT
 
 _PROCESSES = 15
 _BUILDS_WITHIN = 300.0
@@ -30,27 +31,7 @@ _BROUGHT_BY_LAMBDA = (
     "snapshot-restore-py",
     "urllib3",
 )
-_ENVIRONMENT = {
-    "API_INCIDENT_FIELDS": "short_description,description,impact,urgency",
-    "AWS_ACCESS_KEY_ID": "bench",
-    "AWS_DEFAULT_REGION": "eu-west-1",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
-    "AWS_LAMBDA_FUNCTION_NAME": "bench",
-    "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-    "AWS_LAMBDA_LOG_FORMAT": "JSON",
-    "AWS_REGION": "eu-west-1",
-    "AWS_SECRET_ACCESS_KEY": "bench",
-    "DEPLOYMENT": "bench",
-    "LEDGER_TABLE": "ledger",
-    # Lambda's file system takes no byte code, and the package brings none.
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/events",
-    "SERVICENOW_INSTANCE_HOST": "example.service-now.com",
-    "SERVICENOW_SECRET_ID": "credentials",
-    "TOKEN_KEY_ID": "key",
-    "TOKEN_PARAMETER": "/servicenow-bridge/bench/access-token",
-}
+_ENVIRONMENT = ENVIRONMENT | {"PYTHONDONTWRITEBYTECODE": "1"}  # Lambda's file system takes none
 _BARE = """
 import boto3
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
@@ -93,7 +74,7 @@ def measure() -> list[Result]:
 
 
 def _package(folder: Path) -> Path:
-    """Build with `sam build`, which reuses what did not change, and return a copy of what would be uploaded."""
+    """Build with `sam build` and return a copy of what would be uploaded."""
     with sam.exclusive_build_directory():
         with sam.start_build(folder) as build:
             build.finish(_BUILDS_WITHIN)

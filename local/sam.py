@@ -42,11 +42,10 @@ def exclusive_build_directory() -> Iterator[None]:
 
 
 def start_build(logs: Path) -> Process:
-    """Start `sam build` for this machine; what did not change since last time is reused."""
+    """Start `sam build` for this machine; where nothing changed, the package made last is used."""
     return Process(
         [
-            *(_BIN / "sam", "build", "--cached"),
-            *("--build-dir", PACKAGE, "--cache-dir", _BUILD_DIRECTORY / "cache"),
+            *(_BIN / "sam", "build", "--build-dir", PACKAGE),
             *("--config-file", _empty_configuration(logs)),
             *("--parameter-overrides", f"Architecture={this_architecture()}"),
         ],
@@ -100,8 +99,6 @@ def _environment() -> dict[str, str]:
         "AWS_DEFAULT_REGION": "eu-west-1",
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,
-        # SAM's builder wants the first python3.13 on PATH to be a real one.
-        "PATH": f"{_BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "SAM_CLI_TELEMETRY": "0",
         "__SAM_CLI_APP_DIR": str(_BUILD_DIRECTORY / "sam"),
     }

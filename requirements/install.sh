@@ -1,7 +1,8 @@
 #!/bin/sh
 # Creates the virtual environments of this project, or brings them up to date. `make setup` calls it. What is
 # measured against other clients needs a fourth one, which `install.sh bench` adds to the three; `install.sh mutants`,
-# `security` with `secrets`, and `sbom` add the tools of the targets of those names.
+# `security` with `secrets`, and `sbom` add the tools of the targets of those names; `install.sh package FOLDER PLATFORM`
+# puts what is deployed into a folder, which tools/package.py makes a package of.
 #
 # Needs Python 3.13 (on PATH or under pyenv) or uv, whichever is at hand. Packages come from wherever this
 # machine's pip or uv is configured to look; every one is checked against the hash in requirements/*.txt.
@@ -103,9 +104,19 @@ install_environment() {
     fingerprint "$2" >"$directory/.made-from"
 }
 
+# What is deployed, into a folder: wheels for another machine than this one, of which the hashes have to be listed too.
+install_package() {
+    directory=$1
+    platform=$2
+    "$uv" pip install --quiet --require-hashes --only-binary :all: --no-deps --target "$directory" \
+        --python "$project/.venv/bin/python" --python-platform "$platform" --python-version "$wanted" \
+        --link-mode copy --requirement src/requirements.txt
+}
+
 environments=".venv:dev .venv-sam:sam .venv-emulator:emulator"
 case ${1:-} in
     '') ;;
+    package) [ $# = 3 ] || fail "'package' takes a folder and a platform, such as aarch64-manylinux_2_28" ;;
     bench | mutants | secrets | security | sbom) environments="$environments .venv-$1:$1" ;;
     *) fail "'$1' is no environment that can be added" ;;
 esac
@@ -114,7 +125,7 @@ outdated=
 for environment in $environments; do
     is_current "${environment%:*}" "${environment#*:}" || outdated="$outdated $environment"
 done
-if [ -z "$outdated" ]; then exit 0; fi
+if [ -z "$outdated" ] && [ "${1:-}" != package ]; then exit 0; fi
 
 # `make` puts .venv/bin on PATH, so what is in there would be taken for what is at hand.
 is_usable .venv || rm -rf .venv
@@ -132,4 +143,5 @@ fi
 for environment in $outdated; do
     install_environment "${environment%:*}" "${environment#*:}"
 done
-echo "setup: ready"
+if [ -n "$outdated" ]; then echo "setup: ready"; fi
+if [ "${1:-}" = package ]; then install_package "$2" "$3"; fi

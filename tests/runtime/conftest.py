@@ -43,7 +43,7 @@ _BROUGHT_BY_LAMBDA = (
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build with `sam build`, which reuses what did not change, and return a copy of what would be uploaded."""
+    """Build with `sam build` and return a copy of what would be uploaded."""
     directory = tmp_path_factory.mktemp("build")
     with sam.exclusive_build_directory():
         with sam.start_build(directory) as build:

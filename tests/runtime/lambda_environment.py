@@ -116,6 +116,7 @@ class LambdaEnvironment:
                     "AWS_LAMBDA_LOG_FORMAT": "JSON",
                     "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._api.server_address[1]}",
                     "LAMBDA_TASK_ROOT": str(task_root),
+                    "PYTHONDONTWRITEBYTECODE": "1",  # the package is read-only there
                     "PYTHONPATH": f"{task_root}:{runtime}",
                     "_HANDLER": handler,
                 },

@@ -85,3 +85,10 @@ def test_nothing_reaches_staging_or_production_without_being_shown_first(environ
 def test_a_plain_sam_deploy_deploys_no_environment_by_accident() -> None:
     """Without --config-env, `sam deploy` has no stack name and stops."""
     assert "deploy" not in CONFIGURATION["default"]
+
+
+def test_every_function_is_built_by_the_projects_own_recipe(template: dict[str, Any]) -> None:
+    """SAM's own would fetch wheels for another processor without a look at their hashes, and brings no byte code."""
+    built = [one["Metadata"] for one in template["Resources"].values() if one["Type"] == "AWS::Serverless::Function"]
+
+    assert [(one["BuildMethod"], one["ContextPath"]) for one in built] == [("makefile", ".")] * len(built) != []
