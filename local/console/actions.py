@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from local.simulator import Fault
+from local.simulator.choices import STATES
 from local.simulator.operations import Operations
-from local.simulator.tables import STATES
 from local.stack import new_client_secret
 
 from .cloud import Cloud

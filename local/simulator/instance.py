@@ -11,6 +11,7 @@ from typing import Any
 
 from .calls import Call, table_of
 from .context import Context
+from .dictionary import choice_rows, dictionary_rows
 from .faults import Fault, FaultQueue
 from .languages import translated
 from .limits import RateLimit, semaphore_full
@@ -18,7 +19,8 @@ from .messages import HTML_TYPE, Answer, ApiError, Request, error_answer
 from .pages import HIBERNATING, NOT_FOUND
 from .records import Store
 from .routes import route
-from .schema import Schema
+from .schema import Schema, Table
+from .scopes import enforce_scopes
 from .switches import Switches
 from .tables import default_tables, seed_id, seed_records
 from .token_api import REVOKE_PATH, TOKEN_PATH, OAuthRecord, basic_credentials, handle_revoke, handle_token
@@ -70,6 +72,16 @@ class Instance:
             self._ticks = count()
             for table, row in seed_records():
                 self.store.insert(table, row, "admin", row["sys_id"])
+
+    def declare(self, table: Table) -> None:
+        """Add a table or replace one, in the dictionary too."""
+        self.store.schema.declare(table)
+        known = {row["element"] for row in self.store.rows("sys_dictionary") if row["name"] == table.name}
+        for row in dictionary_rows(table):
+            if row["element"] not in known:
+                self.store.insert("sys_dictionary", row, "admin")
+        for row in choice_rows(table):
+            self.store.insert("sys_choice", row, "admin")
 
     def now(self) -> float:
         """Return the simulator's time in epoch seconds."""
@@ -159,12 +171,10 @@ class Instance:
         ):
             raise semaphore_full()
         headers = self._limit.take(self.now(), switches.rate_limit)
-        if switches.required_scope and switches.required_scope not in switches.token_scope.split():
-            detail = f"Missing required api access scope: {switches.required_scope}"
-            raise ApiError(403, "User Not Authorized", detail, headers)
         if switches.api_denied:
             raise ApiError(403, "User Not Authorized", "Failed API level ACL Validation", headers)
         try:
+            enforce_scopes(request, switches)
             answer = self._routed(actor, request)
         except ApiError as error:
             error.headers |= headers

@@ -98,7 +98,7 @@ class Operations:
         described = {field: field_of(description) for field, description in fields.items()}
         with self._instance.lock:
             table = Table(name, described, extends=extends, transform=transform)
-            self._instance.store.schema.declare(table)
+            self._instance.declare(table)
 
     def record_counts(self) -> dict[str, int]:
         """Return the number of rows of every table that has any, subtables included."""

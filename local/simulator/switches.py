@@ -18,7 +18,9 @@ class Switches:
         expires_in: lifetime of a token in seconds.
         token_format: `opaque` (86 characters) or `jwt`, which is refused after the `exp` inside, whatever its
             record says. token_length: characters that a JWT has at least, as one with many claims does.
-        token_scope: scopes of the registry record, separated by spaces.
+        token_scope: scopes of the registry record, separated by spaces; `useraccount` opens every API.
+        wrong_scope_error: what a request for a scope that the record does not have gets, `server_error` as seen, or
+            `invalid_scope` as RFC 6749 has it.
         property_enabled: the system property that allows the client-credentials grant.
         user_configured, user_locked: the OAuth Application User of the registry record.
         guest: the token belongs to guest (release Vancouver and older); every API call then answers 401.
@@ -28,7 +30,9 @@ class Switches:
     Access (operations are written `incident.insert`, with read, insert, update and delete; fields
     `incident.impact`):
         api_denied: the REST API's own access rule refuses.
-        required_scope: an access scope that the API asks for; empty for none.
+        api_scopes: which scope opens which API, as `table POST incident_write`; `*` is every API or method.
+        securely_scoped: the registry record is limited to APIs that have a scope (the opposite of broadly scoped).
+        unscoped_clients_allowed: the property `glide.security.oauth_allow_unscoped_clients`, which lifts that limit.
         denied_operations, read_denied_status: a refused read shows an empty list (200) or answers 403.
         denied_fields: discarded on write. unreadable_fields: blank when read, 403 in a query.
         hidden_records: sys_ids that are left out after the page limit was applied, so that pages come short.
@@ -55,6 +59,7 @@ class Switches:
     token_format: Literal["opaque", "jwt"] = "opaque"  # noqa: S105 -- no password
     token_length: int = 0
     token_scope: str = "useraccount"  # noqa: S105 -- no password
+    wrong_scope_error: Literal["server_error", "invalid_scope"] = "server_error"
     property_enabled: bool = True
     user_configured: bool = True
     user_locked: bool = False
@@ -63,7 +68,9 @@ class Switches:
     hibernating: bool = False
 
     api_denied: bool = False
-    required_scope: str = ""
+    api_scopes: tuple[str, ...] = ()
+    securely_scoped: bool = False
+    unscoped_clients_allowed: bool = False
     denied_operations: tuple[str, ...] = ()
     read_denied_status: Literal[200, 403] = 200
     denied_fields: tuple[str, ...] = ()

@@ -4,9 +4,10 @@ import base64
 import binascii
 import hmac
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs, unquote_plus
+from urllib.parse import parse_qs
 
 from .messages import Answer, Request, json_answer
+from .scopes import may_ask_for
 from .switches import Switches
 from .tokens import TokenDesk
 
@@ -55,9 +56,11 @@ def _refusal(record: OAuthRecord, request: Request, switches: Switches) -> Answe
         return _token_error(401, "invalid_client", "client authentication failed")
     if form.get("grant_type") != "client_credentials":
         return _token_error(400, "unsupported_grant_type", "grant type not supported")
-    unknown_scopes = set(form.get("scope", "").split()) - set(switches.token_scope.split())
-    if not switches.property_enabled or switches.user_locked or unknown_scopes:
+    if not switches.property_enabled or switches.user_locked:
         return json_answer(401, _REFUSED)
+    if not may_ask_for(form.get("scope", ""), switches):
+        refused = switches.wrong_scope_error == "server_error"
+        return json_answer(401, _REFUSED) if refused else _token_error(400, "invalid_scope", "unknown scope")
     return None if switches.user_configured else _token_error(400, "unauthorized_client", _NO_USER + record.sys_id)
 
 
@@ -71,13 +74,13 @@ def _form(request: Request) -> dict[str, str]:
 def _client(request: Request, form: dict[str, str]) -> tuple[str, str]:
     if "client_id" in form:
         return form["client_id"], form.get("client_secret", "")
-    return basic_credentials(request, quoted=True)
+    return basic_credentials(request)
 
 
-def basic_credentials(request: Request, *, quoted: bool = False) -> tuple[str, str]:
+def basic_credentials(request: Request) -> tuple[str, str]:
     """Return user and password of an `Authorization: Basic` header, empty if there is none.
 
-    RFC 6749 has a client's id and secret form-encoded inside (`quoted`).
+    They are taken as they stand: public integrations do not form-encode them as RFC 6749 wants.
     """
     scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
@@ -86,7 +89,7 @@ def basic_credentials(request: Request, *, quoted: bool = False) -> tuple[str, s
         user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return "", ""
-    return (unquote_plus(user), unquote_plus(password)) if quoted else (user, password)
+    return user, password
 
 
 def _token_error(status: int, error: str, description: str) -> Answer:

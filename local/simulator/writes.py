@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from . import incident
 from .business_rules import enforce
 from .context import Context
+from .dictionary import CHOICES, take_over_choices
 from .messages import ApiError
 from .records import Row, is_sys_id, stored_values
 from .times import written
@@ -25,7 +26,9 @@ def insert_record(context: Context, table: str, body: Mapping[str, object], *, b
     if "incident" in _ancestors(context, table):
         _enforce_policy({}, values)
         values = incident.derived({}, values, written(context.now), context.actor_id)
-    return store.insert(table, values, context.actor, sys_id)
+    row = store.insert(table, values, context.actor, sys_id)
+    _written(context, row)
+    return row
 
 
 def update_record(context: Context, row: Row, body: Mapping[str, object], *, by_display: bool = False) -> None:
@@ -43,12 +46,14 @@ def update_record(context: Context, row: Row, body: Mapping[str, object], *, by_
         if values.get("state", row["state"]) != row["state"]:
             _enforce_policy(row, values)
     context.store.update(row, values, context.actor)
+    _written(context, row)
 
 
 def delete_record(context: Context, row: Row) -> None:
     """Delete a row. Raises ApiError 403 where an access rule refuses."""
     context.require(row["sys_class_name"], "delete")
     context.store.delete(row)
+    _written(context, row)
 
 
 def update_as_person(context: Context, row: Row, values: Mapping[str, object]) -> None:
@@ -58,6 +63,12 @@ def update_as_person(context: Context, row: Row, values: Mapping[str, object]) -
     if "incident" in _ancestors(context, table):
         stored = incident.derived(row, stored, written(context.now), context.actor_id)
     context.store.update(row, stored, context.actor)
+    _written(context, row)
+
+
+def _written(context: Context, row: Row) -> None:
+    if row["sys_class_name"] == CHOICES:
+        take_over_choices(context.store, row)
 
 
 def _allowed_values(context: Context, table: str, body: Mapping[str, object], *, by_display: bool) -> Row:

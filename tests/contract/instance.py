@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from common.clock import Deadline, SystemClock
@@ -76,7 +76,7 @@ class Instance:
         form = {"grant_type": "client_credentials", **client, **changes}
         headers = dict(FORM)
         if basic:
-            pair = f"{quote_plus(form.pop('client_id'))}:{quote_plus(form.pop('client_secret'))}"
+            pair = f"{form.pop('client_id')}:{form.pop('client_secret')}"
             headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
         form.pop(without, None)
         return self.send("POST", TOKEN_PATH, urlencode(form).encode(), headers)

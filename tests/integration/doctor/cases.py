@@ -353,7 +353,7 @@ USE = [
     ),
     Case(
         "scope is missing",
-        lambda w: w.configure(required_scope="incident_read"),
+        lambda w: w.configure(token_scope="", api_scopes=("* * incident_read",)),
         "token usable",
         [causes.MISSING_SCOPE],
     ),

@@ -39,7 +39,7 @@ def known(line: Line) -> str:
         ({"api_denied": True}, "create"),
         ({"api_denied": True}, "update"),
         ({"api_denied": True}, "read"),
-        ({"required_scope": "incident_write"}, "create"),
+        ({"token_scope": "", "api_scopes": ("table POST incident_write",)}, "create"),
         ({"denied_operations": ("incident.insert",)}, "create"),
         ({"denied_operations": ("incident.read",), "read_denied_status": 403}, "find"),
         ({"unreadable_fields": ("incident.correlation_id",)}, "find"),

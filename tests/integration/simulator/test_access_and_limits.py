@@ -44,15 +44,35 @@ def test_basic_authentication_is_off_without_a_password() -> None:
         caller.pool.clear()
 
 
-def test_api_rules_and_scopes(simulator: Simulator, caller: Caller) -> None:
-    """The whole API may refuse, by access rule or by scope; scopes are read when a call comes."""
+def test_the_apis_own_rule_refuses_everything(simulator: Simulator, caller: Caller) -> None:
+    """403 for every call."""
     simulator.configure(api_denied=True)
     assert refusal(caller.api("GET", TABLE)) == (403, "User Not Authorized", "Failed API level ACL Validation")
-    simulator.configure(api_denied=False, required_scope="incident_write")
-    detail = "Missing required api access scope: incident_write"
-    assert refusal(caller.api("GET", TABLE)) == (403, "User Not Authorized", detail)
-    simulator.configure(token_scope="useraccount incident_write")
+
+
+def test_a_scope_opens_one_method_of_one_api(simulator: Simulator, caller: Caller) -> None:
+    """Scopes are read when a call comes; `useraccount` opens what is tied to another one."""
+    simulator.configure(
+        token_scope="incident_read", api_scopes=["table GET incident_read", "table POST incident_write"]
+    )
     assert caller.api("GET", TABLE).status == 200
+    detail = "Missing required api access scope: incident_write"
+    assert refusal(caller.api("POST", TABLE, {})) == (403, "User Not Authorized", detail)
+    simulator.configure(token_scope="incident_read incident_write")
+    assert caller.api("POST", TABLE, {}).status == 201
+    simulator.configure(token_scope="useraccount")
+    assert caller.api("POST", TABLE, {}).status == 201
+
+
+def test_a_securely_scoped_client_reaches_no_api_without_a_scope(simulator: Simulator, caller: Caller) -> None:
+    """By method too; a property lifts the limit."""
+    simulator.configure(token_scope="table_read", api_scopes=["table GET table_read"], securely_scoped=True)
+    unscoped = (403, "User Not Authorized", "Access to unscoped api is not allowed")
+    assert caller.api("GET", TABLE).status == 200
+    assert refusal(caller.api("POST", TABLE, {})) == unscoped
+    assert refusal(caller.api("GET", "/api/now/stats/incident")) == unscoped
+    simulator.configure(unscoped_clients_allowed=True)
+    assert caller.api("POST", TABLE, {}).status == 201
 
 
 @pytest.mark.parametrize(("operation", "method"), [("insert", "POST"), ("update", "PATCH"), ("delete", "DELETE")])

@@ -110,11 +110,23 @@ def test_credentials_count_only_in_a_form_body(caller: Caller) -> None:
 
 
 def test_basic_client_authentication_is_taken_too(caller: Caller) -> None:
-    """One public integration sends its client credentials that way."""
+    """Integrations send id and secret as they stand, not form-encoded."""
     body = urlencode({"grant_type": "client_credentials"}).encode()
-    quoted = urlencode({"": CLIENT_SECRET})[1:]
-    answer = caller.send("POST", "/oauth_token.do", body, FORM | basic(CLIENT_ID, quoted))
+    answer = caller.send("POST", "/oauth_token.do", body, FORM | basic(CLIENT_ID, CLIENT_SECRET))
     assert answer.status == 200
+    quoted = urlencode({"": CLIENT_SECRET})[1:]
+    assert caller.send("POST", "/oauth_token.do", body, FORM | basic(CLIENT_ID, quoted)).status == 401
+
+
+def test_a_scope_can_be_asked_for_where_the_record_has_it(simulator: Simulator, caller: Caller) -> None:
+    """A scope that the record does not have looks like a wrong secret, or has RFC 6749's name."""
+    simulator.configure(token_scope="incident_read incident_write")
+    assert caller.ask_for_token(scope="incident_read").json()["scope"] == "incident_read incident_write"
+    refused = caller.ask_for_token(scope="problem_read")
+    assert (refused.status, refused.json()) == (401, REFUSED)
+    simulator.configure(wrong_scope_error="invalid_scope")
+    refused = caller.ask_for_token(scope="problem_read")
+    assert (refused.status, refused.json()["error"]) == (400, "invalid_scope")
 
 
 def test_a_token_outlives_its_secret(simulator: Simulator, caller: Caller) -> None:
