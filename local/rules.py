@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from samtranslator.yaml_helper import yaml_parse
-
 from common.errors import BridgeError
 from common.incidents.alert import DEFAULT_TABLE, ONLY_MEMBER, Alert, Fold, Policy, Status
 from common.incidents.changes import record_fields
@@ -22,6 +20,7 @@ from common.intake import read_event
 from common.servicenow.event_management import EVENT_TABLE
 from common.servicenow.names import REFERENCES
 from common.text import one_line, printable
+from local.delivery import Delivery
 from local.simulator.tables import default_tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,16 +59,13 @@ def main(arguments: Sequence[str]) -> int:
 
 def warnings(rules: Rules, template: Path) -> Iterator[str]:
     """Yield what is more likely a slip than meant: choices that a new instance lacks, events that never come."""
-    delivered = _delivered_types(template)
+    delivery = Delivery.of(template)
     for rule in rules:
         if rule.table == DEFAULT_TABLE:
             yield from _choice_warnings(f"rule {rule.name}", rule.fields, rule.policy.close_code)
         for detail_type in rule.detail_types:
-            if detail_type not in {*delivered, "*"}:
-                yield (
-                    f"rule {rule.name}: EventBridge does not deliver {detail_type!r}: add it to the detail types of "
-                    "EventRule in template.yaml."
-                )
+            if reason := delivery.never(detail_type):
+                yield f"rule {rule.name}: EventBridge does not deliver {detail_type!r}: {reason}."
     for override in rules.overrides:
         if override.table in (None, DEFAULT_TABLE):
             yield from _choice_warnings(override.place, override.fields, override.policy.get("close_code", ""))
@@ -89,12 +85,6 @@ def _choice_warning(place: str, name: str, text: str) -> Iterator[str]:
             f"{place}: {name} is {text!r}, which is none of a new instance's choices ({', '.join(choices)}). "
             "ServiceNow drops unknown choices without a word: check that your instance has it."
         )
-
-
-def _delivered_types(template: Path) -> set[str]:
-    resources = yaml_parse(template.read_text(encoding="utf-8"))["Resources"].values()
-    patterns = [each["Properties"]["EventPattern"] for each in resources if each["Type"] == "AWS::Events::Rule"]
-    return {name for pattern in patterns for name in pattern["detail-type"]}
 
 
 def _show(rules: Rules, file: Path) -> int:
@@ -117,6 +107,7 @@ def _show(rules: Rules, file: Path) -> int:
 
 def _story(rules: Rules, event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "event", f"{event['detail-type']} of {event['source']}"
+    yield "delivered", Delivery.of(ROOT / "template.yaml").story(event["source"], event["detail-type"])
     rule = rules.match(event)
     if rule is None:
         yield "dropped", "no rule is meant for this source and type, or its condition does not hold"

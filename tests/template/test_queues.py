@@ -61,7 +61,6 @@ def test_the_rule_takes_the_bridges_own_types_from_applications_that_are_listed(
         ("another.application", "ServiceNow Alert"),
         ("another.application", "ServiceNow Record Request"),
         ("aws.cloudwatch", "AWS API Call via CloudTrail"),
-        ("aws.cloudwatch", "CloudWatch Alarm Configuration Change"),
         ("my.application", "CloudWatch Alarm State Change"),
     ],
     ids=[
@@ -69,7 +68,6 @@ def test_the_rule_takes_the_bridges_own_types_from_applications_that_are_listed(
         "an alert of a stranger",
         "a request of a stranger",
         "an API call",
-        "a changed alarm",
         "another source",
     ],
 )

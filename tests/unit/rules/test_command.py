@@ -10,6 +10,7 @@ import pytest
 
 from common.incidents.rules import load_rules
 from local import rules
+from local.delivery import Delivery
 from tests.support.rules import DIRECTORY, PROJECT
 
 type Run = Callable[..., tuple[int, str]]
@@ -116,16 +117,31 @@ def test_a_choice_that_a_new_instance_lacks_is_a_warning(run: Run) -> None:
 
 
 def test_a_type_that_eventbridge_does_not_deliver_is_a_warning(run: Run) -> None:
-    """The rule would wait for ever. One for any type takes what comes."""
+    """The rule would wait for ever. Any other type is delivered, and one rule for all takes what comes."""
     rule = '[[rule]]\nname = "{}"\nsource = "my.app"\ndetail_type = "{}"\n'
     rule += 'key = ["id"]\nfiring = "`true`"\nfields = {{ x = "y" }}\n'
-    status, text = run(own=rule.format("new", "Order Stuck") + rule.format("rest", "*"))
+    names = {"new": "Order Stuck", "calls": "AWS API Call via CloudTrail", "rest": "*"}
+    status, text = run(own="".join(rule.format(name, detail_type) for name, detail_type in names.items()))
     assert status == 0
-    [warned] = [line for line in text.splitlines() if line.startswith(("warning  rule new", "warning  rule rest"))]
-    assert warned == (
-        "warning  rule new: EventBridge does not deliver 'Order Stuck': add it to the detail types of EventRule in "
-        "template.yaml."
+    [warned] = [line for line in text.splitlines() if line.startswith(tuple(f"warning  rule {name}" for name in names))]
+    assert warned.startswith(
+        "warning  rule calls: EventBridge does not deliver 'AWS API Call via CloudTrail': EventRule in template.yaml "
+        "leaves out what ends in ' via CloudTrail'"
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "detail_type", "said"),
+    [
+        ("aws.cloudwatch", "CloudWatch Alarm State Change", "yes, unless the parameter EventSources no longer lists"),
+        ("aws.ec2", "EC2 Instance State-change Notification", "if the parameter EventSources lists aws.ec2; its"),
+        ("aws.ec2", "AWS API Call via CloudTrail", "never: EventRule in template.yaml leaves out"),
+        ("shop", "ServiceNow Alert", "if the parameter OwnEventSources lists shop, or if the API put it"),
+    ],
+)
+def test_an_event_shows_whether_it_would_be_delivered_at_all(source: str, detail_type: str, said: str) -> None:
+    """The parameters decide, and before them what the template leaves out."""
+    assert Delivery.of(PROJECT / "template.yaml").story(source, detail_type).startswith(said)
 
 
 # What an event becomes
