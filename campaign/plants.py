@@ -252,6 +252,12 @@ def closed_record_given_up(patch: Patch) -> None:
     found_defects.forbidden_change_given_up(patch)
 
 
+@caught_by(106, "wrong")
+def success_believed(patch: Patch) -> None:
+    """A success is taken for a change of the state, whatever the answer shows."""
+    found_defects.success_believed(patch)
+
+
 @caught_by(105, "wrong")
 def unknown_words_given_up(patch: Patch) -> None:
     """A refusal that nobody understands is a dead letter at once."""

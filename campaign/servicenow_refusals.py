@@ -1,4 +1,4 @@
-"""Faults 103 to 105: refusals that are not what they seem."""
+"""Faults 103 to 106: refusals that are not what they seem."""
 
 from campaign.catalogue import fault
 from campaign.servicenow_api import act, held_until_mended, refusal_of
@@ -51,3 +51,18 @@ def closed_is_read_only(world: World) -> None:
     opened = [row for row in world.simulator.records("incident") if row["state"] == "1"]
     world.expect(len(opened) == returns, f"{len(opened)} incidents are open")
     world.expect(not world.dead_letters(), "a message was given up")
+
+
+@fault(106, "200 although the state was not changed", "H, open in the ledger too")
+def state_ignored(world: World) -> None:
+    """Write access to the field is denied: the answer shows the state as it was."""
+    world.send(world.alarm("kept", "ALARM", minutes=1))
+    world.expect_outcome(world.invoke(), "done")
+    world.simulator.configure(denied_fields=("incident.state",))
+    world.send(world.alarm("kept", "OK", minutes=2))
+    world.expect_outcome(world.invoke(), "held")
+    world.expect(world.metrics["RecordsResolved"] == 0, "a state that was ignored counts as resolved")
+    world.simulator.configure(denied_fields=())
+    world.clock.advance(60)
+    world.settle()
+    world.expect([row["state"] for row in world.simulator.records("incident")] == ["6"], "it was not resolved")

@@ -117,6 +117,11 @@ def any_404_taken_for_deleted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(decide, "missing", lambda item, _others, fold, moment: decide.gone(item, fold, moment))
 
 
+def success_believed(patch: pytest.MonkeyPatch) -> None:
+    """A success is taken for a change of the state, whatever the answer shows."""
+    patch.setattr(_Work, "left_open", lambda *_: False)
+
+
 def own_write_not_recognised(patch: pytest.MonkeyPatch) -> None:
     """A write that the AWS SDK repeated counts as lost, and the message waits for its own lock to end."""
     decode = ledgers._decode

@@ -56,7 +56,7 @@ class Instance:
     `person_acted_last` tells whether a person changed a record after the bridge last did. `discards_markers` stands
     for an access rule that silently drops what the bridge writes into correlation_display. `closed_is_final` is how
     the platform comes; an instance may be configured otherwise, or so that it forbids every change of a closed one
-    (`closed_is_read_only`).
+    (`closed_is_read_only`), or lets nobody but people change a state (`state_is_ignored`).
     """
 
     rows: tuple[Row, ...] = ()
@@ -66,6 +66,7 @@ class Instance:
     discards_markers: bool = False
     closed_is_final: bool = True
     closed_is_read_only: bool = False
+    state_is_ignored: bool = False
 
     def row(self, sys_id: str) -> Row | None:
         """Return one incident, None where there is none."""
@@ -111,6 +112,9 @@ class Instance:
         changed = replace(row, state=RESOLVED if act == "resolve" else CLOSED)
         return replace(self._with(row, changed), person_acted_last=True)
 
+    def _keeps_state(self, row: Row) -> bool:
+        return self.state_is_ignored or (row.state == CLOSED and self.closed_is_final)
+
     def _with(self, old: Row, new: Row) -> "Instance":
         return replace(self, rows=tuple(new if row is old else row for row in self.rows))
 
@@ -119,7 +123,7 @@ class Instance:
             row,
             correlation_id=fields.get("correlation_id", row.correlation_id),
             marker=row.marker if self.discards_markers else fields.get("correlation_display", row.marker),
-            state=row.state if row.state == CLOSED and self.closed_is_final else fields.get("state", row.state),
+            state=row.state if self._keeps_state(row) else fields.get("state", row.state),
             description=fields.get("short_description", row.description),
             close_notes=fields.get("close_notes", row.close_notes),
         )

@@ -117,6 +117,11 @@ def _condition(fields: Mapping[str, str], table: str, policy: Policy) -> Conditi
     return Condition.CLOSED if fields.get("active") == "false" else Condition.OPEN
 
 
+def sets_state(item: Item, policy: Policy) -> bool:
+    """Tell whether a recovery of the problem moves its record to another state."""
+    return bool(_resolved_state(item.table, policy))
+
+
 def _state(state: str) -> dict[str, str]:
     return {"state": state} if state else {}
 

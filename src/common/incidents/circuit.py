@@ -32,6 +32,7 @@ from common.errors import (
 )
 from common.incidents.alert import Fold
 from common.incidents.desk import Applied, Desk
+from common.servicenow.refusals import UndecidedError
 from common.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -58,9 +59,10 @@ _CONFIG = CircuitBreakerConfig(
     failure_threshold=5,
     recovery_timeout=_RECOVERY_SECONDS,
     success_threshold=2,
-    # A message that is wrong, whose turn has not come or that needs no write says nothing about ServiceNow. As a
+    # A message that is wrong, whose turn has not come or that needs no write says nothing about ServiceNow, and one
+    # whose kind of write is refused nothing about the other kinds. As a
     # success it would close the circuit in the middle of an outage.
-    ignored_exceptions=(PermanentError, NotYetError, _NothingWrittenError),
+    ignored_exceptions=(PermanentError, NotYetError, UndecidedError, _NothingWrittenError),
 )
 
 

@@ -11,9 +11,10 @@ from common.clock import Deadline
 from common.errors import AmbiguousError, BridgeError, HeldError, NotYetError, PermanentError, TransientError
 from common.incidents import decide
 from common.incidents.alert import Alert, Fold
-from common.incidents.changes import record_fields, seen
-from common.incidents.decide import Conflict, Finish, LookUp, Moment, Next, Seen, Step, Wait, Write
+from common.incidents.changes import record_fields, seen, sets_state
+from common.incidents.decide import Condition, Conflict, Finish, LookUp, Moment, Next, Seen, Step, Wait, Write
 from common.incidents.groups import overflow_keys, placed, pruned
+from common.incidents.ignored import IgnoredFields
 from common.incidents.item import Item, Operation, RecordReference, problem_of
 from common.incidents.ledger import Ledger
 from common.incidents.precedents import Precedents
@@ -35,6 +36,7 @@ FURTHEST_FUTURE = 300_000
 _COME_BACK = "Nothing is to be done; the message comes back by itself."
 _MOST_STEPS = 12
 _MOST_OTHERS = 10
+_STATE = "PATCH of state"
 _METRICS = {
     Operation.OPEN: "RecordsOpened",
     Operation.NOTE: "RecordsNoted",
@@ -75,6 +77,7 @@ class Desk:
         self.telemetry = telemetry
         self.new_owner = new_owner
         self.precedents = Precedents()
+        self.ignored_fields = IgnoredFields(telemetry)
 
     def apply(self, fold: Fold, deadline: Deadline) -> Applied:
         """Bring ServiceNow and the ledger to what the alerts say.
@@ -197,6 +200,8 @@ class _Work:
                 return self.found(item, records)
             return decide.not_done(item, self.moment())
         seen = self.seen(item, record)
+        if self.left_open(item, seen) and record.fields.get("state"):
+            return self.state_refused(item)
         self.note_success(item, record, seen)
         return decide.answered(item, seen, self.fold, self.moment())
 
@@ -211,6 +216,8 @@ class _Work:
         self.operations.append(operation)
         method = "POST" if item.record is None else "PATCH"
         self.desk.precedents.accept(method, item.table, item.problem)
+        if operation is Operation.RESOLVE:
+            self.desk.precedents.accept(_STATE, item.table, item.problem)
         self.desk.telemetry.count(_METRICS[operation])
         self.desk.telemetry.log.info(
             "ServiceNow has carried out a write.",
@@ -227,6 +234,24 @@ class _Work:
                 "correlation_id and correlation_display; without them a lost answer may lead to a second record.",
                 table=item.table,
             )
+        self.desk.ignored_fields.report(item.table, record.ignored)
+
+    def left_open(self, item: Item, seen: Seen) -> bool:
+        """Tell whether a record is still open although the pending write was to resolve it, and got there."""
+        resolves = item.pending_write.operation is Operation.RESOLVE and sets_state(item, self.fold.newest.policy)
+        return resolves and seen.condition is Condition.OPEN
+
+    def state_refused(self, item: Item) -> Step:
+        """Take a change that left the state alone for refused: the problem stays open in the ledger too."""
+        trouble = DoubtfulError(
+            "ServiceNow took the change but left the record's state as it was.",
+            action=f"Let the integration user write the field state of {item.table}, and look at the table's data "
+            "policies, business rules and state model.",
+            code="state_ignored",
+        )
+        trouble.method = _STATE
+        self.trouble = trouble
+        return decide.not_done(item, self.moment())
 
     def found(self, item: Item, records: list[Seen]) -> Step:
         return decide.found(item, records, self.fold.newest.policy, self.moment())
@@ -243,6 +268,8 @@ class _Work:
     def looked_up(self, item: Item) -> Step:
         """Look the pending write up."""
         records = self.visible(item)
+        if len(records) == 1 and self.left_open(item, records[0]) and records[0].marker == item.pending_write.marker:
+            return self.state_refused(item)
         if records or item.record is None:
             return self.found(item, records)
         return decide.not_found(item, self.others(item), self.fold.newest.policy, self.moment())

@@ -1,8 +1,8 @@
 """Create, read, update and find records of a table (Table API, version 2)."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from common.clock import Deadline
 from common.errors import AmbiguousError, PermanentError, TransientError
 from common.servicenow.client import Answer, Content, ServiceNowClient
+from common.servicenow.kept import comparable, ignored
 
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,79}")
 _SYS_ID = re.compile(r"[0-9a-f]{32}")
@@ -19,11 +20,15 @@ _SHAPE = "Nothing is to be done unless it stays; then look for a scripted change
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A row. `fields` holds the fields that were asked for as strings; times are UTC, references are sys_ids."""
+    """A row. `fields` holds the fields that were asked for as strings; times are UTC, references are sys_ids.
+
+    `ignored` names the fields of a write that came back as something else than what was sent.
+    """
 
     sys_id: str
     fields: Mapping[str, str] = field(default_factory=dict)
     transaction_id: str = ""
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +45,16 @@ class Records:
     def __init__(self, client: ServiceNowClient, fields: Sequence[str]) -> None:
         """Call through `client`; every answer holds `fields`, which must include sys_id."""
         self._client = client
-        self._shown = urlencode({"sysparm_exclude_reference_link": "true", "sysparm_fields": ",".join(fields)})
+        self._fields = tuple(fields)
+        self._shown = self._showing(())
 
     def create(self, table: str, fields: Mapping[str, str], deadline: Deadline) -> Record:
         """Insert a row and return it. Never repeated once it may have been carried out.
 
         Raises what `ServiceNowClient.call` raises; a 403 may follow an insert that succeeded (KB2697679).
         """
-        target = f"/api/now/v2/table/{_name(table)}?{self._shown}"
-        return _written(self._client.call("POST", target, fields=fields, deadline=deadline))
+        target = f"/api/now/v2/table/{_name(table)}?{self._showing(comparable(fields))}"
+        return _written(self._client.call("POST", target, fields=fields, deadline=deadline), sent=fields)
 
     def read(self, table: str, sys_id: str, deadline: Deadline) -> Record | None:
         """Return one row, or None where there is none (or where access controls hide it)."""
@@ -65,8 +71,9 @@ class Records:
 
     def update(self, table: str, sys_id: str, fields: Mapping[str, str], deadline: Deadline) -> Record:
         """Change fields of a row and return it. Journal fields append, so this is not repeated blindly either."""
-        answer = self._client.call("PATCH", self._one(table, sys_id), fields=fields, deadline=deadline)
-        return _written(answer, sys_id)
+        target = f"/api/now/v2/table/{_name(table)}/{_sys_id(sys_id)}?{self._showing(comparable(fields))}"
+        answer = self._client.call("PATCH", target, fields=fields, deadline=deadline)
+        return _written(answer, sys_id, sent=fields)
 
     def find(self, table: str, query: str, deadline: Deadline, *, limit: int = 2) -> list[Record]:
         """Return up to `limit` rows that match an encoded query made by `common.servicenow.query`.
@@ -94,6 +101,10 @@ class Records:
         named = {"table_name": _name(table), "table_sys_id": _sys_id(sys_id), "file_name": file_name}
         target = f"/api/now/attachment/file?{urlencode(named)}"
         return _written(self._client.call("POST", target, content=content, deadline=deadline))
+
+    def _showing(self, more: Iterable[str]) -> str:
+        names = dict.fromkeys((*self._fields, *more))
+        return urlencode({"sysparm_exclude_reference_link": "true", "sysparm_fields": ",".join(names)})
 
     def _one(self, table: str, sys_id: str) -> str:
         return f"/api/now/v2/table/{_name(table)}/{_sys_id(sys_id)}?{self._shown}"
@@ -123,11 +134,11 @@ def _record(row: Any, answer: Answer) -> Record | None:  # noqa: ANN401 (any JSO
     return Record(row["sys_id"], fields, answer.headers.get("X-Transaction-ID", ""))
 
 
-def _written(answer: Answer, sys_id: str | None = None) -> Record:
+def _written(answer: Answer, sys_id: str | None = None, *, sent: Mapping[str, str] | None = None) -> Record:
     record = _record(answer.result, answer)
     if record is None or sys_id not in (None, record.sys_id):
         raise AmbiguousError(
             "ServiceNow answered a write with something that is not the record.",
             action="The bridge looks whether the write was carried out. " + _SHAPE,
         )
-    return record
+    return replace(record, ignored=ignored(sent, record.fields)) if sent else record

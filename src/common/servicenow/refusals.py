@@ -58,9 +58,9 @@ class DoubtfulError(RejectedError):
 
     method = ""
 
-    def for_everybody(self) -> "AccessDeniedError":
-        """Return the error that holds everything until a person has looked."""
-        return AccessDeniedError(
+    def for_everybody(self) -> "UndecidedError":
+        """Return the error that holds this request, and every one like it, until a person has looked."""
+        return UndecidedError(
             f"{self.message} Nothing like it was accepted since.",
             action=f"{self.action} Set the integration user's language to English: ServiceNow's words then tell more.",
             status=self.status,
@@ -70,6 +70,10 @@ class DoubtfulError(RejectedError):
 
 class AccessDeniedError(ConfigurationError):
     """The integration user may not use the API or the table at all."""
+
+
+class UndecidedError(AccessDeniedError):
+    """Held because nobody knows yet whom a refusal concerns. Writes of another kind may well be accepted."""
 
 
 def refusal(method: str, status: int, error: Mapping[str, Any]) -> BridgeError:

@@ -89,6 +89,21 @@ def test_messages_that_are_wrong_do_not_open_the_circuit(
     assert function(alarm("right", "ALARM")) == {"batchItemFailures": []}
 
 
+def test_a_kind_of_write_that_is_refused_keeps_no_other_from_servicenow(
+    function: Function, servicenow: Simulator, stack: Deployment
+) -> None:
+    """Resolving is held while the integration user may change nothing; new alarms open incidents all the same."""
+    for index in range(7):
+        function(alarm(f"before-{index}", "ALARM"))
+    servicenow.configure(denied_operations=["incident.update"])
+
+    stay = [function(alarm(f"before-{index}", "OK"))["batchItemFailures"] for index in range(7)]
+
+    assert all(stay)
+    assert function(alarm("new", "ALARM")) == {"batchItemFailures": []}
+    assert stack.dead_letters() == []
+
+
 def test_an_open_circuit_is_counted(
     function: Function, servicenow: Simulator, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,8 @@
 """The thin shell in trouble: what it raises, and what it leaves behind."""
 
+from contextlib import suppress
+from copy import replace
+
 import pytest
 
 from common.errors import (
@@ -207,6 +210,31 @@ def test_a_finished_record_that_may_not_be_changed_is_replaced_if_the_problem_is
 
     assert (applied.operations, len(office.records.rows)) == (operations, records)
     assert office.item().pending is None
+
+
+def test_a_state_that_servicenow_ignores_leaves_the_problem_open(office: Office) -> None:
+    """The answer shows the record open: the recovery is held, and nothing counts as resolved."""
+    office.apply("F1")
+    office.records.instance = replace(office.records.instance, state_is_ignored=True)
+
+    with suppress(HeldError):
+        office.apply("R2")
+
+    assert office.item().fires
+    assert office.item().pending is None
+    assert "RecordsResolved" not in office.reports.counts
+
+
+def test_a_state_that_is_ignored_although_others_are_set_is_refused(office: Office) -> None:
+    """It is about this record then, and a person has to look at it."""
+    office.apply("F1")
+    office.records.instance = replace(office.records.instance, state_is_ignored=True)
+    assert isinstance(office.refused("R2"), HeldError)
+
+    office.desk.precedents.accept("PATCH of state", "incident", "another")
+
+    assert isinstance(office.refused("R2"), PermanentError)
+    assert office.item().fires
 
 
 def test_a_record_that_cannot_be_looked_at_after_a_refusal_waits(office: Office) -> None:

@@ -10,10 +10,11 @@ import pytest
 from tests.support import defects, found_defects
 from tests.support.defects import Plant
 from tests.support.explorer import explore
+from tests.support.office import Office
 from tests.support.problems import RECORD, settled
 from tests.support.scenarios import SCENARIOS
 from tests.support.world import Scenario, alerts
-from tests.unit.incidents import test_counter_examples, test_ledger
+from tests.unit.incidents import test_counter_examples, test_desk_troubles, test_ledger
 
 pytestmark = pytest.mark.no_cover  # every line is covered elsewhere, and measuring doubles the time
 
@@ -94,6 +95,10 @@ SPECIFIED: Sequence[tuple[Plant, Callable[[], None]]] = (
         lambda: test_ledger.test_an_item_expires_only_when_it_is_settled_and_nothing_fires(
             test_ledger.Given(), settled("F1", RECORD, version=0), expires=False
         ),
+    ),
+    (
+        found_defects.success_believed,
+        lambda: test_desk_troubles.test_a_state_that_servicenow_ignores_leaves_the_problem_open(Office()),
     ),
     (
         found_defects.own_write_not_recognised,

@@ -47,9 +47,9 @@ SHOWN = {"sysparm_exclude_reference_link": ["true"], "sysparm_fields": ["sys_id,
 def test_a_row_is_created_and_returned() -> None:
     """With the fields that were asked for, and the transaction for whoever looks into ServiceNow's log."""
     line = Line(answer(201, {"result": ROW}, X_Transaction_ID="0123456789ab"))
-    record = line.records.create("incident", {"short_description": "down"}, line.deadline)
+    record = line.records.create("incident", {"state": "1"}, line.deadline)
     assert record == Record(ID, ROW, "0123456789ab")
-    assert (line.request.method, line.request.fields) == ("POST", {"short_description": "down"})
+    assert (line.request.method, line.request.fields) == ("POST", {"state": "1"})
     assert urlsplit(line.request.target).path == "/api/now/v2/table/incident"
     assert line.parameters() == SHOWN
 
