@@ -13,6 +13,7 @@ from bench import (
     api_create,
     api_start,
     batch_of_ten,
+    byte_code,
     client_call,
     many_threads,
     short_lives,
@@ -29,6 +30,7 @@ GROUPS: Mapping[str, Callable[[], Sequence[Result]]] = {
     "client_call": client_call.measure,
     "api_create": api_create.measure,
     "api_start": api_start.measure,
+    "byte_code": byte_code.measure,
     "batch_of_ten": batch_of_ten.measure,
     "alarm_storm": alarm_storm.measure,
 }

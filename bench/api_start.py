@@ -1,5 +1,6 @@
 """A cold start of the API function: the built package under AWS's own runtime client, up to its readiness."""
 
+import compileall
 import shutil
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from statistics import median
 
 from bench.result import Result
 from local import sam
-from tools.package import ENVIRONMENT
+from tools import package
 
 _PROCESSES = 15
 _BUILDS_WITHIN = 300.0
@@ -31,7 +32,8 @@ _BROUGHT_BY_LAMBDA = (
     "snapshot-restore-py",
     "urllib3",
 )
-_ENVIRONMENT = ENVIRONMENT | {"PYTHONDONTWRITEBYTECODE": "1"}  # Lambda's file system takes none
+ENVIRONMENT = package.ENVIRONMENT | {"PYTHONDONTWRITEBYTECODE": "1"}
+"""With which a function starts; Lambda's file system takes no byte code."""
 _BARE = """
 import boto3
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
@@ -51,13 +53,13 @@ def measure() -> list[Result]:
     """Compare with a function of the same package that imports only the resolver and makes the same clients."""
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
-        package, runtime = _package(folder), _runtime(folder)
-        (package / "bare.py").write_text(_BARE, encoding="ascii")
+        built, runtime = built_package(folder), runtime_of_lambda(folder)
+        (built / "bare.py").write_text(_BARE, encoding="ascii")
         handlers = ("handlers.api.handler", "bare.handler")
         measured: dict[str, list[float]] = {name: [] for name in handlers}
         for number in range(_PROCESSES + 1):
             for name in handlers[:: -1 if number % 2 else 1]:
-                seconds = _seconds_until_ready(name, package, runtime)
+                seconds = _seconds_until_ready(name, built, runtime)
                 # The first ones read the files from the disk.
                 if number:
                     measured[name].append(seconds)
@@ -73,38 +75,41 @@ def measure() -> list[Result]:
     ]
 
 
-def _package(folder: Path) -> Path:
+def built_package(folder: Path) -> Path:
     """Build with `sam build` and return a copy of what would be uploaded."""
     with sam.exclusive_build_directory():
         with sam.start_build(folder) as build:
             build.finish(_BUILDS_WITHIN)
-        package = folder / "package"
-        shutil.copytree(sam.PACKAGE / "ApiFunction", package)
-    return package
+        copy = folder / "package"
+        shutil.copytree(sam.PACKAGE / "ApiFunction", copy)
+    return copy
 
 
-def _runtime(folder: Path) -> Path:
+def runtime_of_lambda(folder: Path) -> Path:
+    """Return a folder with what Lambda brings, as byte code."""
     runtime = folder / "runtime"
     runtime.mkdir()
     for name in _BROUGHT_BY_LAMBDA:
         found = distribution(name)
         for top in {file.parts[0] for file in found.files or [] if not file.parts[0].startswith("..")}:
-            (runtime / top).symlink_to(Path(str(found.locate_file(top))))
+            original = Path(str(found.locate_file(top)))
+            (shutil.copytree if original.is_dir() else shutil.copyfile)(original, runtime / top)
+    compileall.compile_dir(runtime, quiet=2)
     return runtime
 
 
-def _seconds_until_ready(handler: str, package: Path, runtime: Path) -> float:
+def _seconds_until_ready(handler: str, task_root: Path, runtime: Path) -> float:
     """Return the seconds from the start of the process to its first question for an event."""
     with socket.create_server(("127.0.0.1", 0)) as api:
         api.settimeout(_STARTS_WITHIN)
-        environment = _ENVIRONMENT | {
+        environment = ENVIRONMENT | {
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{api.getsockname()[1]}",
-            "LAMBDA_TASK_ROOT": str(package),
-            "PYTHONPATH": f"{package}:{runtime}",
+            "LAMBDA_TASK_ROOT": str(task_root),
+            "PYTHONPATH": f"{task_root}:{runtime}",
             "_HANDLER": handler,
         }
         began = time.perf_counter()
-        with _process([sys.executable, "-S", "-m", "awslambdaric", handler], package, environment) as process:
+        with _process([sys.executable, "-S", "-m", "awslambdaric", handler], task_root, environment) as process:
             connection, _ = api.accept()
             seconds = time.perf_counter() - began
             with connection:
