@@ -16,6 +16,7 @@ _ENVIRONMENT = {
     "DEPLOYMENT": "none",
     "LEDGER_TABLE": "none",
     "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/none",
+    "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/none",
     "SERVICENOW_INSTANCE_HOST": "example.service-now.com",
     "SERVICENOW_SECRET_ID": "none",
     "TOKEN_KEY_ID": "none",

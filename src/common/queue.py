@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from common.aws_errors import code_of, needs_a_person
+from common.dead_letters import DeadLetters, report_refusal
 from common.errors import PROBE_UNDER_WAY, BridgeError
 from common.retry import LONGEST_RETRY_AFTER
 from common.telemetry import Telemetry
-from common.text import one_line
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -21,7 +20,6 @@ _LONGEST_PAUSE = LONGEST_RETRY_AFTER
 _LONGEST_HELD_PAUSE = 800.0
 _PROMPT_RECEIVES = 10
 _PROMPT_RECEIVES_AT_A_PROBE = 700
-_LONGEST_ATTRIBUTE = 1024
 
 RETENTION = 7 * 86_400.0
 """Seconds after which the event queue deletes a message: its MessageRetentionPeriod in template.yaml."""
@@ -76,7 +74,7 @@ class EventQueue:
         """Use the queues at these URLs."""
         self._sqs = sqs
         self._queue_url = queue_url
-        self._dead_letter_queue_url = dead_letter_queue_url
+        self._dead_letters = DeadLetters(sqs, dead_letter_queue_url, telemetry=telemetry)
         self._telemetry = telemetry
 
     def later(self, message: Message, seconds: float) -> None:
@@ -94,37 +92,15 @@ class EventQueue:
 
     def dead_letter(self, message: Message, error: BridgeError) -> bool:
         """Put the message, as it came, into the dead-letter queue with its reason; return whether that worked."""
-        attributes = {"Reason": error.message, "Action": error.action}
-        return self._try(
-            "send_message",
-            QueueUrl=self._dead_letter_queue_url,
-            MessageBody=message.body or " ",
-            MessageAttributes={
-                name: {"DataType": "String", "StringValue": (one_line(text) or "?")[:_LONGEST_ATTRIBUTE]}
-                for name, text in attributes.items()
-            },
-        )
+        return self._dead_letters.keep(message.body, error)
 
     def _try(self, operation: str, **arguments: Any) -> bool:  # noqa: ANN401
         try:
             getattr(self._sqs, operation)(**arguments)
         except (ClientError, BotoCoreError) as error:
-            self._telemetry.count("QueueFaults")
-            self._report(operation, error)
+            report_refusal(self._telemetry, error, operation=operation)
             return False
         return True
-
-    def _report(self, operation: str, error: ClientError | BotoCoreError) -> None:
-        told = {"operation": operation, "reason": code_of(error)}
-        if not needs_a_person(error):
-            self._telemetry.log.warning("The queue refused a call; the message comes back by itself.", extra=told)
-            return
-        self._telemetry.count("Held")
-        self._telemetry.log.error(
-            "The queue refuses a call until somebody mends it; the message comes back by itself until then.",
-            action="Check that the queue exists, and that the role of the events function may use it and its key.",
-            extra=told,
-        )
 
 
 def pause_before_return(receives: int, error: BridgeError, *, held: bool, sample: float) -> float:

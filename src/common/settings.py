@@ -73,6 +73,7 @@ class ApiSettings(AccessSettings):
 
     ledger_table: str
     queue_url: str
+    dead_letter_queue_url: str
     deployment: str
     close_code: str = "Solution provided"
     shadow_mode: bool = False
@@ -148,6 +149,7 @@ def read_api_settings(environment: Mapping[str, str]) -> ApiSettings:
         **asdict(_access(reader)),
         **_desk(reader),
         queue_url=text("QUEUE_URL", _QUEUE_URL, "set it to the URL of the event queue"),
+        dead_letter_queue_url=text("DEAD_LETTER_QUEUE_URL", _QUEUE_URL, "set it to the URL of the dead-letter queue"),
         incident_fields=frozenset(requestable.pop("incident")),
         all_incidents=text("API_INCIDENTS", _INCIDENTS, "set it to own or all", "own") == "all",
         tables=requestable,

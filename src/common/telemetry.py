@@ -124,7 +124,7 @@ class Telemetry:
     def audit(self, message: str, **facts: object) -> None:
         """Log who did what, whatever the level of the log is."""
         logger = logging.getLogger(self._dimensions["service"])
-        here = ("common.telemetry", logging.INFO, __file__, 0, message, (), None, "audit", facts)
+        here = (logger.name, logging.INFO, __file__, 0, message, (), None, "audit", facts)
         logger.handle(logger.makeRecord(*here))
 
     def protect(self, secret: str) -> None:

@@ -49,8 +49,8 @@ def seen_through(word: str, passed_over: str = "") -> str:
     return "".join(f"[{_JOINERS}{passed_over}]*{re.escape(character)}" for character in word)
 
 
-def link_line(url: str) -> str:
-    """Return the line of a record that shows where an alert comes from, empty where it says nothing.
+def link_line(url: str, name: str = "Link") -> str:
+    """Return the line of a record that shows an address of an alert, empty where it has none; `name` says which.
 
     Anybody who may send an alert chooses its link, so only https stays one, and the host that it leads to stands
     before it. A reader of `https://console.aws.amazon.com@example.org` would look for it in the wrong place.
@@ -60,12 +60,12 @@ def link_line(url: str) -> str:
         return ""
     host = _host(url)
     if host is None:
-        return "Link left out: it is no https address."
+        return f"{name} left out: it is no https address."
     if not url.lower().startswith("https://"):
-        return f"Link left out, because it is not https: {host}"
+        return f"{name} left out, because it is not https: {host}"
     if f".{host}".endswith(_AWS_CONSOLES):
         return f"Console: {url}"
-    return f"Link to {host}: {url}"
+    return f"{name} to {host}: {url}" if name == "Link" else f"{name} at {host}: {url}"
 
 
 def _host(url: str) -> str | None:

@@ -241,7 +241,13 @@ def post_alerts(alerts: Annotated[models.OwnAlert | models.Webhook, Body()]) -> 
     """Take an alert, or the webhook of Alertmanager or Grafana, to the desk that opens and resolves incidents."""
     context = app.current_event.request_context
     origin = Origin(_sender(None).caller, context.account_id or "", bridge.region)
-    return reply(202, {"accepted": bridge.alerts.accept(models.alerts_of(alerts), origin)})
+    if isinstance(alerts, models.OwnAlert):
+        return reply(202, {"accepted": bridge.alerts.accept([alerts.alert()], origin), "refused": 0, "truncated": 0})
+    accepted = bridge.alerts.accept(alerts.understood(), origin)
+    refused = bridge.alerts.keep(alerts.refused(), origin)
+    bridge.telemetry.count("AlertsRefused", refused)
+    bridge.telemetry.count("AlertsTruncated", alerts.truncated_alerts)
+    return reply(202, {"accepted": accepted, "refused": refused, "truncated": alerts.truncated_alerts})
 
 
 @app.get(

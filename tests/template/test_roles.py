@@ -86,6 +86,7 @@ EVENTS_FUNCTION = [
 
 API_FUNCTION = [
     ({"sqs:SendMessage", "sqs:GetQueueAttributes"}, attribute("EventQueue"), None),
+    ({"sqs:SendMessage", "sqs:GetQueueAttributes"}, attribute("DeadLetterQueue"), None),
     ({"kms:Decrypt", "kms:GenerateDataKey"}, KEY, {"kms:ViaService": via("sqs")}),
     ({"dynamodb:GetItem", "dynamodb:PutItem"}, LEDGER, None),
     (

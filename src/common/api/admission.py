@@ -23,6 +23,9 @@ DEEPEST = 16
 PUBLIC_PATH = "/swagger"
 """The page about the API, the one thing that needs no signature, where the deployment shows it at all."""
 
+ALERTS_PATH = "/alerts"
+"""Where a webhook may bring as many alerts as Lambda takes: its sender would not send them again in smaller parts."""
+
 _JSON_TYPE = re.compile(r"application/json(\s*;\s*charset=\"?utf-8\"?)?", re.IGNORECASE)
 _WITH_BODY = frozenset({"POST", "PATCH"})
 _FILE_ROUTE = re.compile(r"/incidents/[^/]+/attachments/*")
@@ -57,7 +60,7 @@ def admit(event: Mapping[str, Any]) -> Admitted:
         data = _body(event, FILE_LIMIT)
         admitted.event.update(body=None, isBase64Encoded=False)
         return Admitted(admitted.event, admitted.caller, data)
-    data = _body(event, JSON_LIMIT)
+    data = _body(event, FILE_LIMIT if path.rstrip("/") == ALERTS_PATH else JSON_LIMIT)
     if not _JSON_TYPE.fullmatch(content_type(event)):
         raise ProblemError(
             Kind.MEDIA_TYPE, "The body is not declared as JSON.", action="Send Content-Type: application/json."

@@ -6,6 +6,7 @@ repeats or resolves another's problem. Only the API function may put events with
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,35 +16,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from common.aws_errors import code_of, needs_a_person, reason_of
 from common.clock import Clock
-from common.errors import ConfigurationError, TransientError
-from common.incidents.own_events import ALERT, API_SOURCE, SEVERITIES
+from common.dead_letters import DeadLetters
+from common.errors import ConfigurationError, PermanentError, TransientError
+from common.incidents.own_events import ALERT, API_SOURCE
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
-
-MOST_ALERTS = 200
-"""The most alerts of one request."""
 
 _BATCH = 10
 _BATCH_BYTES = 250_000
 # The desk refuses older events; an alert that still fires and is reported again may have begun long before.
 _OLDEST = timedelta(days=29)
-_SEVERITIES: Mapping[str, str] = {
-    "emergency": "critical",
-    "fatal": "critical",
-    "page": "critical",
-    "error": "high",
-    "major": "high",
-    "warning": "medium",
-    "warn": "medium",
-    "minor": "low",
-    "notice": "info",
-    "none": "info",
-    "ok": "info",
-}
-_LONGEST_TEXT = 4000
-_LONGEST_LABEL = 300
-_MOST_LABELS = 50
+_SENDERS = 8
+_LONGEST_KEPT = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +56,21 @@ class Origin:
     region: str
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One alert of several that can't be understood: as it came, and why."""
+
+    content: object
+    reason: str
+
+
 class AlertQueue:
     """Puts alerts into the event queue."""
 
-    def __init__(self, sqs: "SQSClient", queue_url: str, *, clock: Clock) -> None:
-        """Send to the queue at `queue_url`."""
+    def __init__(self, sqs: "SQSClient", queue_url: str, *, dead_letters: DeadLetters, clock: Clock) -> None:
+        """Send to the queue at `queue_url`, and what nobody understands to the dead-letter queue of `dead_letters`."""
         self._sqs = sqs
+        self._dead_letters = dead_letters
         self._queue_url = queue_url
         self._clock = clock
 
@@ -88,9 +82,31 @@ class AlertQueue:
         """
         now = datetime.fromtimestamp(self._clock.now(), UTC)
         bodies = [json.dumps(_event(alert, origin, now)) for alert in alerts]
-        for batch in _batches(bodies):
-            self._send(batch)
+        batches = list(_batches(bodies))
+        if len(batches) <= 1:
+            for batch in batches:
+                self._send(batch)
+            return len(bodies)
+        with ThreadPoolExecutor(_SENDERS) as senders:
+            list(senders.map(self._send, batches))
         return len(bodies)
+
+    def keep(self, refused: Iterable[Refused], origin: Origin) -> int:
+        """Put what could not be understood into the dead-letter queue, with its reason; return how many there were.
+
+        Raises TransientError where that queue did not take it: the sender keeps it then, and sends it again.
+        """
+        now = datetime.fromtimestamp(self._clock.now(), UTC)
+        kept = list(refused)
+        for alert in kept:
+            body = json.dumps(_kept(alert, origin, now))
+            error = PermanentError(
+                f"An alert of {origin.caller} can't be understood: {alert.reason}.",
+                action="Correct what sends it; an alert that goes on is sent again by its monitoring system.",
+            )
+            if not self._dead_letters.keep(body, error):
+                raise TransientError("The dead-letter queue did not take an alert.", action="Send them all again.")
+        return len(kept)
 
     def _send(self, bodies: Sequence[str]) -> None:
         try:
@@ -117,41 +133,6 @@ class AlertQueue:
         return [bodies[int(failed["Id"])] for failed in answer.get("Failed", [])]
 
 
-def severity_of(label: str) -> str:
-    """Return the bridge's severity for what a monitoring system calls it."""
-    name = label.strip().lower()
-    return name if name in SEVERITIES else _SEVERITIES.get(name, "medium")
-
-
-def webhook_alert(  # noqa: PLR0913 (what Alertmanager and Grafana both send of an alert)
-    *,
-    status: str,
-    labels: Mapping[str, str],
-    annotations: Mapping[str, str],
-    starts_at: datetime,
-    ends_at: datetime | None,
-    url: str,
-    fingerprint: str,
-) -> CallersAlert:
-    """Return what one alert of Alertmanager's or Grafana's webhook says.
-
-    Its fingerprint, a hash of the labels, names the problem. While it fires, its time is when it began, so that the
-    notifications that repeat it change nothing.
-    """
-    name = labels.get("alertname", "Alert")
-    details = [f"{key}: {value[:_LONGEST_LABEL]}" for key, value in sorted(labels.items())[:_MOST_LABELS]]
-    text = annotations.get("description") or annotations.get("message") or ""
-    return CallersAlert(
-        dedup_key=fingerprint,
-        status=status,
-        summary=annotations.get("summary") or name,
-        severity=severity_of(labels.get("severity", "")),
-        description="\n".join(filter(None, (text[:_LONGEST_TEXT], *details)))[:_LONGEST_TEXT],
-        occurred_at=starts_at if status == "firing" or ends_at is None else ends_at,
-        url=url[:_LONGEST_TEXT],
-    )
-
-
 def _event(alert: CallersAlert, origin: Origin, now: datetime) -> dict[str, Any]:
     occurred_at = min(max(alert.occurred_at or now, now - _OLDEST), now)
     texts = {"summary": alert.summary, "description": alert.description, "note": alert.note, "url": alert.url}
@@ -174,6 +155,14 @@ def _event(alert: CallersAlert, origin: Origin, now: datetime) -> dict[str, Any]
             **{name: value for name, value in optional.items() if value},
         },
     }
+
+
+def _kept(alert: Refused, origin: Origin, now: datetime) -> dict[str, Any]:
+    """Return the event that a refused alert would have become: replayed, it is refused again with the same end."""
+    content = json.dumps(alert.content)
+    kept = alert.content if len(content) <= _LONGEST_KEPT else content[:_LONGEST_KEPT]
+    event = _event(CallersAlert("", "refused", ""), origin, now)
+    return {**event, "detail": {"origin": origin.caller, "refused": kept}}
 
 
 def _batches(bodies: Iterable[str]) -> Iterable[list[str]]:

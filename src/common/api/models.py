@@ -3,12 +3,25 @@
 All values are strings, as in ServiceNow's own Table API: times in UTC, references as sys_ids.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    RootModel,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
-from common.api.alerts import MOST_ALERTS, CallersAlert, webhook_alert
-from common.api.times import SensibleTime, Time
+from common.api.alerts import CallersAlert, Refused
+from common.api.times import FIRST_YEAR, SensibleTime, Time
+from common.api.webhooks import WebhookEntry, webhook_alerts
+from common.incidents.expressions import as_text
 
 type Level = Literal["1", "2", "3"]
 FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,79}$")]
@@ -137,45 +150,105 @@ class OwnAlert(Strict):
         )
 
 
+def _texts(value: object) -> object:
+    """Return labels with numbers and switches as text; without those that say nothing."""
+    if not isinstance(value, dict):
+        return {} if value is None else value
+    return {name: as_text(found) for name, found in value.items() if found is not None}
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _never(value: object) -> object:
+    """Return None for a time that is left out or empty, as senders of Alertmanager's format do."""
+    return value or None
+
+
+Labels = Annotated[dict[str, str], BeforeValidator(_texts)]
+Link = Annotated[str | None, Field(max_length=4000)]
+Moment = Annotated[Time | None, BeforeValidator(_never)]
+
+
 class WebhookAlert(BaseModel):
-    """One alert of a webhook of Alertmanager or Grafana."""
+    """One alert of a webhook of Alertmanager or Grafana. Without a fingerprint its labels name the problem."""
 
-    status: Literal["firing", "resolved"]
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
-    starts_at: Annotated[Time, Field(alias="startsAt")]
-    ends_at: Annotated[Time | None, Field(alias="endsAt")] = None
-    generator_url: Annotated[str, Field(alias="generatorURL", max_length=4000)] = ""
-    fingerprint: Annotated[str, Field(min_length=1, max_length=255, pattern=r"\S")]
+    status: Annotated[Literal["firing", "resolved"], BeforeValidator(_lower)]
+    labels: Labels = {}
+    annotations: Labels = {}
+    starts_at: Annotated[Moment, Field(alias="startsAt")] = None
+    ends_at: Annotated[Moment, Field(alias="endsAt")] = None
+    generator_url: Annotated[Link, Field(alias="generatorURL")] = None
+    fingerprint: Annotated[str | None, Field(max_length=255)] = None
+    panel_url: Annotated[Link, Field(alias="panelURL")] = None
+    dashboard_url: Annotated[Link, Field(alias="dashboardURL")] = None
+    silence_url: Annotated[Link, Field(alias="silenceURL")] = None
 
-    def alert(self) -> CallersAlert:
+    @model_validator(mode="after")
+    def _is_named(self) -> Self:
+        if not (self.fingerprint or "").strip() and not self.labels:
+            raise ValueError("neither a fingerprint nor labels name the problem")
+        return self
+
+    def entry(self) -> WebhookEntry:
         """Return what it says in the bridge's terms."""
-        return webhook_alert(
+        links = {"Panel": self.panel_url, "Dashboard": self.dashboard_url, "Silence": self.silence_url}
+        return WebhookEntry(
             status=self.status,
             labels=self.labels,
             annotations=self.annotations,
-            starts_at=self.starts_at,
+            starts_at=self.starts_at if self.starts_at is not None and self.starts_at.year >= FIRST_YEAR else None,
             ends_at=self.ends_at,
-            url=self.generator_url,
-            fingerprint=self.fingerprint,
+            url=self.generator_url or "",
+            fingerprint=(self.fingerprint or "").strip(),
+            links={what: url for what, url in links.items() if url},
         )
 
 
+def _or_refused(value: object, handler: ValidatorFunctionWrapHandler) -> WebhookAlert | Refused:
+    try:
+        alert: WebhookAlert = handler(value)
+    except ValidationError as error:
+        mistakes = [
+            f"{'/'.join(str(part) for part in mistake['loc']) or 'alert'}: {mistake['msg']}"
+            for mistake in error.errors(include_input=False, include_url=False, include_context=False)
+        ]
+        return Refused(value, "; ".join(mistakes[:3]))
+    return alert
+
+
 class Webhook(BaseModel):
-    """What Alertmanager (version 4) and Grafana (version 1) post. Other members are passed over."""
+    """What Alertmanager (version 4) and Grafana (version 1) post. Other members are passed over.
 
-    alerts: Annotated[list[WebhookAlert], Field(min_length=1, max_length=MOST_ALERTS)]
+    An alert that can't be understood is kept for a person, and takes none of its neighbours along.
+    """
 
+    alerts: Annotated[list[Annotated[WebhookAlert, WrapValidator(_or_refused)]], Field(min_length=1)]
+    truncated_alerts: Annotated[
+        int, Field(alias="truncatedAlerts", ge=0, description="How many more alerts the sender left out.")
+    ] = 0
 
-def alerts_of(body: OwnAlert | Webhook) -> list[CallersAlert]:
-    """Return the alerts that a request brings."""
-    return [body.alert()] if isinstance(body, OwnAlert) else [alert.alert() for alert in body.alerts]
+    def understood(self) -> list[CallersAlert]:
+        """Return the alerts that can be understood."""
+        entries = [alert.entry() for alert in self._all() if isinstance(alert, WebhookAlert)]
+        return webhook_alerts(entries, truncated=self.truncated_alerts)
+
+    def refused(self) -> list[Refused]:
+        """Return the others."""
+        return [alert for alert in self._all() if isinstance(alert, Refused)]
+
+    def _all(self) -> Sequence[WebhookAlert | Refused]:
+        # The validator around each alert puts the other kind among them, which its type can't say.
+        return cast("Sequence[WebhookAlert | Refused]", self.alerts)
 
 
 class Accepted(Strict):
-    """Alerts that were put into the queue."""
+    """What became of the alerts of a request. An alert that was refused is kept in the dead-letter queue."""
 
-    accepted: int
+    accepted: Annotated[int, Field(description="How many were put into the queue.")]
+    refused: Annotated[int, Field(description="How many can't be understood; they are kept for a person.")] = 0
+    truncated: Annotated[int, Field(description="How many more the sender says it left out.")] = 0
 
 
 class CauseOfFailure(Strict):

@@ -9,7 +9,10 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,12})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
-_FIRST_YEAR, _LAST_YEAR = 1970, 9000
+FIRST_YEAR = 1970
+"""What is before this year is no time, but a way to say "never"."""
+
+_LAST_YEAR = 9000
 
 
 def _written(value: object) -> str:
@@ -19,7 +22,7 @@ def _written(value: object) -> str:
 
 
 def _sensible(value: datetime) -> datetime:
-    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+    if not FIRST_YEAR <= value.year <= _LAST_YEAR:
         raise ValueError("no time")
     return value
 

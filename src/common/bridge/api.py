@@ -17,6 +17,7 @@ from common.api.tables import Tables
 from common.bridge.access import AWS_CONFIG, QUICK_CONFIG, Access, access_of, client_of
 from common.bridge.records import deployment_of, records_of, targets_of
 from common.clock import Deadline
+from common.dead_letters import DeadLetters
 from common.incidents.desk import Desk
 from common.incidents.ledger import Ledger
 from common.servicenow.names import NAME_FIELDS, Names
@@ -60,6 +61,7 @@ def build_api(environment: Mapping[str, str]) -> Api:
     names = Names(Records(client_of(access), NAME_FIELDS), clock=clock, telemetry=telemetry)
     references = References(None if settings.shadow_mode else names)
     sqs = boto3.client("sqs", config=AWS_CONFIG)
+    dead_letters = DeadLetters(sqs, settings.dead_letter_queue_url, telemetry=telemetry)
 
     def check_up(deadline: Deadline) -> "Report":
         from common.bridge.health import examine_api  # noqa: PLC0415 (no start has to wait for what only this needs)
@@ -97,6 +99,6 @@ def build_api(environment: Mapping[str, str]) -> Api:
             references=references,
             ownership=ownership,
         ),
-        AlertQueue(sqs, settings.queue_url, clock=clock),
+        AlertQueue(sqs, settings.queue_url, dead_letters=dead_letters, clock=clock),
         check_up,
     )

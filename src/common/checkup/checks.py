@@ -94,6 +94,7 @@ def health_checks(settings: ApiSettings, account: Account, instance: Instance, t
 
     return [
         *_account(account, settings.queue_url),
+        Check("dead letters", account.queue(settings.dead_letter_queue_url)),
         Check("ledger", account.ledger_answers),
         *_way(settings, instance),
         Check("token", token, needs=("secret", "TLS"), causes=_of_the_endpoint(settings)),

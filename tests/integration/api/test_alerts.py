@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from common.api.models import AlertFields
+from common.api.webhooks import fingerprint_of
 from local.simulator import Simulator
 from tests.integration.api.gateway import ALICE, BOB, Gateway
 from tests.support.deployment import ACCOUNT, REGION, Context, Deployment, sqs_event
@@ -49,6 +50,11 @@ def webhook(status: str, *, starts: datetime, ends: datetime | None = None, **la
     }
 
 
+def taken(accepted: int, *, refused: int = 0, truncated: int = 0) -> dict[str, int]:
+    """Return the answer to alerts."""
+    return {"accepted": accepted, "refused": refused, "truncated": truncated}
+
+
 @pytest.fixture
 def work(stack: Deployment) -> Iterator[Callable[[], None]]:
     """Provide a way to let the events function handle what is in the queue."""
@@ -83,7 +89,7 @@ def test_an_alert_opens_one_incident_and_resolves_it(
         accepted = api.call(
             "POST", "/alerts", ALERT | {"occurred_at": NOW.isoformat(), "fields": {"category": "software"}}
         )
-        assert (accepted.status, accepted.json) == (202, {"accepted": 1})
+        assert (accepted.status, accepted.json) == (202, taken(1))
         work()
     [row] = servicenow.records("incident")
     assert (row["short_description"], row["state"], row["priority"]) == ("The disk is full", "1", "2")
@@ -127,7 +133,11 @@ def test_a_webhook_of_alertmanager_or_grafana_opens_and_resolves(
     """The notifications that repeat it change nothing; its end is newer than its beginning."""
     starts = NOW - timedelta(minutes=5)
     for _ in range(2):
-        assert api.call("POST", "/alerts", webhook("firing", starts=starts)).json == {"accepted": 1}
+        assert api.call("POST", "/alerts", webhook("firing", starts=starts)).json == {
+            "accepted": 1,
+            "refused": 0,
+            "truncated": 0,
+        }
         work()
     [row] = servicenow.records("incident")
     assert (row["short_description"], row["priority"], row["state"]) == ("The disk of a is full", "1", "1")
@@ -158,18 +168,97 @@ def test_an_alert_that_has_fired_for_months_is_still_taken(
 
 
 def test_a_webhook_may_bring_many_alerts(api: Gateway, stack: Deployment) -> None:
-    """Up to 200, in as many messages."""
+    """As many as get through the gateway, each in a message of its own."""
     body = webhook("firing", starts=NOW)
     [alert] = body["alerts"]
     body["alerts"] = [alert | {"fingerprint": str(number)} for number in range(25)]
 
-    assert api.call("POST", "/alerts", body).json == {"accepted": 25}
+    assert api.call("POST", "/alerts", body).json == taken(25)
     count = stack.clients["sqs"].get_queue_attributes(
         QueueUrl=stack.queue_url, AttributeNames=["ApproximateNumberOfMessages"]
     )
     assert count["Attributes"]["ApproximateNumberOfMessages"] == "25"
-    body["alerts"] = [alert] * 201
-    assert api.call("POST", "/alerts", body).status == 400
+    body["alerts"] = [alert] * 1500
+    assert len(json.dumps(body)) > 256 * 1024
+    assert api.call("POST", "/alerts", body).json == taken(1500)
+
+
+def test_an_alert_takes_none_of_its_neighbours_along(
+    api: Gateway, servicenow: Simulator, stack: Deployment, work: Callable[[], None]
+) -> None:
+    """What can be understood is taken, the rest is kept with its reason: the sender would not send any of it again."""
+    body = webhook("firing", starts=NOW)
+    [alert] = body["alerts"]
+    body["alerts"] = [
+        alert,
+        {"status": "firing"},
+        alert | {"status": "unheard of", "fingerprint": "x\u202ey"},
+        "no alert",
+        alert | {"startsAt": "yesterday", "fingerprint": "2"},
+        alert | {"labels": {"alertname": "Other"}, "fingerprint": "3"},
+    ]
+
+    assert api.call("POST", "/alerts", body).json == taken(2, refused=4)
+    work()
+
+    assert len(servicenow.records("incident")) == 2
+    letters = stack.dead_letters()
+    reasons = [letter["Reason"] for letter in letters]
+    assert all(reason.startswith(f"An alert of {ALICE} can't be understood: ") for reason in reasons)
+    for part in ("name the problem", "status", "alert: ", "startsAt"):
+        assert any(part in reason for reason in reasons), part
+    kept = [json.loads(letter["body"])["detail"] for letter in letters]
+    assert "no alert" in [detail["refused"] for detail in kept]
+    assert {detail["origin"] for detail in kept} == {ALICE}
+
+
+def test_a_refused_alert_that_nobody_can_keep_is_sent_again(api: Gateway, stack: Deployment) -> None:
+    """It is lost by nobody: the sender is told that it has to keep it."""
+    stack.clients["sqs"].delete_queue(QueueUrl=stack.environment["DEAD_LETTER_QUEUE_URL"])
+    assert api.call("POST", "/alerts", webhook("firing", starts=NOW) | {"alerts": ["no alert"]}).status == 503
+
+
+def test_alertmanager_s_own_fingerprint_is_found_where_none_is_sent(
+    api: Gateway, servicenow: Simulator, work: Callable[[], None]
+) -> None:
+    """Older ones and other senders of the format send none: the labels name the same problem."""
+    body = webhook("firing", starts=NOW - timedelta(minutes=5))
+    [alert] = body["alerts"]
+    for fingerprint in (None, "", fingerprint_of(alert["labels"])):
+        body["alerts"] = [alert | {"fingerprint": fingerprint}]
+        assert api.call("POST", "/alerts", body).json == taken(1)
+        work()
+    del alert["fingerprint"]
+    api.call("POST", "/alerts", body | {"alerts": [alert | {"status": "resolved"}]})
+    work()
+
+    [row] = servicenow.records("incident")
+    assert row["state"] == "6"
+
+
+@pytest.mark.parametrize("ends", [{"endsAt": "0001-01-01T00:00:00Z"}, {"endsAt": None}, {"endsAt": ""}, {}])
+def test_an_end_without_a_time_is_now(
+    api: Gateway, servicenow: Simulator, work: Callable[[], None], ends: dict[str, object]
+) -> None:
+    """A resolved alert whose end is unknown resolves, however late it comes."""
+    body = webhook("firing", starts=NOW - timedelta(minutes=5))
+    [alert] = body["alerts"]
+    api.call("POST", "/alerts", body)
+    work()
+    del alert["endsAt"]
+    api.call("POST", "/alerts", body | {"alerts": [alert | ends | {"status": "resolved"}]})
+    work()
+    [row] = servicenow.records("incident")
+    assert row["state"] == "6"
+
+
+def test_alerts_that_were_left_out_are_told(api: Gateway, servicenow: Simulator, work: Callable[[], None]) -> None:
+    """The answer counts them, and the records say that there is more."""
+    body = webhook("firing", starts=NOW) | {"truncatedAlerts": 57}
+    assert api.call("POST", "/alerts", body).json == taken(1, truncated=57)
+    work()
+    [row] = servicenow.records("incident")
+    assert "The sender left out 57 more alerts of this group." in row["description"]
 
 
 @pytest.mark.parametrize(
@@ -223,7 +312,7 @@ def test_messages_that_the_queue_fails_are_sent_again(
     [alert] = body["alerts"]
     body["alerts"] = [alert | {"fingerprint": str(number)} for number in range(4)]
 
-    assert api.call("POST", "/alerts", body).json == {"accepted": 4}
+    assert api.call("POST", "/alerts", body).json == taken(4)
     keys = [json.loads(message["Body"])["detail"]["dedup_key"] for message in queued(stack)]
     assert sorted(keys) == ["0", "1", "2", "3"]
 

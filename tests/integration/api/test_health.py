@@ -40,7 +40,7 @@ def test_health_in_depth_looks_at_everything_that_the_api_depends_on(api: Gatewa
 
     assert (reply.status, reply.json["status"]) == (200, "ok")
     assert list(outcomes(reply)) == [
-        *("settings", "secret", "queue", "ledger", "name", "TLS", "token", "token usable"),
+        *("settings", "secret", "queue", "dead letters", "ledger", "name", "TLS", "token", "token usable"),
         *("read incident", "read cmdb_ci", "read problem", "rate limits"),
     ]
     assert set(outcomes(reply).values()) == {"ok"}

@@ -1,0 +1,100 @@
+"""What the webhooks of Alertmanager and Grafana say, alert by alert: pure, and never all or nothing."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from common.api.alerts import CallersAlert
+from common.api.times import FIRST_YEAR
+from common.incidents.own_events import SEVERITIES
+from common.text import link_line
+
+_SEVERITIES: Mapping[str, str] = {
+    name: severity
+    for severity, names in {
+        "critical": "crit disaster emergency emerg fatal page blocker p0 p1 sev0 sev1",
+        "high": "error err major severe p2 sev2",
+        "medium": "warning warn average moderate p3 sev3",
+        "low": "minor p4 sev4",
+        "info": "information informational notice none ok normal debug p5 sev5",
+    }.items()
+    for name in names.split()
+}
+_LEVEL_LABELS = ("severity", "priority", "level")
+# What Grafana calls an alert whose rule could not be evaluated; the rule's own name is in another label then.
+_NAMELESS = frozenset({"DatasourceNoData", "DatasourceError"})
+_LONGEST_TEXT = 4000
+_LONGEST_LABEL = 300
+_MOST_LABELS = 50
+_MOST_TOLD_APART_BY = 3
+_OFFSET, _PRIME, _BITS = 14695981039346656037, 1099511628211, (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookEntry:
+    """One alert of a webhook. Times of the year 1 mean "never"; `links` are addresses by what they lead to."""
+
+    status: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_at: datetime | None
+    ends_at: datetime | None
+    url: str
+    fingerprint: str
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+def severity_of(label: str) -> str:
+    """Return the bridge's severity for what a monitoring system calls it."""
+    name = label.strip().lower()
+    return name if name in SEVERITIES else _SEVERITIES.get(name, "medium")
+
+
+def webhook_alerts(entries: Iterable[WebhookEntry], *, truncated: int = 0) -> list[CallersAlert]:
+    """Return what the alerts of one webhook say; `truncated` is how many more the sender left out.
+
+    The fingerprint, a hash of the labels, names the problem. While it fires, its time is when it began, so that the
+    notifications that repeat it change nothing; a recovery without a time is one now.
+    """
+    entries = list(entries)
+    values: dict[str, set[str]] = {}
+    for entry in entries:
+        for name in {name for other in entries[:1] for name in other.labels} | set(entry.labels):
+            values.setdefault(name, set()).add(entry.labels.get(name, ""))
+    differing = sorted(name for name, found in values.items() if len(found) > 1 or (len(entries) > 1 and "" in found))
+    return [_alert(entry, differing, truncated) for entry in entries]
+
+
+def fingerprint_of(labels: Mapping[str, str]) -> str:
+    """Return the fingerprint that Alertmanager gives to these labels: FNV-1a, as in its library `common/model`."""
+    total = _OFFSET
+    for name, value in sorted(labels.items()):
+        for byte in name.encode("utf-8", "replace") + b"\xff" + value.encode("utf-8", "replace") + b"\xff":
+            total = (total ^ byte) * _PRIME & _BITS
+    return f"{total:016x}"
+
+
+def _alert(entry: WebhookEntry, differing: Iterable[str], truncated: int) -> CallersAlert:
+    labels, annotations = entry.labels, entry.annotations
+    name = labels.get("alertname", "Alert")
+    if name in _NAMELESS and labels.get("rulename"):
+        name = f"{name}: {labels['rulename']}"
+    summary = annotations.get("summary") or annotations.get("title") or name
+    apart = [f"{key} {labels[key]}" for key in differing if labels.get(key) and labels[key] not in summary]
+    if apart:
+        summary = f"{summary} ({', '.join(apart[:_MOST_TOLD_APART_BY])})"
+    text = annotations.get("description") or annotations.get("message") or ""
+    links = {"Runbook": annotations.get("runbook_url", ""), **entry.links}
+    more = f"The sender left out {truncated} more alerts of this group." if truncated else ""
+    details = [f"{key}: {value[:_LONGEST_LABEL]}" for key, value in sorted(labels.items())[:_MOST_LABELS]]
+    described = (text[:_LONGEST_TEXT], *(link_line(url, what) for what, url in links.items()), more, *details)
+    ends_at = entry.ends_at if entry.ends_at is not None and entry.ends_at.year >= FIRST_YEAR else None
+    return CallersAlert(
+        dedup_key=entry.fingerprint or fingerprint_of(labels),
+        status=entry.status,
+        summary=summary,
+        severity=severity_of(next((labels[label] for label in _LEVEL_LABELS if labels.get(label)), "")),
+        description="\n".join(filter(None, described))[:_LONGEST_TEXT],
+        occurred_at=entry.starts_at if entry.status == "firing" else ends_at,
+        url=entry.url[:_LONGEST_TEXT],
+    )
