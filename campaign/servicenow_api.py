@@ -60,7 +60,7 @@ def guest(world: World) -> None:
     world.simulator.configure(guest=True, token_behaviour=world.pick("sliding", "fixed", "fresh"))
     world.expect_outcome(world.fire(number=1), "held")
     calls = (world.simulator.token_requests, world.api_calls())
-    world.expect(calls == (2, 2), f"{calls[0]} token requests and {calls[1]} calls")
+    world.expect(calls in {(2, 2), (3, 3)}, f"{calls[0]} token requests and {calls[1]} calls")
     world.simulator.configure(guest=False)
     world.clock.advance(60)
     world.settle()

@@ -106,7 +106,7 @@ class Issuer:
             self._expires = now + self.life
         return AccessToken(f"token-{self._number}", now, self._expires, now)
 
-    def revoke(self) -> None:
+    def revoke(self, _value: str = "", _deadline: Deadline | None = None) -> None:
         """Let the next request bring another token."""
         self._expires = 0.0
 

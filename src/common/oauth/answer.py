@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from common.errors import BridgeError, ConfigurationError, CredentialsError, TransientError
+from common.oauth.signed import seconds_left
 from common.oauth.token import LONGEST_LIFE, AccessToken, is_bearer_value
 from common.retry import retry_after
 from common.transport import Response
@@ -59,6 +60,19 @@ _REFUSALS: Mapping[str, tuple[str, str]] = {
 
 class PassingError(TransientError):
     """Trouble that may be over in a second or two: worth another try within the same call."""
+
+
+class EndedTokenError(PassingError):
+    """The endpoint hands out a token whose own end has come: nobody can use it, and it stands in a new one's way."""
+
+    def __init__(self, value: str) -> None:
+        """Keep the token itself in `value`, out of every message."""
+        super().__init__(
+            "The token endpoint answered with a signed token that has ended.",
+            action="Set Token Format to Opaque on the OAuth registry record.",
+            code="token_ended",
+        )
+        self.value = value
 
 
 def token_of(response: Response, *, asked: float) -> AccessToken:
@@ -128,7 +142,10 @@ def _granted(response: Response, asked: float) -> AccessToken:
             action="Check InstanceHost and OAuthTokenPath: this is not how ServiceNow answers.",
             code="no_token",
         )
-    return AccessToken(str(value), asked, asked + lifetime(content.get("expires_in")), asked)
+    life, left = lifetime(content.get("expires_in")), seconds_left(str(value), response.headers)
+    if left is not None and left < SHORTEST_LIFE:
+        raise EndedTokenError(str(value))
+    return AccessToken(str(value), asked, asked + (life if left is None else min(life, left)), asked)
 
 
 def lifetime(expires_in: object) -> float:

@@ -1,12 +1,13 @@
 """The token request of the client-credentials grant (RFC 6749, section 4.4)."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final, Protocol
 from urllib.parse import urlencode
 
 from common.clock import Clock, Deadline
-from common.errors import AmbiguousError, TransientError
-from common.oauth.answer import PassingError, token_of
+from common.errors import AmbiguousError, BridgeError, TransientError
+from common.oauth.answer import EndedTokenError, PassingError, token_of
 from common.oauth.credentials import ClientCredentials
 from common.oauth.token import AccessToken
 from common.retry import LONGEST_PAUSE, full_jitter
@@ -20,6 +21,8 @@ TRY_SECONDS: Final = 5.0
 """The longest that one try may take."""
 
 _TRIES = 3
+_TOKEN_PAGE = "oauth_token.do"  # noqa: S105 (a page)
+_REVOKE_PAGE = "oauth_revoke_token.do"
 _FIRST_PAUSE = 0.25
 _FEWEST_SECONDS_FOR_A_TRY = 0.5
 _HEADERS = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
@@ -67,6 +70,9 @@ class TokenEndpoint:
                 return self._try(body, deadline.within(TRY_SECONDS))
             except PassingError as error:
                 attempt += 1
+                if isinstance(error, EndedTokenError) and attempt < _TRIES:
+                    self.revoke(error.value, deadline)
+                    continue
                 pause = error.retry_after
                 if pause is None:
                     pause = full_jitter(attempt, base=_FIRST_PAUSE, cap=LONGEST_PAUSE)
@@ -74,6 +80,25 @@ class TokenEndpoint:
                 if attempt == _TRIES or pause > LONGEST_PAUSE or too_late:
                     raise
             self._clock.sleep(pause)
+
+    def revoke(self, value: str, deadline: Deadline) -> None:
+        """Give up a token that ServiceNow refuses, so that the next request brings another. Never raises a BridgeError.
+
+        Everybody who has it loses it, so this is only for a token that is of no use to anybody.
+        """
+        if not self._path.endswith(_TOKEN_PAGE):
+            return
+        self._telemetry.count("TokensRevoked")
+        target = self._path.removesuffix(_TOKEN_PAGE) + _REVOKE_PAGE
+        with suppress(BridgeError):
+            self._transport.send(
+                "POST",
+                target,
+                headers=_HEADERS,
+                body=urlencode({"token": value}).encode(),
+                deadline=deadline.within(TRY_SECONDS),
+                size_limit=ANSWER_LIMIT,
+            )
 
     def _form(self, credentials: ClientCredentials) -> bytes:
         form = {

@@ -34,6 +34,10 @@ class Endpoint(Protocol):
         """Return a token. Raises CredentialsError, ConfigurationError or TransientError."""
         ...
 
+    def revoke(self, value: str, deadline: Deadline) -> None:
+        """Give up a token that nobody can use. Never raises a BridgeError."""
+        ...
+
 
 class Dice(Protocol):
     """Random numbers: `random.SystemRandom`, which differs between environments made from one snapshot."""

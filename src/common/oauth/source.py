@@ -62,6 +62,7 @@ class TokenSource:
         self._lock = threading.Lock()
         self._client: ClientCredentials | None = None
         self._replacement: AccessToken | None = None
+        self._came_back = ""
         self._from_memory = 0
 
     def token(self, deadline: Deadline) -> AccessToken:
@@ -94,10 +95,15 @@ class TokenSource:
                 return current
             now = self._now()
             if token is self._replacement and 0 <= now - token.asked < REFUSAL_SECONDS:
-                raise unusable_token()
+                if token.value != self._came_back:
+                    raise unusable_token()
+                # Refused, handed out again, and refused again: nobody can use it, and it stands in a new one's way.
+                self._endpoint.revoke(token.value, deadline)
             self._memory.reject(token)
             replacement = self._obtain(failures_before, deadline)
             if replacement.asked >= now:
+                is_first = self._came_back != token.value
+                self._came_back = token.value if is_first and replacement.value == token.value else ""
                 self._replacement = replacement
             return replacement
 

@@ -56,10 +56,12 @@ def test_fault_39_a_401_for_ever_is_held_after_one_replay(world: TokenWorld, beh
     outcome = world.call()
     assert isinstance(outcome, CredentialsError)
     assert "Vancouver" in outcome.action
-    assert (world.simulator.token_requests, world.simulator.api_calls) == (2, 2)
+    # One that came back after its 401 is given up, for it might have ended.
+    calls = 2 if behaviour == "fresh" else 3
+    assert (world.simulator.token_requests, world.simulator.api_calls) == (calls, calls)
     for _ in range(10):
         assert isinstance(world.call(), HeldError)
-    assert world.simulator.token_requests == 2
+    assert world.simulator.token_requests == calls
 
 
 def test_fault_39_it_ends_as_soon_as_somebody_has_mended_it(world: TokenWorld) -> None:

@@ -264,17 +264,25 @@ class TestRejected:
     def test_a_replacement_that_is_rejected_at_once_is_a_matter_for_a_person(
         self, stack: Stack, behaviour: str
     ) -> None:
-        """A user without rights, or a token of guest: one request in thirty seconds, however many calls."""
+        """A user without rights, or a token of guest: one request in thirty seconds, however many calls.
+
+        A token that came back after its 401 is given up first.
+        """
         stack.issuer.behaviour = behaviour
         old = stack.token()
         replacement = stack.source.rejected(old, stack.deadline())
+        asked = 2
+        if replacement.value == old.value:
+            replacement = stack.source.rejected(replacement, stack.deadline())
+            assert replacement.value != old.value
+            asked = 3
         for _ in range(20):
             with pytest.raises(CredentialsError, match="only just issued"):
                 stack.source.rejected(stack.token(), stack.deadline())
-        assert stack.asked == 2
+        assert stack.asked == asked
         stack.clock.advance(REFUSAL_SECONDS)
         stack.source.rejected(replacement, stack.deadline())
-        assert stack.asked == 3
+        assert stack.asked == asked + 1
 
     def test_a_token_extended_meanwhile_is_not_taken_for_another_one(self, stack: Stack) -> None:
         """The same value in a newer coat was rejected just as well."""
