@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from dataclasses import dataclass
+from typing import Any, cast
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -40,6 +41,7 @@ class Server:
         self._instance = instance
         self._tls = tls
         self._stopping = asyncio.Event()
+        self._listener: asyncio.Server | None = None
         application = web.Application(client_max_size=_LARGEST_BODY)
         if control is not None:
             application.add_subapp("/_simulator", control)
@@ -56,15 +58,23 @@ class Server:
     async def start(self, port: int) -> int:
         """Listen on 127.0.0.1 and return the port; 0 lets the system choose."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=self._tls)
-        await site.start()
-        address: tuple[str, int] = self._runner.addresses[0]
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(
+            cast("Any", self._runner.server), "127.0.0.1", port, ssl=self._tls, backlog=128
+        )
+        address: tuple[str, int] = self._listener.sockets[0].getsockname()
         return address[1]
 
     async def stop(self) -> None:
         """Close every connection and stop listening."""
         self._stopping.set()
+        if self._listener is not None:
+            self._listener.close()
         await self._runner.cleanup()
+        if self._listener is not None:
+            # TLS would wait for the other side's handshake or farewell, and by then the loop is closed.
+            self._listener.abort_clients()
+            await asyncio.sleep(0)  # their ends are told in the next round of the loop
 
     async def _handle(self, http: web.Request) -> web.StreamResponse:
         oversized = (http.content_length or 0) > _LARGEST_PAYLOAD
