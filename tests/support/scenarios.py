@@ -25,8 +25,8 @@ SCENARIOS = {
     "refusals": Scenario(
         alerts("F1 F2 R3", NOTES), faults=2, kinds=("refused", "refused after commit", "held", "not done")
     ),
-    "changes are forbidden": Scenario(alerts("F1 F2 R3", NOTES), faults=2, kinds=("forbidden", "kill"), acts=1),
-    "a record is hidden": Scenario(alerts("F1 F2 R3", NOTES), faults=2, kinds=("hidden", "kill")),
+    "changes are forbidden": Scenario(alerts("F1 F2 R3", NOTES), faults=1, kinds=("forbidden", "kill"), acts=1),
+    "a record is hidden": Scenario(alerts("F1 F2 R3", NOTES), faults=1, kinds=("hidden", "kill")),
     "a closed record is read only": Scenario(
         alerts("F1 F2 R3", NOTES),
         faults=1,
