@@ -3,18 +3,16 @@
 All values are strings, as in ServiceNow's own Table API: times in UTC, references as sys_ids.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Literal, Self, cast
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     RootModel,
     ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
     model_validator,
 )
 
@@ -206,9 +204,9 @@ class WebhookAlert(BaseModel):
         )
 
 
-def _or_refused(value: object, handler: ValidatorFunctionWrapHandler) -> WebhookAlert | Refused:
+def _or_refused(value: object) -> WebhookAlert | Refused:
     try:
-        alert: WebhookAlert = handler(value)
+        alert = WebhookAlert.model_validate(value)
     except ValidationError as error:
         mistakes = [
             f"{'/'.join(str(part) for part in mistake['loc']) or 'alert'}: {mistake['msg']}"
@@ -224,23 +222,24 @@ class Webhook(BaseModel):
     An alert that can't be understood is kept for a person, and takes none of its neighbours along.
     """
 
-    alerts: Annotated[list[Annotated[WebhookAlert, WrapValidator(_or_refused)]], Field(min_length=1)]
+    alerts: Annotated[
+        list[
+            Annotated[WebhookAlert | object, PlainValidator(_or_refused, json_schema_input_type=WebhookAlert | object)]
+        ],
+        Field(min_length=1),
+    ]
     truncated_alerts: Annotated[
         int, Field(alias="truncatedAlerts", ge=0, description="How many more alerts the sender left out.")
     ] = 0
 
     def understood(self) -> list[CallersAlert]:
         """Return the alerts that can be understood."""
-        entries = [alert.entry() for alert in self._all() if isinstance(alert, WebhookAlert)]
+        entries = [alert.entry() for alert in self.alerts if isinstance(alert, WebhookAlert)]
         return webhook_alerts(entries, truncated=self.truncated_alerts)
 
     def refused(self) -> list[Refused]:
         """Return the others."""
-        return [alert for alert in self._all() if isinstance(alert, Refused)]
-
-    def _all(self) -> Sequence[WebhookAlert | Refused]:
-        # The validator around each alert puts the other kind among them, which its type can't say.
-        return cast("Sequence[WebhookAlert | Refused]", self.alerts)
+        return [alert for alert in self.alerts if isinstance(alert, Refused)]
 
 
 class Accepted(Strict):
