@@ -37,9 +37,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         app.context.update(request=admitted, deadline=Deadline.after(bridge.clock, seconds))
         answer = app.resolve(admitted.event, context)
     except ProblemError as problem:
+        if problem.kind is Kind.FORBIDDEN:
+            bridge.telemetry.count("CallersRefused")
         return problem.answer(event.get("requestContext", {}).get("requestId", "")).for_gateway()
     else:
         note_write(bridge.telemetry, admitted, answer)
+        if answer["statusCode"] == Kind.FORBIDDEN.status:
+            bridge.telemetry.count("CallersRefused")
         return answer
     finally:
         bridge.tokens.report()

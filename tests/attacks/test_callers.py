@@ -182,3 +182,19 @@ def test_untied_every_caller_of_a_route_changes_every_incident(api: Gateway) -> 
     """The default: IAM alone decides, by route."""
     for method, path, body in attempts(opened(api, BILLING)):
         assert api.call(method, path, body, caller=BOB).status == 200
+
+
+def test_a_burst_of_refusals_is_counted_for_its_alarm(api: Gateway, function: ModuleType) -> None:
+    """Of unsigned requests too, and of nothing else."""
+    counted: list[str] = []
+    count = function.bridge.telemetry.count
+
+    def note(name: str, amount: int = 1) -> None:
+        counted.append(name)
+        count(name, amount)
+
+    function.bridge.telemetry.count = note
+    api.call("GET", "/tables/sys_user/records")
+    api.call("POST", "/incidents", DISK, key="k", caller=None)
+    api.call("GET", "/incidents/INC9999999")
+    assert counted.count("CallersRefused") == 2

@@ -132,6 +132,13 @@ WATCHED: dict[str, tuple[str, str, str, dict[str, Any], int]] = {
         {"Name": "ApiName", "Value": {"Ref": "AWS::StackName"}},
         5,
     ),
+    "CallersRefusedAlarm": (
+        NAMESPACE,
+        "CallersRefused",
+        "Sum",
+        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
+        20,
+    ),
     "ApiErrorsAlarm": (
         "AWS/Lambda",
         "Errors",

@@ -71,6 +71,7 @@ def test_the_rule_takes_the_bridges_own_types_from_applications_that_are_listed(
         "another source",
     ],
 )
+@pytest.mark.attack
 def test_the_rule_takes_nothing_else(matches: Matches, source: str, detail_type: str) -> None:
     """The source alone would bring every API call that CloudTrail reports for CloudWatch."""
     assert not matches(source, detail_type)
@@ -120,6 +121,7 @@ def test_only_the_rule_may_send_to_the_queues_of_eventbridge(resources: Resource
         ("false", "arn:aws:iam::999999999999:role/operators/alice", True),
     ],
 )
+@pytest.mark.attack
 def test_nobody_but_the_api_and_who_replays_may_send_in_anothers_name(
     resources: Resources, is_service: str, principal: str | None, *, denied: bool
 ) -> None:

@@ -103,6 +103,7 @@ def test_an_alert_opens_one_incident_and_resolves_it(
     assert stack.dead_letters() == []
 
 
+@pytest.mark.attack
 def test_101_nobody_resolves_anothers_problem(api: Gateway, servicenow: Simulator, work: Callable[[], None]) -> None:
     """Not even with the same dedup key: the event says who sent it, and nothing in the body can."""
     api.call("POST", "/alerts", ALERT)
@@ -183,6 +184,7 @@ def test_a_webhook_may_bring_many_alerts(api: Gateway, stack: Deployment) -> Non
     assert api.call("POST", "/alerts", body).json == taken(1500)
 
 
+@pytest.mark.attack
 def test_an_alert_takes_none_of_its_neighbours_along(
     api: Gateway, servicenow: Simulator, stack: Deployment, work: Callable[[], None]
 ) -> None:

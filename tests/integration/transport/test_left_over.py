@@ -36,6 +36,7 @@ LEFT_OVER = {
 
 
 @pytest.mark.parametrize("first", LEFT_OVER.values(), ids=LEFT_OVER.keys())
+@pytest.mark.attack
 def test_what_nobody_asked_for_answers_no_request(first: Callable[[], bytes]) -> None:
     """The connection ends, and the next request gets its own answer from another one."""
     connections = count()
@@ -53,6 +54,7 @@ def test_what_nobody_asked_for_answers_no_request(first: Callable[[], bytes]) ->
         assert server.connections == 2
 
 
+@pytest.mark.attack
 def test_what_comes_while_a_connection_is_idle_answers_no_request() -> None:
     """It is looked for once more before the connection is used again."""
     requests = Requests()
