@@ -20,6 +20,7 @@ from common.intake import read_event
 from common.servicenow.event_management import EVENT_TABLE
 from common.servicenow.names import REFERENCES
 from common.text import one_line, printable
+from local.columns import column_warnings
 from local.delivery import Delivery
 from local.simulator.tables import default_tables
 
@@ -47,7 +48,10 @@ def main(arguments: Sequence[str]) -> int:
     for mistake in mistakes:
         print(f"wrong    {mistake}")
     if mistakes:
-        print(f"\nMistakes: {len(mistakes)}. Nothing works until they are mended: the functions load no rule at all.")
+        print(
+            f"\nMistakes: {len(mistakes)}. Nothing is built until they are mended; functions that have them all "
+            "the same hold every event."
+        )
         return 1
     if options.event is not None:
         return _show(rules, options.event)
@@ -58,15 +62,17 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def warnings(rules: Rules, template: Path) -> Iterator[str]:
-    """Yield what is more likely a slip than meant: choices that a new instance lacks, events that never come."""
+    """Yield what is more likely a slip than meant: what a new instance lacks, events that never come."""
     delivery = Delivery.of(template)
     for rule in rules:
+        yield from column_warnings(f"rule {rule.name}", rule.table, rule.fields)
         if rule.table == DEFAULT_TABLE:
             yield from _choice_warnings(f"rule {rule.name}", rule.fields, rule.policy.close_code)
         for detail_type in rule.detail_types:
             if reason := delivery.never(detail_type):
                 yield f"rule {rule.name}: EventBridge does not deliver {detail_type!r}: {reason}."
     for override in rules.overrides:
+        yield from column_warnings(override.place, override.table or DEFAULT_TABLE, override.fields)
         if override.table in (None, DEFAULT_TABLE):
             yield from _choice_warnings(override.place, override.fields, override.policy.get("close_code", ""))
 

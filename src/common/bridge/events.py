@@ -11,7 +11,7 @@ from common.bridge.records import deployment_of, targets_of
 from common.incidents.circuit import Circuit
 from common.incidents.desk import Desk
 from common.incidents.ledger import Ledger
-from common.incidents.rules import load_rules
+from common.incidents.rules import rules_to_run
 from common.intake import Intake
 from common.queue import EventQueue
 from common.servicenow.records import Records
@@ -33,7 +33,7 @@ class Bridge(Access):
 def build_bridge(environment: Mapping[str, str]) -> Bridge:
     """Put everything together; nothing is fetched or connected yet.
 
-    Raises ConfigurationError that names the setting or the rule file that is wrong.
+    Raises ConfigurationError that names the setting that is wrong. Rules with a mistake hold every event.
     """
     settings = read_settings(environment)
     access = access_of(settings, environment)
@@ -51,7 +51,7 @@ def build_bridge(environment: Mapping[str, str]) -> Bridge:
         telemetry=telemetry,
     )
     intake = Intake(
-        load_rules(RULES, settings.allowed_tables, settings.requestable),
+        rules_to_run(RULES, settings.allowed_tables, settings.requestable),
         circuit,
         queue,
         telemetry=telemetry,

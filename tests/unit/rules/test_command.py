@@ -119,7 +119,7 @@ def test_a_choice_that_a_new_instance_lacks_is_a_warning(run: Run) -> None:
 def test_a_type_that_eventbridge_does_not_deliver_is_a_warning(run: Run) -> None:
     """The rule would wait for ever. Any other type is delivered, and one rule for all takes what comes."""
     rule = '[[rule]]\nname = "{}"\nsource = "my.app"\ndetail_type = "{}"\n'
-    rule += 'key = ["id"]\nfiring = "`true`"\nfields = {{ x = "y" }}\n'
+    rule += 'key = ["id"]\nfiring = "`true`"\nfields = {{ u_x = "y" }}\n'
     names = {"new": "Order Stuck", "calls": "AWS API Call via CloudTrail", "rest": "*"}
     status, text = run(own="".join(rule.format(name, detail_type) for name, detail_type in names.items()))
     assert status == 0
@@ -252,3 +252,21 @@ def test_a_documented_rule_file_works(tmp_path: Path, number: int) -> None:
 def test_the_documentation_shows_rule_files() -> None:
     """Overrides, a rule, a catch-all, targets, a group, and alerts of one's own."""
     assert len(documented_files()) >= 6
+
+
+def test_a_column_that_no_new_instance_has_is_told_with_the_nearest(run: Run) -> None:
+    """ServiceNow drops it without a word, so that nobody would ever see why the group is empty."""
+    own = "[[override]]\nname = 'a'\nfields = { assignment_grp = 'Cloud Operations', u_stage = 'prod' }\n"
+    status, text = run(own=own)
+    assert status == 0
+    [warning] = [line for line in text.splitlines() if line.startswith("warning")]
+    assert "override a: incident has no column assignment_grp" in warning
+    assert warning.endswith("Did you mean assignment_group?")
+
+
+def test_columns_are_held_against_the_table_that_the_override_names(run: Run) -> None:
+    """What an incident has, an event need not have; of tables that nobody lists nothing is said."""
+    own = "[[override]]\nname = 'a'\nrules = ['cloudwatch-*']\ntable = '{}'\nfields = {{ short_description = 'x' }}\n"
+    policy = "policy = { on_recovery = 'note' }\n"
+    assert "em_event has no column short_description" in run("--tables", "em_event", own=own.format("em_event"))[1]
+    assert "no column" not in run("--tables", "u_thing", own=own.format("u_thing") + policy)[1]

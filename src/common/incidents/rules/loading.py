@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, override
 
 from common.errors import ConfigurationError
 from common.incidents.alert import DEFAULT_TABLE
@@ -39,6 +39,36 @@ def load_rules(
             action="Correct the named fields and deploy again.",
         )
     return rules
+
+
+class UnusableRules(Rules):
+    """What stands for rules with a mistake: every event is held, so that it is still there once they are mended.
+
+    The sound part alone would lose events: what only a broken rule takes would be dropped as unknown, and what a broken
+    override sends elsewhere would go to the wrong people, for good.
+    """
+
+    def __init__(self, error: ConfigurationError) -> None:
+        """Say `error` about every event."""
+        super().__init__(())
+        self.error = error
+
+    @override
+    def match(self, event: Mapping[str, Any]) -> Rule | None:
+        """Raise the ConfigurationError that names each mistake."""
+        raise self.error
+
+
+def rules_to_run(
+    directory: Path,
+    allowed_tables: Collection[str] = (),
+    requestable: Mapping[str, tuple[str, ...]] | None = None,
+) -> Rules:
+    """Return what `load_rules` returns, or `UnusableRules` where it raises."""
+    try:
+        return load_rules(directory, allowed_tables, requestable)
+    except ConfigurationError as error:
+        return UnusableRules(error)
 
 
 def read_rules(
