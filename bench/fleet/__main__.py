@@ -24,6 +24,7 @@ _OUTAGES = 6
 _SIZE_OF_OTHERS_IN_OUTAGES = 1_000
 _MOST_REQUESTS = 3.0
 _MOST_REQUESTS_FIXED = 8.0
+_LARGE_TOKEN = 6_000
 
 _HERE = "this project"
 _OTHERS = ("memory only", "ask at expiry")
@@ -45,6 +46,18 @@ class _Experiments:
             size: max(
                 round(self._fleet(Setting(policy, size, behaviour)).in_steady_state(lifetimes).requests_per_lifetime, 2)
                 for behaviour in behaviours
+            )
+            for size in _SIZES
+        }
+
+    def of_large_tokens(self, behaviour: TokenBehaviour) -> _BySize:
+        """Return the token requests in the lifetime of a signed token of 6,000 characters by size."""
+        return {
+            size: round(
+                self._fleet(Setting(_HERE, size, behaviour, token_length=_LARGE_TOKEN))
+                .in_steady_state(_LIFETIMES)
+                .requests_per_lifetime,
+                2,
             )
             for size in _SIZES
         }
@@ -80,6 +93,8 @@ def main() -> int:
     with console.status("Simulating") as status:
         run = _Experiments(status)
         renewed = run.requests(_HERE, _RENEWING, _LIFETIMES)
+        large = run.of_large_tokens("fresh")
+        standing = run.of_large_tokens("sliding")
         fixed, _ = run.until_the_end(cold_starts=False)
         fixed_with_cold_starts, failed_at_the_end = run.until_the_end(cold_starts=True)
         others = {policy: run.requests(policy, ["fresh"], _LIFETIMES_OTHERS) for policy in _OTHERS}
@@ -90,6 +105,8 @@ def main() -> int:
     outages = f"{_OUTAGES} outages of {OUTAGE / 60:.0f} minutes"
     results = [
         *_results("requests_per_lifetime", renewed, _MOST_REQUESTS, "new or renewed token", others),
+        *_results("requests_per_lifetime_large", large, _MOST_REQUESTS, "new signed token of 6,000 characters", {}),
+        *_results("… that stands still", standing, _MOST_REQUESTS_FIXED, "its record slides, its exp does not", {}),
         *_results("requests_per_lifetime_fixed", fixed, _MOST_REQUESTS_FIXED, "one token until its end", {}),
         *_results("… with cold starts", fixed_with_cold_starts, _MOST_REQUESTS_FIXED, "one token until its end", {}),
         *_results("… calls sent back at its end", failed_at_the_end, math.inf, "one token until its end", {}),
@@ -108,6 +125,8 @@ def main() -> int:
         "fleet.json",
         {
             "requests_per_lifetime": renewed,
+            "requests_per_lifetime_large": large,
+            "requests_per_lifetime_standing_still": standing,
             "requests_per_lifetime_fixed": fixed,
             "requests_per_lifetime_fixed_with_cold_starts": fixed_with_cold_starts,
             "failed_calls_per_lifetime_fixed_with_cold_starts": failed_at_the_end,

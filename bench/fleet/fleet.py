@@ -35,13 +35,15 @@ _BETWEEN_OUTAGES = 1.37 * LIFE
 class Setting:
     """What is simulated: the server's behaviour, how many environments, and how they get their tokens.
 
-    With `cold_starts` Lambda replaces environments every other hour, else they stay.
+    With `cold_starts` Lambda replaces environments every other hour, else they stay. `token_length` is 0 for opaque
+    tokens, else the characters of a signed one.
     """
 
     policy: str
     size: int
     behaviour: TokenBehaviour
     cold_starts: bool = True
+    token_length: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,9 @@ class Fleet:
         self._dice = Random(f"{_SEED} {setting}")  # noqa: S311 (no secret)
         self._simulation = Simulation()
         self._parameter_store = ParameterStore(self._simulation, self._dice)
-        self._servicenow = ServiceNow(self._simulation, self._dice, setting.behaviour)
+        self._servicenow = ServiceNow(
+            self._simulation, self._dice, setting.behaviour, token_length=setting.token_length
+        )
         self._place = Place(self._simulation, self._parameter_store, self._servicenow, self._dice)
         self._policy = POLICIES[setting.policy]
         self._cold_starts = setting.cold_starts

@@ -73,6 +73,7 @@ class Place:
             self._parameter_store,  # type: ignore[arg-type] # it has the two calls that are made
             parameter="/token",
             key_id="key",
+            tiered=True,
             host="example.service-now.com",
             scope="",
             clock=self.simulation,

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Mapping
+from email.utils import formatdate
 from random import Random
 from typing import Any
+from urllib.parse import parse_qsl
 
 from botocore.exceptions import ClientError
 
@@ -11,6 +13,7 @@ from bench.fleet.engine import Simulation
 from common.clock import Deadline
 from common.transport import Response
 from local.simulator.switches import Switches, TokenBehaviour
+from local.simulator.token_api import REVOKE_PATH
 from local.simulator.tokens import TokenDesk
 
 LIFE = 1799
@@ -82,24 +85,35 @@ class ParameterStore:
 class ServiceNow:
     """What carries token requests to an instance (`common.oauth.endpoint.Sender`), and the instance."""
 
-    def __init__(self, simulation: Simulation, dice: Random, behaviour: TokenBehaviour) -> None:
-        """Answer requests inside a token's life as `behaviour` says."""
+    def __init__(
+        self, simulation: Simulation, dice: Random, behaviour: TokenBehaviour, *, token_length: int = 0
+    ) -> None:
+        """Answer requests inside a token's life as `behaviour` says; a token with a length is a signed one (JWT)."""
         self._simulation = simulation
         self._dice = dice
-        self._switches = Switches(token_behaviour=behaviour, expires_in=LIFE)
+        self._switches = Switches(
+            token_behaviour=behaviour,
+            expires_in=LIFE,
+            token_format="jwt" if token_length else "opaque",
+            token_length=token_length,
+        )
         self._desk = TokenDesk()
         self.is_away = False
         self.requests = 0
 
-    def send(self, *_arguments: object, deadline: Deadline, **_options: object) -> Response:
-        """Answer a token request, or with 503 while it is away."""
+    def send(self, method: str, target: str, *, body: bytes | None, deadline: Deadline, **_options: object) -> Response:
+        """Answer a token request, or one that revokes a token, or with 503 while it is away."""
+        if method == "POST" and target.endswith(REVOKE_PATH):
+            self._desk.revoke(dict(parse_qsl((body or b"").decode())).get("token", ""))
+            return Response(200, {}, b"")
         self.requests += 1
         self._simulation.sleep(min(self._dice.uniform(*_TOKEN_SECONDS), deadline.remaining()))
         if self.is_away:
             return Response(503, {}, b"")
         token, expires_in = self._desk.issue(self._simulation.now(), self._switches)
         content = {"access_token": token, "token_type": "Bearer", "expires_in": expires_in}
-        return Response(200, {"Content-Type": "application/json"}, json.dumps(content).encode())
+        headers = {"Content-Type": "application/json", "Date": formatdate(self._simulation.now(), usegmt=True)}
+        return Response(200, headers, json.dumps(content).encode())
 
 
 def _failure(operation: str, code: str) -> ClientError:

@@ -11,6 +11,7 @@ _PORT = r":([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,255}}$){_LABEL}(\.{_LABEL})*({_PORT})?")
 _TOKEN_PATH = re.compile(r"/[A-Za-z0-9._~/-]{1,200}")
+_TIER = re.compile(r"Standard|Intelligent-Tiering")
 _PARAMETER_NAME = re.compile(r"/[A-Za-z0-9._/-]{1,1000}")
 _QUEUE_URL = re.compile(r"https?://[^\s]+")
 _PROXY_URL = re.compile(rf"https?://{_LABEL}(\.{_LABEL})*({_PORT})?", re.IGNORECASE | re.ASCII)
@@ -43,6 +44,7 @@ class AccessSettings:
     secret_id: str
     token_parameter: str
     token_key_id: str
+    token_tier: str = "Standard"  # noqa: S105 (of the parameter)
     oauth_scope: str = ""
     oauth_token_path: str = "/oauth_token.do"  # noqa: S105 (a path, not a password)
     certificate_authorities: str = ""
@@ -207,6 +209,7 @@ def _access(reader: _Reader) -> AccessSettings:
         secret_id=text("SERVICENOW_SECRET_ID", _ANY_TEXT, "set it to the ARN of the secret"),
         token_parameter=text("TOKEN_PARAMETER", _PARAMETER_NAME, "set it to an SSM parameter name that starts with /"),
         token_key_id=text("TOKEN_KEY_ID", _ANY_TEXT, "set it to the ARN of the KMS key"),
+        token_tier=text("TOKEN_TIER", _TIER, "set it to Standard or Intelligent-Tiering, or leave it out", "Standard"),
         oauth_scope=text("OAUTH_SCOPE", _ANY_TEXT, "set it to scopes separated by blanks, or leave it out", ""),
         oauth_token_path=text(
             "OAUTH_TOKEN_PATH", _TOKEN_PATH, "set it to a path such as /oauth_token.do", "/oauth_token.do"

@@ -43,7 +43,7 @@ KEY_USES = {
     "sqs:ReceiveMessage": {"kms:Decrypt"},
     "secretsmanager:GetSecretValue": {"kms:Decrypt"},
     "ssm:GetParameter": {"kms:Decrypt"},
-    "ssm:PutParameter": {"kms:Encrypt"},
+    "ssm:PutParameter": {"kms:Encrypt", "kms:GenerateDataKey"},
     "dynamodb:GetItem": _OF_A_TABLE,
     "dynamodb:PutItem": _OF_A_TABLE,
     "dynamodb:UpdateItem": _OF_A_TABLE,

@@ -55,6 +55,11 @@ COMMON = [
         KEY,
         {"kms:ViaService": via("ssm"), "kms:EncryptionContext:PARAMETER_ARN": TOKEN_PARAMETER},
     ),
+    (
+        {"kms:GenerateDataKey"},
+        KEY,
+        {"kms:ViaService": via("ssm"), "kms:EncryptionContext:PARAMETER_ARN": TOKEN_PARAMETER},
+    ),
     ({"kms:Decrypt"}, {"Ref": "FormerKeyArn"}, {"kms:ViaService": [via("sqs"), via("ssm")]}),
     (
         {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},

@@ -42,6 +42,7 @@ def test_a_complete_environment_becomes_settings() -> None:
         "queue_url": COMPLETE["QUEUE_URL"],
         "dead_letter_queue_url": COMPLETE["DEAD_LETTER_QUEUE_URL"],
         "deployment": "123456789012/eu-west-1/bridge",
+        "token_tier": "Standard",
         "oauth_scope": "",
         "oauth_token_path": "/oauth_token.do",
         "close_code": "Solution provided",
@@ -62,6 +63,7 @@ def test_optional_variables_replace_the_defaults() -> None:
         "PROXY_URL": "http://proxy.example.org:3128",
         "SHADOW_MODE": "true",
         "ALLOWED_TABLES": "problem,em_event",
+        "TOKEN_TIER": "Intelligent-Tiering",
     }
     settings = read_settings({**COMPLETE, **chosen})
     assert settings.oauth_scope == "incident_read incident_write"
@@ -69,6 +71,7 @@ def test_optional_variables_replace_the_defaults() -> None:
     assert settings.close_code == "Solved (Permanently)"
     assert settings.proxy_url == "http://proxy.example.org:3128"
     assert settings.shadow_mode is True
+    assert settings.token_tier == "Intelligent-Tiering"
     assert settings.allowed_tables == ("problem", "em_event")
 
 

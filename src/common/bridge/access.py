@@ -82,6 +82,7 @@ def token_store(settings: AccessSettings, clock: Clock, telemetry: Telemetry) ->
         boto3.client("ssm", config=STORE_CONFIG),
         parameter=settings.token_parameter,
         key_id=settings.token_key_id,
+        tiered=settings.token_tier != "Standard",  # noqa: S105 (of the parameter)
         host=settings.instance_host,
         scope=settings.oauth_scope,
         clock=clock,

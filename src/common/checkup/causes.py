@@ -44,6 +44,11 @@ AWS_IS_BUSY = Cause(
 )
 TOKEN_IS_TOO_LARGE = Cause(
     "The access token does not fit into a parameter of 4096 characters: it is a JWT with many claims.",
+    "Set TokenTier to Intelligent-Tiering, or Token Format to Opaque on the OAuth registry record. Until then every "
+    "environment asks for its own token.",
+)
+TOKEN_FITS_NOWHERE = Cause(
+    "The access token does not fit into any parameter: it is a JWT of more than 8 KB.",
     "Set Token Format to Opaque on the OAuth registry record. Until then every environment asks for its own token.",
 )
 NO_TIME = Cause(
@@ -215,6 +220,7 @@ ANYWHERE: Mapping[str, tuple[Cause, ...]] = {
     "aws_unreachable": (NO_WAY_TO_AWS, AWS_IS_BUSY),
     "aws_failed": (AWS_IS_BUSY,),
     "token_too_large": (TOKEN_IS_TOO_LARGE,),
+    "token_too_large_for_any": (TOKEN_FITS_NOWHERE,),
     "no_time": (NO_TIME,),
     "not_found": (WRONG_HOST, NO_NAME_SERVER, PROXY),
     "no_name_server": (NO_NAME_SERVER, WRONG_HOST),

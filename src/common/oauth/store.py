@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 SIZE_LIMIT: Final = 4096
 """Characters that a standard parameter can hold."""
 
+TIERED_SIZE_LIMIT: Final = 8192
+"""Characters that a parameter can hold where Parameter Store may make an advanced one of it."""
+
 HANG_SECONDS: Final = 30.0
 """Seconds for which Parameter Store is left alone after it did not answer at all."""
 
@@ -44,15 +47,21 @@ class TokenStore:
         *,
         parameter: str,
         key_id: str,
+        tiered: bool = False,
         host: str,
         scope: str,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
-        """Keep the token of `host` and `scope` in `parameter`, encrypted with the KMS key `key_id`."""
+        """Keep the token of `host` and `scope` in `parameter`, encrypted with the KMS key `key_id`.
+
+        With `tiered` Parameter Store makes an advanced parameter of one that has to be larger.
+        """
         self._ssm = ssm
         self._parameter = parameter
         self._key_id = key_id
+        self._tiered = tiered
+        self._size_limit = TIERED_SIZE_LIMIT if tiered else SIZE_LIMIT
         self._bound_to = f"{host}\n{scope}\n"
         self._clock = clock
         self._telemetry = telemetry
@@ -80,7 +89,7 @@ class TokenStore:
         if self._is_left_alone():
             return
         value = _encode(token, self._binding(client_id))
-        if len(value) > SIZE_LIMIT:
+        if len(value) > self._size_limit:
             self._warn("The token is too large to be stored, so every environment asks for its own", "TooLarge")
             return
         try:
@@ -94,11 +103,14 @@ class TokenStore:
         Raises ConfigurationError that says why where this can't be done, about which `save` and `load` only warn.
         """
         value = _encode(token, self._binding(client_id))
-        if len(value) > SIZE_LIMIT:
+        if len(value) > self._size_limit:
+            is_hopeless = len(value) > TIERED_SIZE_LIMIT
             raise ConfigurationError(
-                f"The token is too large to be stored ({len(value)} of {SIZE_LIMIT} characters).",
-                action="Let the OAuth registry record issue opaque tokens.",
-                code="token_too_large",
+                f"The token is too large to be stored ({len(value)} of {self._size_limit} characters).",
+                action="Let the OAuth registry record issue opaque tokens."
+                if is_hopeless
+                else "Set the parameter TokenTier to Intelligent-Tiering, or let the record issue opaque tokens.",
+                code="token_too_large_for_any" if is_hopeless else "token_too_large",
             )
         try:
             self._put(value)
@@ -114,9 +126,13 @@ class TokenStore:
         return self._ssm.get_parameter(Name=self._parameter, WithDecryption=True)["Parameter"]
 
     def _put(self, value: str) -> None:
-        self._ssm.put_parameter(
-            Name=self._parameter, Value=value, Type="SecureString", KeyId=self._key_id, Overwrite=True
-        )
+        name, key_id = self._parameter, self._key_id
+        if self._tiered:
+            self._ssm.put_parameter(
+                Name=name, Value=value, Type="SecureString", KeyId=key_id, Overwrite=True, Tier="Intelligent-Tiering"
+            )
+        else:
+            self._ssm.put_parameter(Name=name, Value=value, Type="SecureString", KeyId=key_id, Overwrite=True)
 
     def _miss(self, error: ClientError | BotoCoreError) -> Miss:
         code = code_of(error)

@@ -155,6 +155,12 @@ ACCOUNT = [
         [causes.TOKEN_IS_TOO_LARGE],
     ),
     Case(
+        "token too large for any parameter",
+        lambda w: w.answer(on="token", merge={"access_token": "x" * 8192}, commit=True),
+        "token store",
+        [causes.TOKEN_FITS_NOWHERE],
+    ),
+    Case(
         "ledger is gone",
         lambda w: w.set(LEDGER_TABLE="gone"),
         "ledger",

@@ -20,7 +20,13 @@ class Bench:
     """A store on a stubbed client, its clock, its log and its counts."""
 
     def __init__(
-        self, ssm: Failing | None = None, /, *, host: str = "example.service-now.com", scope: str = ""
+        self,
+        ssm: Failing | None = None,
+        /,
+        *,
+        host: str = "example.service-now.com",
+        scope: str = "",
+        tiered: bool = False,
     ) -> None:
         """Put a store together."""
         self.stubber: Stubber
@@ -33,6 +39,7 @@ class Bench:
             client,
             parameter=PARAMETER,
             key_id=KEY_ID,
+            tiered=tiered,
             host=host,
             scope=scope,
             clock=self.clock,
@@ -110,7 +117,7 @@ def test_an_expired_token_is_loaded_too() -> None:
     [({"host": "other.service-now.com"}, "bridge"), ({"scope": "incident_read"}, "bridge"), ({}, "other")],
     ids=["host", "scope", "client id"],
 )
-def test_a_token_of_another_host_scope_or_client_is_a_miss(binding: dict[str, str], client_id: str) -> None:
+def test_a_token_of_another_host_scope_or_client_is_a_miss(binding: dict[str, Any], client_id: str) -> None:
     """It would act for somebody else."""
     bench = Bench()
     bench.keeps(written_by(Bench(**binding), client_id=client_id))
@@ -238,6 +245,28 @@ def test_a_token_that_just_fits_is_stored() -> None:
     assert len(written_by(Bench(), AccessToken("x" * (4096 - around), EPOCH, EPOCH + 1800, EPOCH))) == 4096
     bench = Bench()
     bench.store.save(AccessToken("x" * (4097 - around), EPOCH, EPOCH + 1800, EPOCH), "bridge")
+    assert bench.faults == 1
+
+
+def test_with_tiering_a_larger_token_is_shared() -> None:
+    """An advanced parameter holds 8192 characters; beyond that it is the warning again."""
+    bench = Bench(tiered=True)
+    bench.stubber.add_response(
+        "put_parameter",
+        {},
+        {
+            "Name": PARAMETER,
+            "Value": ANY,
+            "Type": "SecureString",
+            "KeyId": KEY_ID,
+            "Overwrite": True,
+            "Tier": "Intelligent-Tiering",
+        },
+    )
+    bench.store.save(AccessToken("x" * 6000, EPOCH, EPOCH + 1800, EPOCH), "bridge")
+    bench.stubber.assert_no_pending_responses()
+    assert bench.faults == 0
+    bench.store.save(AccessToken("x" * 8192, EPOCH, EPOCH + 1800, EPOCH), "bridge")
     assert bench.faults == 1
 
 
