@@ -1,6 +1,9 @@
 """The Attachment API: `/api/now/attachment`."""
 
 import hashlib
+from collections.abc import Mapping
+from email import message_from_bytes
+from email.policy import HTTP
 
 from .context import Context, base_url
 from .display import render
@@ -22,7 +25,10 @@ def handle_attachment(context: Context, request: Request, version: str, rest: li
             content = [render(context.store, row, view) for row in page.rows]
             return json_answer(200, {"result": content}, {"X-Total-Count": str(page.total)})
         case "POST", ["file"]:
-            return _attach(context, request, version)
+            content_type = request.headers.get("content-type") or "application/octet-stream"
+            return _attach(context, request, version, dict(request.query), (content_type, request.body))
+        case "POST", ["upload"]:
+            return _attach(context, request, version, *_form(request))
         case "GET", [sys_id]:
             row = _existing(context, sys_id)
             content_of = render(context.store, row, view_of(context, request, version, _TABLE))
@@ -39,27 +45,44 @@ def handle_attachment(context: Context, request: Request, version: str, rest: li
             raise ApiError(400, "Requested URI does not represent any resource")
 
 
-def _attach(context: Context, request: Request, version: str) -> Answer:
-    missing = [name for name in _REQUIRED if not request.parameter(name)]
+def _attach(
+    context: Context, request: Request, version: str, parameters: Mapping[str, str], file: tuple[str, bytes]
+) -> Answer:
+    missing = [name for name in _REQUIRED if not parameters.get(name)]
     if missing:
         raise ApiError(400, "Bad Request", f"Missing parameters: {', '.join(missing)}")
-    table, sys_id = request.parameter("table_name"), request.parameter("table_sys_id")
+    table, sys_id = parameters["table_name"], parameters["table_sys_id"]
     context.require_table(table)
     context.require(_TABLE, "insert")
     if context.store.find(table, sys_id) is None:
         raise ApiError(404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
-    values = {name: request.parameter(name) for name in _REQUIRED}
-    values |= {
-        "content_type": request.headers.get("content-type") or "application/octet-stream",
-        "size_bytes": str(len(request.body)),
-        "hash": hashlib.sha256(request.body).hexdigest(),
-    }
+    content_type, body = file
+    values = {name: parameters[name] for name in _REQUIRED}
+    values |= {"content_type": content_type, "size_bytes": str(len(body)), "hash": hashlib.sha256(body).hexdigest()}
     row = context.store.insert(_TABLE, values, context.actor)
     row["download_link"] = f"{base_url(request)}/api/now/attachment/{row['sys_id']}/file"
-    context.store.files[row["sys_id"]] = request.body
+    context.store.files[row["sys_id"]] = body
     content = render(context.store, row, view_of(context, request, version, _TABLE))
     location = f"{base_url(request)}/api/now/attachment/{row['sys_id']}"
     return json_answer(201, {"result": content}, {"Location": location}, wrote=True)
+
+
+def _form(request: Request) -> tuple[dict[str, str], tuple[str, bytes]]:
+    """Read the parts of a form (RFC 7578): the parameters, and type and content of the file, whose name counts too."""
+    head = f"Content-Type: {request.headers.get('content-type', '')}\r\n\r\n".encode()
+    parameters: dict[str, str] = {}
+    file = ("application/octet-stream", b"")
+    for part in message_from_bytes(head + request.body, policy=HTTP).walk():
+        content = part.get_payload(decode=True)
+        if not isinstance(content, bytes):
+            continue
+        if part.get_filename():
+            parameters["file_name"] = str(part.get_filename())
+            file = (part.get_content_type(), content)
+        else:
+            name = str(part.get_param("name", "", "content-disposition"))
+            parameters[name] = content.decode("utf-8", "replace")
+    return parameters, file
 
 
 def _existing(context: Context, sys_id: str) -> Row:

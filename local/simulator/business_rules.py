@@ -18,14 +18,15 @@ def enforce(context: Context, table: str, operation: Operation, before: Mapping[
         if context.switches.closed_records == "acl":
             raise ApiError(403, "Operation Failed", "ACL Exception Update Failed due to security constraints")
         if context.switches.closed_records == "rule":
-            raise _aborted(context, table, _CLOSED)
+            raise aborted(context, table, _CLOSED)
     for entry in context.switches.aborting_rules:
         where, _, rule = entry.partition(":")
         if where == f"{table}.{operation}":
-            raise _aborted(context, table, rule)
+            raise aborted(context, table, rule)
 
 
-def _aborted(context: Context, table: str, rule: str) -> ApiError:
+def aborted(context: Context, table: str, rule: str) -> ApiError:
+    """Return the refusal of a business rule, which names itself."""
     named = f"{rule}^{context.actor_id}"
     stack = f"Business Rule Stack:{rule}"
     detail = f"Operation against file '{table}' was aborted by Business Rule '{named}'. {stack}"

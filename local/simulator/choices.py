@@ -106,6 +106,7 @@ INSTALL_STATUSES = {
     "100": "Absent",
 }
 OPERATIONAL_STATUSES = {"1": "Operational", "2": "Non-Operational", "3": "Repair in Progress", "6": "Retired"}
+DISCOVERY_SOURCES = ("ServiceNow", "Manual Entry", "ImportSet", "Other Automated", "AWS")
 ENVIRONMENTS = {value: value for value in ("Production", "Development", "Test")}
 
 

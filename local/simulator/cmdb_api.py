@@ -17,6 +17,10 @@ def handle_identify(context: Context, request: Request, _version: str, _rest: li
     items = decode_object(request.body).get("items")
     if not isinstance(items, list):
         raise ApiError(400, "Exception while reading request", "items is not a list")
+    source = request.parameter("sysparm_data_source")
+    known = context.store.schema.fields(_ROOT)["discovery_source"].choices
+    if source and source not in known:
+        raise ApiError(400, "Invalid data source", f"{source} is no choice of the discovery source of {_ROOT}")
     answered = [_reconciled(context, item) for item in items if isinstance(item, dict)]
     wrote = any(item.get("operation") in {"INSERT", "UPDATE"} for item in answered)
     return json_answer(200, {"result": {"items": answered, "relations": []}}, wrote=wrote)

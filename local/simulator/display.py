@@ -62,12 +62,14 @@ def render(store: Store, row: Row, view: View) -> dict[str, Json]:
         found = walk(store, row, name)
         if found is None:
             continue
+        if name in view.blank:
+            continue
         column, value, owner = found
         element = name.rpartition(".")[2]
         if column.kind == "journal":
             written[name] = _journal(store, owner, element, view)
         else:
-            written[name] = _written(store, column, "" if name in view.blank else value, view)
+            written[name] = _written(store, column, value, view)
     return written
 
 
@@ -96,8 +98,7 @@ def journal_text(store: Store, row: Row, element: str, utc_offset: int = 0) -> s
 
 
 def _journal(store: Store, row: Row, element: str, view: View) -> Json:
-    shown = element not in view.blank and view.mode != "false"
-    text = journal_text(store, row, element, view.utc_offset) if shown else ""
+    text = journal_text(store, row, element, view.utc_offset) if view.mode != "false" else ""
     return {"display_value": text, "value": ""} if view.mode == "all" else text
 
 

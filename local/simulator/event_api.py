@@ -6,9 +6,11 @@ from typing import Any
 from .context import Context
 from .messages import Answer, ApiError, Request, decode_object, json_answer
 from .records import Row, stored_values
+from .times import written
 
 _EVENTS, _ALERTS = "em_event", "em_alert"
 _KEY_FIELDS = ("source", "node", "type", "resource", "metric_name")
+_REOPENED_WITHIN = 3600
 _CLEAR, _CLOSED = "0", "Closed"
 
 
@@ -35,7 +37,7 @@ def _store(context: Context, event: Mapping[str, Any]) -> None:
     happened = values.get("time_of_event") or store.timestamp()
     values["time_of_event"] = happened
     closing = values.get("resolution_state") == "Closing" or values.get("severity") == _CLEAR
-    alert = next((row for row in store.rows(_ALERTS) if row["message_key"] == key), None)
+    alert = next((row for row in store.rows(_ALERTS) if row["message_key"] == key and _counts(context, row)), None)
     if alert is None:
         first = {**values, "initial_event_time": happened, "state": _CLOSED if closing else "Open"}
         alert = store.insert(_ALERTS, _alert_values(first, happened, 1), context.actor)
@@ -44,6 +46,11 @@ def _store(context: Context, event: Mapping[str, Any]) -> None:
         changes = {**values, "state": state}
         store.update(alert, _alert_values(changes, happened, int(alert["event_count"]) + 1), context.actor)
     store.insert(_EVENTS, {**values, "alert": alert["sys_id"]}, context.actor)
+
+
+def _counts(context: Context, alert: Row) -> bool:
+    """Tell whether a new event still belongs to an alert: a closed one is reopened within an hour and not later."""
+    return alert["state"] != _CLOSED or alert["sys_updated_on"] >= written(context.now - _REOPENED_WITHIN)
 
 
 def _alert_values(values: Row, happened: str, count: int) -> Row:

@@ -11,6 +11,8 @@ from .writes import insert_record, update_record
 
 def handle_import(context: Context, request: Request, _version: str, rest: list[str]) -> Answer:
     """Store a row in the staging table and transform it, if the table has a transform map."""
+    if request.method == "POST" and rest[1:] == ["insertMultiple"]:
+        return _insert_multiple(context, rest[0], decode_object(request.body))
     if request.method != "POST" or len(rest) != 1:
         raise ApiError(400, "Requested URI does not represent any resource")
     staging = rest[0]
@@ -21,6 +23,19 @@ def handle_import(context: Context, request: Request, _version: str, rest: list[
     result = _transformed(context, request, staging, body)
     content = {"import_set": import_set, "staging_table": staging, "result": [result]}
     return json_answer(201, content, wrote=result["status"] in {"inserted", "updated"})
+
+
+def _insert_multiple(context: Context, staging: str, body: Mapping[str, Any]) -> Answer:
+    """Store several rows; a real instance transforms them later, in the background, and the simulator never does."""
+    context.require_table(staging)
+    records = body.get("records")
+    if not isinstance(records, list):
+        raise ApiError(400, "Exception while reading request", "records is not a list")
+    import_set = context.store.insert("sys_import_set", {"table_name": staging}, context.actor)
+    for record in records:
+        insert_record(context, staging, record if isinstance(record, dict) else {})
+    content = {"import_set_id": import_set["sys_id"], "multi_import_set_id": import_set["sys_id"]}
+    return json_answer(201, content, wrote=bool(records))
 
 
 def _transformed(context: Context, request: Request, staging: str, body: Mapping[str, Any]) -> dict[str, str]:

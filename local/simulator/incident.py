@@ -25,6 +25,11 @@ _MANDATORY = {"close_code": "Resolution code", "close_notes": "Close notes"}
 _DEFAULTS = {"state": NEW, "impact": "3", "urgency": "3", "category": "inquiry"}
 
 
+def priority_of(impact: str, urgency: str) -> str:
+    """Return the priority that the look-up table has for an impact and an urgency."""
+    return _PRIORITY.get((impact, urgency), "5")
+
+
 def missing_on_resolve(before: Mapping[str, str], values: Mapping[str, str]) -> list[str]:
     """Return the labels of mandatory fields that would be left empty in a resolved or closed incident."""
     after = {**before, **values}
@@ -49,7 +54,7 @@ def derived(before: Mapping[str, str], values: Mapping[str, str], now: str, acto
             **{name: value for name, value in result.items() if value},
         }
     after = {**before, **result}
-    result["priority"] = _PRIORITY.get((after.get("impact", ""), after.get("urgency", "")), "5")
+    result["priority"] = priority_of(after.get("impact", ""), after.get("urgency", ""))
     state = after.get("state") or NEW
     result["incident_state"] = state
     result["active"] = "false" if state in _FINAL else "true"

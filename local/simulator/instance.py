@@ -20,7 +20,7 @@ from .pages import HIBERNATING, NOT_FOUND
 from .records import Store
 from .routes import route
 from .schema import Schema, Table
-from .scopes import enforce_scopes
+from .scopes import api_of, enforce_scopes
 from .switches import Switches
 from .tables import default_tables, seed_id, seed_records
 from .token_api import REVOKE_PATH, TOKEN_PATH, OAuthRecord, basic_credentials, handle_revoke, handle_token
@@ -170,7 +170,7 @@ class Instance:
             switches.concurrent_calls is not None and self.running > switches.concurrent_calls
         ):
             raise semaphore_full()
-        headers = self._limit.take(self.now(), switches.rate_limit)
+        headers = self._limit.take(self.now(), switches.rate_limit, api_of(request))
         if switches.api_denied:
             raise ApiError(403, "User Not Authorized", "Failed API level ACL Validation", headers)
         try:

@@ -1,21 +1,18 @@
 """Finding rows: encoded queries, plain field=value pairs, order, access rules, pages."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote, urlencode
 
 from .context import Context, base_url
-from .display import knows, walk
-from .messages import ApiError, Request
-from .query import Query, matches, parse, sort_key
+from .display import display_value, knows, walk
+from .messages import ApiError, Request, not_simulated
+from .query import Query, UnsupportedQueryError, matches, parse, sort_key
 from .records import Row
-from .times import written
+from .scripts import evaluated
 
 DEFAULT_LIMIT = 10_000
-_AGO = re.compile(r"gs\.(minutes|hours|days)Ago(?:Start|End)?\((\d+)\)")
-_SECONDS = {"minutes": 60, "hours": 3600, "days": 86400}
-_GENERATED = re.compile(r"gs\.dateGenerate\('([^']+)',\s*'([^']+)'\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +31,47 @@ def find_page(context: Context, table: str, request: Request) -> Page:
     Raises ApiError 403 where a condition reads a field that the user may not read.
     """
     limit, offset = _number(request, "sysparm_limit", DEFAULT_LIMIT), _number(request, "sysparm_offset", 0)
-    rows = find_rows(context, table, combined_query(request))
+    rows = requested_rows(context, table, request)
     page = [row for row in rows[offset : offset + limit] if row["sys_id"] not in context.switches.hidden_records]
     return Page(page, len(rows), limit, offset)
 
 
 def find_rows(context: Context, table: str, encoded: str) -> list[Row]:
-    """Return all rows of a table that match an encoded query, in its order."""
+    """Return all rows of a table that match an encoded query, in its order.
+
+    Raises ApiError 501 for a term or a script that the simulator does not know.
+    """
     store = context.store
-    query = parse(encoded, lambda name: knows(store, table, name))
+    try:
+        query = parse(encoded, lambda name: knows(store, table, name))
+    except UnsupportedQueryError as error:
+        raise not_simulated(f"The term {error} of a query") from error
     if query.names() & context.blank_fields(table):
         detail = "Field(s) present in the query do not have permission to be read"
         raise ApiError(403, "Insufficient rights to query records", detail)
     if query.invalid and context.switches.returns_no_rows:
         return []
-    evaluate = _evaluator(context)
-    rows = [row for row in store.rows(table) if matches(query, _values(context, row), evaluate)]
+    rows = [row for row in store.rows(table) if matches(query, _values(context, row), partial(evaluated, context))]
     return _ordered(context, rows, query)
 
 
-def combined_query(request: Request) -> str:
-    """Join `sysparm_query` and the plain field=value parameters into one encoded query."""
-    plain = [f"{name}={value}" for name, value in request.query if not name.startswith("sysparm_")]
+def requested_rows(context: Context, table: str, request: Request) -> list[Row]:
+    """Return all rows that a request's `sysparm_query` selects or, without one, its plain field=value parameters.
+
+    ServiceNow's page on the Table API: the two exclude each other, and plain parameters take display values too.
+    """
     given = request.parameter("sysparm_query")
-    return "^".join([*plain, given] if given else plain)
+    plain = [] if given else [pair for pair in request.query if not pair[0].startswith("sysparm_")]
+    rows = find_rows(context, table, given or "^".join(f"{name}ANYTHING" for name, _ in plain))
+    return [row for row in rows if all(_is(context, row, name, value) for name, value in plain)]
+
+
+def _is(context: Context, row: Row, path: str, wanted: str) -> bool:
+    found = walk(context.store, row, path)
+    if found is None:
+        return True
+    column, value, _ = found
+    return wanted.lower() in {value.lower(), display_value(context.store, column, value).lower()}
 
 
 def link_header(request: Request, page: Page) -> str:
@@ -95,20 +109,3 @@ def _ordered(context: Context, rows: list[Row], query: Query) -> list[Row]:
     for name, descending in reversed(query.order):
         rows.sort(key=lambda row: sort_key(_values(context, row)(name)), reverse=descending)
     return rows
-
-
-def _evaluator(context: Context) -> Callable[[str], str]:
-    def evaluate(script: str) -> str:
-        text = script.removeprefix("javascript:").strip().rstrip(";")
-        if text in {"gs.getUserID()", "gs.user_id()"}:
-            return context.actor_id
-        if text in {"gs.beginningOfToday()", "gs.endOfToday()"}:
-            clock = "00:00:00" if "beginning" in text else "23:59:59"
-            return f"{written(context.now)[:10]} {clock}"
-        ago = _AGO.fullmatch(text)
-        if ago:
-            return written(context.now - int(ago[2]) * _SECONDS[ago[1]])
-        generated = _GENERATED.fullmatch(text)
-        return f"{generated[1]} {generated[2]}" if generated else ""
-
-    return evaluate

@@ -68,6 +68,11 @@ class ApiError(Exception):
         self.headers = headers or {}
 
 
+def not_simulated(what: str) -> ApiError:
+    """Return an answer that no ServiceNow gives: the simulator lacks something that a real instance has."""
+    return ApiError(501, "Not simulated", f"{what} works on a real instance, and not in this simulator")
+
+
 def json_answer(status: int, content: object, headers: dict[str, str] | None = None, *, wrote: bool = False) -> Answer:
     """Answer with compact JSON."""
     return Answer(status, encode(content), headers or {}, wrote=wrote)
@@ -90,6 +95,18 @@ def encode(content: object) -> bytes:
     Half a surrogate pair becomes a question mark, as in a database column.
     """
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def decode_first(body: bytes) -> dict[str, Json]:
+    """Decode a JSON object, or the first one of a list, as an insert does."""
+    if body.lstrip()[:1] != b"[":
+        return decode_object(body)
+    try:
+        first = json.loads(body)[0]
+    except (ValueError, RecursionError, IndexError) as error:
+        detail = f"The payload is not valid JSON. {type(error).__name__}"
+        raise ApiError(400, "Exception while reading request", detail) from error
+    return decode_object(encode(first))
 
 
 def decode_object(body: bytes) -> dict[str, Json]:

@@ -56,7 +56,7 @@ _CONFIGURATION_ITEM: Mapping[str, Field] = {
     "mac_address": string(18),
     "fqdn": string(255),
     "environment": choice(choices.ENVIRONMENTS),
-    "discovery_source": string(40),
+    "discovery_source": choice(choices.same(choices.DISCOVERY_SOURCES)),
     "install_date": DATETIME,
     "install_status": choice(choices.INSTALL_STATUSES, "1"),
     "operational_status": choice(choices.OPERATIONAL_STATUSES, "1"),

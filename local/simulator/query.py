@@ -10,6 +10,11 @@ from dataclasses import dataclass, field
 
 _ORDER = re.compile(r"ORDERBY(DESC)?([a-z0-9_.]+)")
 
+_NAME = re.compile(r"[a-z0-9_.]*")
+_UNSUPPORTED = ("JOIN", "RLQUERY", "SUBQUERY", "123TEXTQUERY321", "IR_AND_OR_QUERY", "GROUPBY", "TRENDBY")
+
+RELATIVE = "relative:"
+
 type SortKey = tuple[int, int, str]
 
 
@@ -41,7 +46,8 @@ class Query:
 def parse(text: str, knows: Callable[[str], bool]) -> Query:
     """Parse an encoded query.
 
-    Terms that name a field which `knows` refuses, or that can't be read, are dropped.
+    Terms that name a field which `knows` refuses are dropped, and `invalid` tells so. Raises UnsupportedQueryError for
+    what a real instance would carry out: an operator or a kind of term that is not known here.
     """
     query = Query()
     for part in text.split("^NQ"):
@@ -56,6 +62,8 @@ def parse(text: str, knows: Callable[[str], bool]) -> Query:
             condition = _condition(raw.removeprefix("OR") if alternative else raw)
             if raw in {"", "EQ"}:
                 continue
+            if condition is None:
+                _require_readable(raw, knows)
             if condition is None or not knows(condition.name):
                 query.invalid = True
                 after_dropped = not alternative
@@ -67,6 +75,17 @@ def parse(text: str, knows: Callable[[str], bool]) -> Query:
             after_dropped = False
         query.groups.append(group)
     return query
+
+
+class UnsupportedQueryError(ValueError):
+    """A term that a real instance carries out and the simulator does not know; its text is the term."""
+
+
+def _require_readable(raw: str, knows: Callable[[str], bool]) -> None:
+    term = raw.removeprefix("OR")
+    name = _NAME.match(term)
+    if term.startswith(_UNSUPPORTED) or (name is not None and name[0] and knows(name[0])):
+        raise UnsupportedQueryError(raw)
 
 
 def matches(query: Query, value_of: Callable[[str], str], evaluate: Callable[[str], str]) -> bool:
@@ -96,6 +115,8 @@ def _holds(condition: Condition, value_of: Callable[[str], str], evaluate: Calla
     operand = condition.operand
     if "javascript:" in operand:
         operand = "@".join(evaluate(part) if part.startswith("javascript:") else part for part in operand.split("@"))
+    if condition.operator.startswith("RELATIVE"):
+        return _relative(condition.operator, value, evaluate(f"{RELATIVE}{operand}"))
     if condition.operator in {"SAMEAS", "NSAMEAS"} or condition.operator.endswith("_FIELD"):
         operand = value_of(operand)
     return _OPERATORS[condition.operator](value.lower(), operand.lower())
@@ -112,6 +133,23 @@ def _ordered(compare: Callable[[SortKey, SortKey], bool]) -> Callable[[str, str]
 def _between(value: str, operand: str) -> bool:
     low, _, high = operand.partition("@")
     return bool(value) and sort_key(low) <= sort_key(value) <= sort_key(high)
+
+
+def _relative(name: str, value: str, moment: str) -> bool:
+    """Compare a time with one that was computed from `@minute@ago@5`."""
+    if not value:
+        return False
+    match name.removeprefix("RELATIVE"):
+        case "GT":
+            return value > moment
+        case "GE":
+            return value >= moment
+        case "LT":
+            return value < moment
+        case "LE":
+            return value <= moment
+        case _:
+            return value == moment
 
 
 def _on(value: str, operand: str) -> bool:
@@ -148,6 +186,9 @@ _OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
     "ISNOTEMPTY": lambda value, _: bool(value),
     "ANYTHING": lambda *_: True,
     "BETWEEN": _between,
+    "STARTS WITH": str.startswith,
+    "ENDS WITH": str.endswith,
+    **dict.fromkeys(("RELATIVEGT", "RELATIVEGE", "RELATIVELT", "RELATIVELE", "RELATIVEEE"), operator.eq),
     "ON": _on,
     "NOTON": lambda value, operand: not _on(value, operand),
 }

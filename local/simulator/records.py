@@ -146,7 +146,7 @@ def _text(content: object) -> str:
 def _stored(store: Store, column: Field, text: str, *, by_display: bool) -> str | None:
     match column.kind:
         case _ if not text:
-            return ""
+            return None if column.choices else ""
         case "boolean":
             return "true" if text.lower() in {"true", "1"} else "false"
         case "choice":

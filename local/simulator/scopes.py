@@ -30,8 +30,13 @@ def may_ask_for(scope: str, switches: Switches) -> bool:
     return set(scope.split()) <= set(switches.token_scope.split())
 
 
-def _wanted(request: Request, switches: Switches) -> set[str]:
+def api_of(request: Request) -> str:
+    """Return the name of the API that a request is for, as in its path: `table`, `stats`, `global/em`."""
     found = _API.match(request.path)
-    api = found[1] if found else ""
+    return found[1] if found else ""
+
+
+def _wanted(request: Request, switches: Switches) -> set[str]:
+    api = api_of(request)
     entries = (entry.split() for entry in switches.api_scopes)
     return {scope for where, method, scope in entries if where in {api, "*"} and method in {request.method, "*"}}

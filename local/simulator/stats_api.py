@@ -6,7 +6,8 @@ from statistics import fmean
 from typing import Any
 
 from .context import Context
-from .listing import combined_query, find_rows
+from .display import display_value
+from .listing import requested_rows
 from .messages import Answer, ApiError, Request, json_answer
 from .query import sort_key
 from .records import Row
@@ -19,7 +20,7 @@ def handle_stats(context: Context, request: Request, _version: str, rest: list[s
     if request.method != "GET":
         raise ApiError(405, "Method not supported", "The aggregate API takes GET")
     context.require_table(rest[0])
-    rows = find_rows(context, rest[0], combined_query(request))
+    rows = requested_rows(context, rest[0], request)
     group_fields = _names(request, "sysparm_group_by")
     if not group_fields:
         return json_answer(200, {"result": {"stats": _stats(request, rows)}})
@@ -29,10 +30,24 @@ def handle_stats(context: Context, request: Request, _version: str, rest: list[s
 
     result = []
     for values, members in groupby(sorted(rows, key=group_of), group_of):
-        pairs = zip(group_fields, values, strict=True)
-        named = [{"field": name, "value": value} for name, value in pairs]
+        named = [
+            _group_field(context, request, rest[0], name, value)
+            for name, value in zip(group_fields, values, strict=True)
+        ]
         result.append({"stats": _stats(request, list(members)), "groupby_fields": named})
     return json_answer(200, {"result": result})
+
+
+def _group_field(context: Context, request: Request, table: str, name: str, value: str) -> dict[str, str]:
+    column = context.store.schema.fields(table).get(name)
+    shown = display_value(context.store, column, value) if column else value
+    match request.parameter("sysparm_display_value").lower():
+        case "true":
+            return {"field": name, "value": shown}
+        case "all":
+            return {"field": name, "value": value, "display_value": shown}
+        case _:
+            return {"field": name, "value": value}
 
 
 def _stats(request: Request, rows: Sequence[Row]) -> dict[str, Any]:

@@ -34,12 +34,15 @@ class Switches:
         securely_scoped: the registry record is limited to APIs that have a scope (the opposite of broadly scoped).
         unscoped_clients_allowed: the property `glide.security.oauth_allow_unscoped_clients`, which lifts that limit.
         denied_operations, read_denied_status: a refused read shows an empty list (200) or answers 403.
-        denied_fields: discarded on write. unreadable_fields: blank when read, 403 in a query.
+        denied_fields: discarded on write. unreadable_fields: left out when read, 403 in a query.
         hidden_records: sys_ids that are left out after the page limit was applied, so that pages come short.
         authenticate_scheme: what `WWW-Authenticate` names, `BASIC` or `BEARER`.
         closed_records: whether a closed or cancelled incident may be changed by integrations: `changeable`, or
             refused by an access rule (`acl`) or a business rule (`rule`).
-        aborting_rules: business rules that stop every write, as `incident.insert:Name of the rule`.
+        state_models: Literal["enforced", "ignored", "open"] = "enforced"
+    aborting_rules: business rules that stop every write, as `incident.insert:Name of the rule`.
+        state_models: what becomes of a state that the model of problems or changes does not let an integration set:
+            `enforced` (a business rule aborts the write), `ignored`, or `open` (there is no model).
         language: of the integration user; refusals are told in it.
 
     Records:
@@ -78,6 +81,7 @@ class Switches:
     hidden_records: tuple[str, ...] = ()
     authenticate_scheme: Literal["BASIC", "BEARER"] = "BASIC"
     closed_records: Literal["changeable", "acl", "rule"] = "changeable"
+    state_models: Literal["enforced", "ignored", "open"] = "enforced"
     aborting_rules: tuple[str, ...] = ()
     language: Language = "en"
 

@@ -5,7 +5,7 @@ from typing import cast
 from .context import Context, base_url
 from .display import DisplayMode, View, render
 from .listing import find_page, link_header
-from .messages import Answer, ApiError, Json, Request, decode_object, json_answer
+from .messages import Answer, ApiError, Json, Request, decode_first, decode_object, json_answer
 from .records import Row
 from .writes import delete_record, insert_record, update_record
 
@@ -75,7 +75,7 @@ def _list(context: Context, request: Request, version: str, table: str) -> Answe
 
 def _insert(context: Context, request: Request, version: str, table: str) -> Answer:
     by_display = request.flag("sysparm_input_display_value")
-    row = insert_record(context, table, decode_object(request.body), by_display=by_display)
+    row = insert_record(context, table, decode_first(request.body), by_display=by_display)
     path = request.path.rstrip("/")
     location = {"Location": f"{base_url(request)}{path}/{row['sys_id']}"}
     if request.headers.get("x-no-response-body", "").lower() == "true":

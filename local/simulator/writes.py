@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 
-from . import incident
 from .business_rules import enforce
 from .context import Context
 from .dictionary import CHOICES, take_over_choices
 from .messages import ApiError
+from .models import as_person, asked
 from .records import Row, is_sys_id, stored_values
-from .times import written
 
 
 def insert_record(context: Context, table: str, body: Mapping[str, object], *, by_display: bool = False) -> Row:
@@ -23,9 +22,7 @@ def insert_record(context: Context, table: str, body: Mapping[str, object], *, b
     enforce(context, table, "insert")
     sys_id = _chosen_sys_id(context, table, body)
     values.pop("sys_id", None)
-    if "incident" in _ancestors(context, table):
-        _enforce_policy({}, values)
-        values = incident.derived({}, values, written(context.now), context.actor_id)
+    values = asked(context, table, {}, values)
     row = store.insert(table, values, context.actor, sys_id)
     _written(context, row)
     return row
@@ -41,10 +38,7 @@ def update_record(context: Context, row: Row, body: Mapping[str, object], *, by_
     enforce(context, table, "update", row)
     values = _allowed_values(context, table, body, by_display=by_display)
     values.pop("sys_id", None)
-    if "incident" in _ancestors(context, table):
-        values = incident.derived(row, values, written(context.now), context.actor_id)
-        if values.get("state", row["state"]) != row["state"]:
-            _enforce_policy(row, values)
+    values = asked(context, table, row, values)
     context.store.update(row, values, context.actor)
     _written(context, row)
 
@@ -57,11 +51,10 @@ def delete_record(context: Context, row: Row) -> None:
 
 
 def update_as_person(context: Context, row: Row, values: Mapping[str, object]) -> None:
-    """Change a row as an administrator does in a form: the incident's rules apply, no policy refuses it."""
+    """Change a row as an administrator does in a form: the table's rules apply, no policy refuses it."""
     table = row["sys_class_name"]
     stored = stored_values(context.store, table, values, by_display=True)
-    if "incident" in _ancestors(context, table):
-        stored = incident.derived(row, stored, written(context.now), context.actor_id)
+    stored = as_person(context, table, row, stored)
     context.store.update(row, stored, context.actor)
     _written(context, row)
 
@@ -87,17 +80,3 @@ def _chosen_sys_id(context: Context, table: str, body: Mapping[str, object]) -> 
         return ""
     detail = f"Error during insert of {table} - Unique Key violation detected by database (key 'PRIMARY')"
     raise ApiError(403, "Operation Failed", detail)
-
-
-def _enforce_policy(before: Mapping[str, str], values: Mapping[str, str]) -> None:
-    missing = incident.missing_on_resolve(before, values)
-    if missing:
-        detail = f"Data Policy Exception: \n\tThe following fields are mandatory: {', '.join(missing)}"
-        raise ApiError(403, "Operation Failed", detail)
-
-
-def _ancestors(context: Context, table: str) -> list[str]:
-    names = [table]
-    while parent := context.store.schema.table(names[-1]).extends:
-        names.append(parent)
-    return names

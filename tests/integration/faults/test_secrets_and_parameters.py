@@ -160,7 +160,7 @@ def test_fault_30_an_expired_parameter_is_bypassed_and_replaced(world: TokenWorl
 
 def test_fault_31_a_parameter_of_another_host_scope_or_client_is_bypassed(world: TokenWorld) -> None:
     """Its token would act for somebody else; the own one takes its place."""
-    world.simulator.configure(token_behaviour="fresh")
+    world.simulator.configure(token_behaviour="fresh", token_scope="useraccount incident_read")
     foreign = world.token(world.environment(host="other.service-now.com"))
     own = world.token()
     assert own.value != foreign.value

@@ -11,7 +11,8 @@ from tests.support.own_events import minutes
 
 
 def test_a_rule_may_open_records_of_another_table(start: Start, servicenow: Simulator) -> None:
-    """Its own states stand for resolved and reopened."""
+    """Its own states stand for resolved and reopened, where the instance's model lets an integration set them."""
+    servicenow.configure(state_models="open")
     function = start(
         """
         [[override]]

@@ -2,6 +2,7 @@ import base64
 import json
 
 import pytest
+from urllib3.filepost import encode_multipart_formdata
 
 from local.simulator import Simulator
 from local.simulator.schema import Transform
@@ -168,3 +169,75 @@ def test_seed_records(caller: Caller) -> None:
     assert item["sys_class_name"] == "cmdb_ci_server"
     choices = caller.found("name=incident^element=state^value=6", "sys_choice")
     assert [choice["label"] for choice in choices] == ["Resolved"]
+
+
+def test_an_alert_is_reopened_within_an_hour_of_its_end(simulator: Simulator) -> None:
+    """Later the same key makes a new alert."""
+    event = {"source": "AWS", "node": "i-1", "type": "CPU", "severity": "2", "message_key": "k"}
+    for severity, after in (("2", 0.0), ("0", 10.0), ("2", 3000.0), ("0", 3100.0), ("2", 7000.0)):
+        simulator.clock_offset = after
+        token = Caller(simulator)
+        token.api("POST", "/api/global/em/jsonv2", {"records": [event | {"severity": severity}]})
+        token.pool.clear()
+    assert [row["state"] for row in simulator.records("em_alert")] == ["Closed", "Open"]
+
+
+def test_a_file_can_be_uploaded_as_a_form(simulator: Simulator, caller: Caller) -> None:
+    """The parts name the record, the file part brings name and type."""
+    incident = caller.create()["sys_id"]
+    parts = {"table_name": "incident", "table_sys_id": incident, "uploadFile": ("a.txt", b"a\r\nline", "text/plain")}
+    body, content_type = encode_multipart_formdata(parts)
+    answer = caller.api("POST", "/api/now/attachment/upload", body, {"Content-Type": content_type})
+    assert answer.status == 201
+    [row] = simulator.records("sys_attachment")
+    assert (row["file_name"], row["content_type"], row["table_sys_id"]) == ("a.txt", "text/plain", incident)
+    assert caller.api("GET", f"/api/now/attachment/{row['sys_id']}/file").data == b"a\r\nline"
+
+
+def test_several_rows_are_staged_at_once(simulator: Simulator, caller: Caller) -> None:
+    """And not transformed while the caller waits."""
+    simulator.declare_table("u_staging", {"u_text": "string"})
+    body = {"records": [{"u_text": "a"}, {"u_text": "b"}]}
+    assert caller.api("POST", "/api/now/import/u_staging/insertMultiple", body).status == 201
+    assert [row["u_text"] for row in simulator.records("u_staging")] == ["a", "b"]
+
+
+def test_each_api_has_a_rate_limit_of_its_own(simulator: Simulator, caller: Caller) -> None:
+    """The refusal names the API."""
+    simulator.configure(rate_limit=1)
+    assert caller.api("GET", "/api/now/table/incident").status == 200
+    assert caller.api("GET", "/api/now/stats/incident").status == 200
+    refused = caller.api("GET", "/api/now/stats/incident").json()
+    assert refused["error"]["detail"] == "Rate limit of 1 requests per hour for Aggregate API exceeded"
+
+
+def test_aggregates_by_display_value(simulator: Simulator, caller: Caller) -> None:
+    """Groups are named by label where the caller asks for it."""
+    simulator.insert("incident", {"state": "2"})
+    parameters = {"sysparm_count": "true", "sysparm_group_by": "state", "sysparm_display_value": "true"}
+    [group] = caller.api("GET", "/api/now/stats/incident", None, None, **parameters).json()["result"]
+    assert group["groupby_fields"] == [{"field": "state", "value": "In Progress"}]
+
+
+def test_an_unknown_data_source_is_refused(caller: Caller) -> None:
+    """It has to be a choice of discovery_source."""
+    body = {"items": [{"className": "cmdb_ci_server", "values": {"name": "a"}}]}
+    answer = caller.api("POST", "/api/now/identifyreconcile", body, sysparm_data_source="Nobody")
+    assert answer.status == 400
+
+
+def test_changes_and_their_tasks_are_listed(caller: Caller) -> None:
+    """By type, and the tasks below their change."""
+    path = "/api/sn_chg_rest/v1/change"
+    normal, _ = (caller.api("POST", f"{path}/{kind}", {}).json()["result"] for kind in ("normal", "emergency"))
+    assert len(caller.api("GET", path).json()["result"]) == 2
+    [listed] = caller.api("GET", f"{path}/normal").json()["result"]
+    assert listed["number"] == normal["number"]
+    sys_id = normal["sys_id"]["value"]
+    task = caller.api("POST", f"{path}/{sys_id}/task", {"short_description": "first"}).json()["result"]
+    [found] = caller.api("GET", f"{path}/{sys_id}/task").json()["result"]
+    assert found["number"] == task["number"]
+    task_path = f"{path}/{sys_id}/task/{task['sys_id']['value']}"
+    assert caller.api("PATCH", task_path, {"state": "3"}).json()["result"]["active"]["value"] is False
+    assert caller.api("DELETE", task_path).status == 204
+    assert caller.api("DELETE", f"{path}/{sys_id}").status == 204

@@ -84,6 +84,10 @@ def letters(caller: Caller, query: str, **parameters: str) -> str:
         ("opened_atBETWEENjavascript:gs.dateGenerate('2026-01-15','00:00:00')@2026-02-15 00:00:00", "b"),
         ("sys_created_on>javascript:gs.hoursAgo(1)", "abcd"),
         ("sys_created_on<javascript:gs.minutesAgo(1)", ""),
+        ("opened_at>=javascript:gs.dateGenerate('2026-02-01','end')", "cd"),
+        ("sys_created_onRELATIVEGE@minute@ago@5", "abcd"),
+        ("sys_created_onRELATIVELT@hour@ago@1", ""),
+        ("sys_created_by=javascript:gs.getUserName()", ""),
     ],
 )
 def test_operators(filled: Caller, query: str, expected: str) -> None:
@@ -110,18 +114,40 @@ def test_a_caret_in_a_value_can_not_be_escaped(filled: Caller) -> None:
     assert letters(filled, "correlation_id=x-1^ORimpact=3") == "acd"
 
 
-def test_plain_parameters_are_conditions(filled: Caller) -> None:
-    """field=value pairs join the query."""
-    assert letters(filled, "impact=3", state="2") == "d"
+def test_plain_parameters_are_conditions_by_value_or_by_label(filled: Caller) -> None:
+    """They exclude sysparm_query, which wins."""
+    plain = filled.api("GET", "/api/now/table/incident", state="In Progress", impact="3").json()["result"]
+    assert [row["short_description"][0] for row in plain] == ["d"]
+    assert letters(filled, "impact=3", state="2") == "cd"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "opened_atDATEPARTMonday@javascript:gs.datePart('dayofweek','monday','EE')",
+        "stateCHANGES",
+        "JOINincident.caller_id=sys_user.sys_id!active=true",
+        "123TEXTQUERY321=disk",
+        "impact=1^ORstateDYNAMICabc",
+        "opened_at>javascript:gs.beginningOfLastQuarter()",
+        "opened_atRELATIVEGE@quarter@ago@1",
+    ],
+)
+def test_what_only_a_real_instance_can_evaluate_is_named(filled: Caller, query: str) -> None:
+    """Neither everything nor nothing is found: the answer says that the simulator does not know the term."""
+    answer = filled.api("GET", "/api/now/table/incident", sysparm_query=query)
+    assert refusal(answer)[:2] == (501, "Not simulated")
 
 
 def test_a_query_on_an_unreadable_field_is_refused(simulator: Simulator, filled: Caller) -> None:
-    """403 names the reason; reading shows the field blank."""
+    """403 names the reason; reading leaves the field out."""
     simulator.configure(unreadable_fields=["incident.correlation_id"])
     answer = filled.api("GET", "/api/now/table/incident", sysparm_query="correlation_id=x-1")
     detail = "Field(s) present in the query do not have permission to be read"
     assert refusal(answer) == (403, "Insufficient rights to query records", detail)
-    assert {row["correlation_id"] for row in filled.found("impact=1")} == {""}
+    [row] = filled.found("impact=1")
+    assert "correlation_id" not in row
+    assert row["short_description"]
 
 
 def test_text_that_looks_like_a_number_sorts_as_text(simulator: Simulator, caller: Caller) -> None:

@@ -211,6 +211,10 @@ def test_text_of_every_script_survives(caller: Caller) -> None:
         ("DELETE", TABLE, (None, {}), 405),
         ("GET", TABLE, (None, {"Accept": "text/csv"}), 406),
         ("POST", TABLE, (b"a=b", {"Content-Type": "application/x-www-form-urlencoded"}), 415),
+        ("POST", TABLE, (b"{}", {}), 400),
+        ("POST", TABLE, (b"<request/>", {"Content-Type": "application/xml"}), 501),
+        ("GET", TABLE, (None, {"Accept": "application/xml"}), 501),
+        ("POST", "/api/now/tinyurl", ({}, {}), 501),
         ("POST", TABLE, (b"{", {"Content-Type": "application/json"}), 400),
         ("POST", TABLE, (b"[]", {"Content-Type": "application/json"}), 400),
         ("GET", TABLE + "?sysparm_query=" + "x" * 8200, (None, {}), 414),
@@ -262,3 +266,25 @@ def test_errors_come_in_any_key_order(caller: Caller) -> None:
     """No client may rely on the order."""
     raw = {caller.api("GET", "/api/now/table/nonsense").data for _ in range(4)}
     assert len(raw) > 1
+
+
+def test_head_answers_as_get_without_a_body(caller: Caller) -> None:
+    """With the same headers."""
+    caller.create()
+    answer = caller.api("HEAD", TABLE)
+    assert (answer.status, answer.data, answer.headers["X-Total-Count"]) == (200, b"", "1")
+
+
+def test_the_first_record_of_a_list_is_inserted(simulator: Simulator, caller: Caller) -> None:
+    """The others are not."""
+    answer = caller.api("POST", TABLE, [{"short_description": "a"}, {"short_description": "b"}])
+    assert (answer.status, answer.json()["result"]["short_description"]) == (201, "a")
+    assert len(simulator.records("incident")) == 1
+    assert caller.api("POST", TABLE, []).status == 400
+
+
+def test_a_choice_is_not_cleared_by_an_empty_value(caller: Caller) -> None:
+    """Other columns are."""
+    record = caller.create(category="network", description="text")
+    changed = caller.api("PATCH", f"{TABLE}/{record['sys_id']}", {"category": "", "description": ""}).json()["result"]
+    assert (changed["category"], changed["description"]) == ("network", "")

@@ -1,0 +1,103 @@
+"""Which rules hold for the records of which table: defaults, states, mandatory fields."""
+
+from collections.abc import Mapping
+
+from . import change, incident, problem
+from .business_rules import aborted
+from .context import Context
+from .messages import ApiError
+from .records import Row
+from .times import written
+
+_ENDS = {
+    "change_task": {"3", "4"},
+    "problem_task": {"157"},
+    "sc_request": {"3", "4", "7"},
+    "sc_req_item": {"3", "4", "7"},
+    "sc_task": {"3", "4", "7"},
+}
+
+
+def asked(context: Context, table: str, before: Mapping[str, str], values: Row) -> Row:
+    """Return what an integration's write comes to. `before` is empty for a new record.
+
+    Raises ApiError 403 where the data policy or the state model refuses.
+    """
+    root = _root(context, table)
+    if root == "incident":
+        return _incident(context, table, before, values)
+    if root in {"problem", "change_request"} and context.switches.state_models != "open":
+        values = _modelled(context, root, before, values)
+    return as_person(context, table, before, values)
+
+
+def as_person(context: Context, table: str, before: Mapping[str, str], values: Row) -> Row:
+    """Return what a write comes to that no policy and no model refuses."""
+    now, actor = written(context.now), context.actor_id
+    match _root(context, table):
+        case "incident":
+            return incident.derived(before, values, now, actor)
+        case "problem":
+            return problem.derived(before, _one_state(values), now, actor)
+        case "change_request":
+            return change.derived(before, values, now, actor)
+        case root if root in _ENDS:
+            state = values.get("state") or before.get("state", "")
+            return values | {"active": "false" if state in _ENDS[root] else "true"}
+        case _:
+            return values
+
+
+def moved_by_application(context: Context, row: Row, values: Row) -> Row:
+    """Return what becomes of a problem that an application inside the instance moves along its model.
+
+    Raises ApiError 403 where the model has no such transition, or the new state wants more.
+    """
+    state = values.get("state", row["state"])
+    if state != row["state"] and not problem.may_move(row["state"], state):
+        raise aborted(context, "problem", problem.RULE)
+    _enforce_policy(problem.missing(row, values))
+    return as_person(context, "problem", row, values)
+
+
+def _modelled(context: Context, root: str, before: Mapping[str, str], values: Row) -> Row:
+    values = _one_state(values) if root == "problem" else values
+    old = before.get("state") or (problem.NEW if root == "problem" else change.NEW)
+    new = values.get("state") or old
+    if new == old:
+        return values
+    kind = values.get("type") or before.get("type", "")
+    if root == "change_request" and before and change.may_move(kind, old, new):
+        _enforce_policy(change.missing(before, values))
+        return values
+    if context.switches.state_models == "ignored":
+        return {name: value for name, value in values.items() if name not in {"state", "problem_state"}}
+    raise aborted(context, root, problem.RULE if root == "problem" else change.RULE)
+
+
+def _incident(context: Context, table: str, before: Mapping[str, str], values: Row) -> Row:
+    if not before:
+        _enforce_policy(incident.missing_on_resolve({}, values))
+    result = as_person(context, table, before, values)
+    if before and result.get("state", before["state"]) != before["state"]:
+        _enforce_policy(incident.missing_on_resolve(before, result))
+    return result
+
+
+def _one_state(values: Row) -> Row:
+    state = values.get("state") or values.get("problem_state", "")
+    return values | {"state": state} if state else values
+
+
+def _enforce_policy(missing: list[str]) -> None:
+    if missing:
+        detail = f"Data Policy Exception: \n\tThe following fields are mandatory: {', '.join(missing)}"
+        raise ApiError(403, "Operation Failed", detail)
+
+
+def _root(context: Context, table: str) -> str:
+    """Return the table below `task` that a table is or extends, else its own root."""
+    name = table
+    while (parent := context.store.schema.table(name).extends) and parent != "task":
+        name = parent
+    return name
