@@ -31,23 +31,40 @@ def main(environment: Mapping[str, str]) -> int:
     """Probe, print the table and write build/contract.json; return 1 where a fact is refuted."""
     console = Console() if sys.stdout.isatty() else Console(width=_WIDE)
     facts = read_facts()
+    real = bool(environment.get(_PREFIX + "HOST"))
+    console.print(_asked(environment), markup=False, highlight=False)
     with _instance(environment) as (instance, name), Progress(console=console, transient=True) as progress:
         task = progress.add_task("Probing", total=len(facts))
         reports = examine(facts, instance, lambda _: progress.advance(task))
         left_behind = instance.left_behind
-    console.print(_table(reports, name))
+    console.print(_table(reports, name, real=real))
     for left in left_behind:
         console.print(f"Could not be removed again: {left}", style="bold yellow", markup=False)
-    counts = {finding.value: count(reports, finding) for finding in Finding}
+    counts = {finding.told(real=real): count(reports, finding) for finding in Finding}
     console.print(", ".join(f"{number} {finding}" for finding, number in counts.items()))
     _BUILD.mkdir(exist_ok=True)
     found = [
-        {"id": report.fact.id, "finding": report.finding.value, "why": report.why, "confidence": report.fact.confidence}
+        {
+            "id": report.fact.id,
+            "finding": report.finding.told(real=real),
+            "why": report.why,
+            "confidence": report.fact.confidence,
+            "confirmed_by": report.fact.confirmed_by,
+        }
         for report in reports
     ]
-    content = {"instance": name, "counts": counts, "left_behind": left_behind, "facts": found}
+    content = {"instance": name, "real": real, "counts": counts, "left_behind": left_behind, "facts": found}
     (_BUILD / "contract.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    return 1 if counts[Finding.REFUTED] else 0
+    return 1 if count(reports, Finding.REFUTED) else 0
+
+
+def _asked(environment: Mapping[str, str]) -> str:
+    """Return what is asked: an instance, whose answers confirm or refute, or the simulator, which confirms nothing."""
+    host = environment.get(_PREFIX + "HOST", "")
+    if not host:
+        return f"Asking the simulator, which confirms nothing about ServiceNow. For a real instance set {_PREFIX}HOST."
+    allowed = "probes may write" if environment.get(_PREFIX + "WRITE") == "1" else "probes only read"
+    return f"Asking the ServiceNow instance {host}; {allowed}."
 
 
 @contextmanager
@@ -72,13 +89,14 @@ def _instance(environment: Mapping[str, str]) -> Iterator[tuple[Instance, str]]:
         instance.close()
 
 
-def _table(reports: list[Report], name: str) -> Table:
+def _table(reports: list[Report], name: str, *, real: bool) -> Table:
     table = Table(title=f"Facts about ServiceNow, against {name}", title_justify="left")
-    for heading in ("fact", "known", "found", "why"):
+    for heading in ("fact", "known", "by", "found", "why"):
         table.add_column(heading, no_wrap=heading in {"fact", "found"})
     for report in reports:
         style = _STYLES[report.finding]
-        table.add_row(report.fact.id, report.fact.confidence, f"[{style}]{report.finding}[/]", report.why)
+        found = f"[{style}]{report.finding.told(real=real)}[/]"
+        table.add_row(report.fact.id, report.fact.confidence, report.fact.confirmed_by, found, report.why)
     return table
 
 

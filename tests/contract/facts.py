@@ -9,12 +9,18 @@ FACTS = Path(__file__).resolve().parents[2] / "docs" / "servicenow-facts.toml"
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One statement about ServiceNow. `reason` says why no probe can observe it, where none can."""
+    """One statement about ServiceNow. `reason` says why no probe can observe it, where none can.
+
+    `confirmed_by` is `page` (ServiceNow's documentation or knowledge base), `capture` (an exchange of others with an
+    instance) or `nobody`; `evidence` says which one, where the source does not.
+    """
 
     id: str
     statement: str
     source: str
     confidence: str
+    confirmed_by: str
+    evidence: str = ""
     observable: bool = True
     reason: str = ""
 

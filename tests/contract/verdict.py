@@ -16,6 +16,10 @@ class Finding(StrEnum):
     REFUTED = "refuted"
     NOT_OBSERVABLE = "not observable"
 
+    def told(self, *, real: bool) -> str:
+        """Return what may be said of it: only a real instance confirms anything."""
+        return "simulated so" if self is Finding.CONFIRMED and not real else self.value
+
 
 class RefutedError(AssertionError):
     """The instance does something else than the fact says."""

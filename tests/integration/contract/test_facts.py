@@ -1,12 +1,15 @@
 """The contract with ServiceNow, held against the simulator: every fact holds, and a probe can tell when not."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.simulator import Fault, Simulator
+from tests.contract.__main__ import main
 from tests.contract.facts import Fact, read_facts
 from tests.contract.instance import Instance
 from tests.contract.run import Report, examine, simulated
@@ -47,6 +50,27 @@ def test_every_fact_has_a_probe_or_a_reason_why_there_is_none() -> None:
     assert set(PROBES) == OBSERVABLE
     assert all(bool(fact.reason) is not fact.observable for fact in FACTS.values())
     assert {fact.confidence for fact in FACTS.values()} <= {"high", "medium", "low"}
+
+
+def test_every_fact_says_what_confirms_it() -> None:
+    """What nobody confirms is not called certain beyond what its source can bear."""
+    assert {fact.confirmed_by for fact in FACTS.values()} == {"page", "capture", "nobody"}
+    assert all(fact.confirmed_by != "nobody" or not fact.evidence for fact in FACTS.values())
+
+
+def test_the_command_says_first_what_it_asked_and_the_simulator_confirms_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the table nor the file has the word."""
+    monkeypatch.setattr("tests.contract.__main__._BUILD", tmp_path)
+    assert main({}) == 0
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first.startswith("Asking the simulator, which confirms nothing")
+    assert not any("confirmed" in line for line in rest)
+    content = json.loads((tmp_path / "contract.json").read_text(encoding="utf-8"))
+    assert content["real"] is False
+    assert {entry["finding"] for entry in content["facts"]} == {"simulated so", "not observable"}
+    assert Finding.CONFIRMED.told(real=True) == "confirmed"
 
 
 def test_every_fact_that_can_be_seen_holds_in_the_simulator(
