@@ -48,6 +48,7 @@ _SETTINGS = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_REGION": "eu-west-1",
     "AWS_SECRET_ACCESS_KEY": "bench",
+    "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/dead-letters",
     "DEPLOYMENT": "bench",
     "LEDGER_TABLE": "ledger",
     "POWERTOOLS_LOG_LEVEL": "INFO",
