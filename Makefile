@@ -8,6 +8,8 @@ MAKEFLAGS += --no-builtin-rules
 PROJECT := $(patsubst %/,%,$(dir $(abspath $(firstword $(MAKEFILE_LIST)))))
 export PATH := $(PROJECT)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
+# Where byte code is not kept, every worker and every command compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 # The translator behind the template's tests and `sam validate` wants a Region, whichever it is.
 export AWS_DEFAULT_REGION ?= eu-west-1
 

@@ -74,7 +74,7 @@ def test_a_permitted_caller_creates_reads_changes_and_resolves(stack: LocalStack
 def test_bytes_of_an_attachment_arrive_as_they_were_sent(stack: LocalStack, api: Caller) -> None:
     """Through the gateway's base64 and back."""
     number = api.call("POST", "/incidents", {"short_description": "with a file"}, key="file").json["number"]
-    data = bytes(range(256)) * 4096
+    data = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4096
 
     reply = api.call("POST", f"/incidents/{number}/attachments?file_name=a.png", data, content_type="image/png")
 

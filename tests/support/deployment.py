@@ -5,15 +5,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from itertools import count
 from typing import Any
 
 import boto3
 from moto import mock_aws
+from moto.kms import models as kms
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 _numbers = count(1)
+
+# Moto makes an RSA key for each key, also for one that only encrypts and never uses it: 0.1 s for every test.
+kms.generate_private_key = cache(kms.generate_private_key)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
