@@ -18,16 +18,17 @@ def test_a_rule_may_open_records_of_another_table(start: Start, servicenow: Simu
         [[override]]
         rules = ["cloudwatch-alarm"]
         table = "problem"
-        policy = { resolved_state = "106", reopened_state = "104", on_repeat = "note" }
+        policy = { on_recovery = "note", on_repeat = "note" }
         """
     )
     for number, state in enumerate(("ALARM", "ALARM", "OK")):
         function(alarm("x", state, at=minutes(number)))
     [problem] = servicenow.records("problem")
-    assert problem["state"] == "106"
-    assert len(servicenow.journal(problem["sys_id"], "work_notes")) == 1
+    assert problem["state"] == "101"
+    assert len(servicenow.journal(problem["sys_id"], "work_notes")) == 2
     function(alarm("x", "ALARM", at=minutes(4)))
-    assert [row["state"] for row in servicenow.records("problem")] == ["104"]
+    assert len(servicenow.records("problem")) == 1
+    assert len(servicenow.journal(problem["sys_id"], "work_notes")) == 3
     assert servicenow.records("incident") == []
 
 

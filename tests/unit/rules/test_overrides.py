@@ -98,9 +98,9 @@ def test_a_drop_can_be_taken_back(tmp_path: Path) -> None:
 
 def test_a_table_replaces_the_one_of_the_rule(tmp_path: Path) -> None:
     """With the states that it needs, and without the description that incidents always have."""
-    own = '[[override]]\ntable = "problem"\npolicy = { resolved_state = "106", on_return = "replace" }\n'
-    alert = alert_of(load(tmp_path, own, tables=("problem",)))
-    assert (alert.table, alert.policy.resolved_state) == ("problem", "106")
+    own = '[[override]]\ntable = "u_disk"\npolicy = { resolved_state = "106", on_return = "replace" }\n'
+    alert = alert_of(load(tmp_path, own, tables=("u_disk",)))
+    assert (alert.table, alert.policy.resolved_state) == ("u_disk", "106")
     assert set(alert.fields) == {"short_description", "category", "impact", "urgency"}
 
 

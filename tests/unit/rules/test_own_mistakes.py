@@ -58,11 +58,23 @@ def test_a_mistake_of_ones_own_is_named(tmp_path: Path, own: str, mistake: str) 
 )
 def test_a_table_whose_states_nobody_knows_needs_them(tmp_path: Path, policy: str, field: str) -> None:
     """An incident's 6 means something else there."""
-    own = f'[[override]]\nrules = "disk-full"\ntable = "problem"\npolicy = {policy}\n'
-    message = mistakes(tmp_path, own, tables=("problem",))
-    assert f"own/0.toml, override 1: policy.{field} is missing: say which state of problem means" in message
-    as_rule = SHIPPED.replace('"disk-full"', f'"own-disk"\ntable = "problem"\npolicy = {policy}')
-    assert f"rule own-disk: policy.{field} is missing" in mistakes(tmp_path, as_rule, tables=("problem",))
+    own = f'[[override]]\nrules = "disk-full"\ntable = "u_disk"\npolicy = {policy}\n'
+    message = mistakes(tmp_path, own, tables=("u_disk",))
+    assert f"own/0.toml, override 1: policy.{field} is missing: say which state of u_disk means" in message
+    as_rule = SHIPPED.replace('"disk-full"', f'"own-disk"\ntable = "u_disk"\npolicy = {policy}')
+    assert f"rule own-disk: policy.{field} is missing" in mistakes(tmp_path, as_rule, tables=("u_disk",))
+
+
+@pytest.mark.parametrize("table", ["problem", "change_request"])
+@pytest.mark.parametrize("policy", ["{}", '{ resolved_state = "106", reopened_state = "104" }'])
+def test_a_table_whose_state_only_people_move_cannot_be_resolved(tmp_path: Path, table: str, policy: str) -> None:
+    """A 200 without a change, or a 403, is all that would come of it."""
+    own = f'[[override]]\nrules = "disk-full"\ntable = "{table}"\npolicy = {policy}\n'
+    message = mistakes(tmp_path, own, tables=(table,))
+    assert "own/0.toml, override 1: policy.on_recovery can't be resolve: " in message
+    assert "Set it to note or leave." in message
+    noted = f'[[override]]\nrules = "*"\ntable = "{table}"\npolicy = {{ on_recovery = "note" }}\n'
+    assert alert_of(load(tmp_path, noted, tables=(table,))).table == table
 
 
 @pytest.mark.parametrize(
@@ -76,7 +88,7 @@ def test_a_table_whose_states_nobody_knows_needs_them(tmp_path: Path, policy: st
 )
 def test_a_table_with_its_states_or_without_a_recovery_is_fine(tmp_path: Path, policy: str) -> None:
     """A rule without recovery needs none."""
-    own = f'[[override]]\nrules = "*"\ntable = "problem"\npolicy = {policy}\n'
-    assert alert_of(load(tmp_path, own, tables=("problem",))).table == "problem"
-    tapes = '[[override]]\nrules = "tape-torn"\ntable = "problem"\n'
-    assert alert_of(load(tmp_path, tapes, tables=("problem",)), TAPE).table == "problem"
+    own = f'[[override]]\nrules = "*"\ntable = "u_disk"\npolicy = {policy}\n'
+    assert alert_of(load(tmp_path, own, tables=("u_disk",))).table == "u_disk"
+    tapes = '[[override]]\nrules = "tape-torn"\ntable = "u_disk"\n'
+    assert alert_of(load(tmp_path, tapes, tables=("u_disk",)), TAPE).table == "u_disk"

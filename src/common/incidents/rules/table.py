@@ -18,6 +18,12 @@ _CHOICES: Mapping[str, type[StrEnum]] = {
 _POLICY_TEXTS = ("close_code", "close_notes", "resolved_state", "reopened_state")
 NOTES = ("firing", "resolved")
 
+STATES_BY_PEOPLE: Mapping[str, str] = {
+    "problem": "since Rome the Table API does not move a problem's state",
+    "change_request": "a change moves by its model and its approvals only",
+}
+"""The tables whose state the bridge can't set, and why: ServiceNow's pages on problem states and change models."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
@@ -149,10 +155,16 @@ class RuleTable:
         return values
 
     def check_states(self, table: str, policy: Mapping[str, Any]) -> None:
-        """Note a policy that asks for states of a table whose states only the deployment knows."""
+        """Note a policy that asks for what a table can't do, or for states that only the deployment knows."""
         if table in (DEFAULT_TABLE, EVENT_TABLE):
             return
         resolves = policy.get("on_recovery", OnRecovery.RESOLVE) is OnRecovery.RESOLVE
+        if table in STATES_BY_PEOPLE:
+            if resolves:
+                self.wrong(
+                    "policy.on_recovery", f"can't be resolve: {STATES_BY_PEOPLE[table]}. Set it to note or leave"
+                )
+            return
         if resolves and not policy.get("resolved_state"):
             self.wrong(
                 "policy.resolved_state",
