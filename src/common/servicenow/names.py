@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from common.clock import Clock, Deadline
 from common.errors import BridgeError, HeldError, PermanentError, TransientError
+from common.masking import masking
 from common.servicenow.query import any_of, equals
 from common.servicenow.records import Record, Records
 from common.telemetry import Telemetry
@@ -128,7 +129,7 @@ class Names:
             "A name is left out, because ServiceNow shows not exactly one record of it. Correct the rule, or let the "
             "integration user read the table.",
             field=field,
-            name_in_rule=value[:100],
+            name_in_rule=masking().record({field: value[:100]})[field],
             table=reference.table,
         )
 

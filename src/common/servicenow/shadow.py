@@ -5,6 +5,7 @@ from typing import override
 from uuid import uuid4
 
 from common.clock import Deadline
+from common.masking import masking
 from common.servicenow.client import Content
 from common.servicenow.records import Page, Record, Records
 from common.telemetry import Telemetry
@@ -50,4 +51,6 @@ class ShadowRecords(Records):
 
     def _report(self, metric: str, table: str, fields: Mapping[str, str]) -> None:
         self._telemetry.count(metric)
-        self._telemetry.log.info("Shadow mode: this is what would be written.", table=table, fields=dict(fields))
+        self._telemetry.log.info(
+            "Shadow mode: this is what would be written.", table=table, fields=masking().record(fields)
+        )
