@@ -1,20 +1,25 @@
 """The check-up, put together from the settings."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import boto3
 
 from common.bridge.access import AWS_CONFIG, QUICK_CONFIG, access_of, credentials_reader, token_endpoint, token_store
 from common.checkup.account import Account
 from common.checkup.checks import FixedToken, TokenTrial, doctor_checks
+from common.checkup.dictionary import Dictionary
 from common.checkup.instance import Instance
 from common.checkup.report import Report
 from common.checkup.walk import examine, failed
 from common.clock import Deadline
 from common.errors import BridgeError
 from common.incidents.ledger import Ledger
+from common.incidents.rules import load_rules
 from common.servicenow.client import ServiceNowClient
 from common.settings import read_settings
+
+_RULES = Path(__file__).resolve().parents[2] / "rules"
 
 
 def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> Report:
@@ -41,8 +46,13 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
         tokens,
     )
     instance = Instance(settings.instance_host, access.transport, client, clock=access.clock)
+    dictionary = Dictionary(
+        client,
+        lambda: load_rules(_RULES, settings.allowed_tables, settings.requestable),
+        settings.close_code,
+    )
     try:
-        checks = doctor_checks(settings, account, instance, trial, write=write)
+        checks = doctor_checks(settings, account, instance, trial, dictionary, write=write)
         return examine(checks, Deadline.after(access.clock, seconds))
     finally:
         access.transport.close()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from common.checkup import causes
 from common.checkup.account import Account
+from common.checkup.dictionary import Dictionary
 from common.checkup.instance import Instance
 from common.checkup.report import Cause, Check, Finding
 from common.clock import Deadline
@@ -55,8 +56,14 @@ class TokenTrial:
         return Finding("the token can be written and read, encrypted with the stack's key")
 
 
-def doctor_checks(
-    settings: Settings, account: Account, instance: Instance, trial: TokenTrial, *, write: bool
+def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
+    settings: Settings,
+    account: Account,
+    instance: Instance,
+    trial: TokenTrial,
+    dictionary: Dictionary,
+    *,
+    write: bool,
 ) -> list[Check]:
     """Return every check, in the order in which one makes the next possible; with `write` also that of creation."""
     return [
@@ -73,6 +80,10 @@ def doctor_checks(
             for method in ("POST", "PATCH")
         ),
         Check("language", instance.language, needs=("token usable",), causes=causes.USE_OF_TOKEN),
+        Check("rules", dictionary.rules),
+        Check("columns of rules", dictionary.columns, needs=("rules", "token usable"), causes=causes.TABLE),
+        Check("choices of rules", dictionary.choices, needs=("rules", "token usable"), causes=causes.TABLE),
+        Check("groups of rules", dictionary.groups, needs=("rules", "token usable"), causes=causes.TABLE),
         Check(
             "create incident",
             instance.creator(settings.close_code) if write else _only_with_write,

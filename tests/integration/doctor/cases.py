@@ -60,6 +60,11 @@ def _wrong_secret_as_rfc_6749_has_it(world: World) -> None:
     world.stack.put_credentials("bridge", "wrong")
 
 
+def _unknown_close_code_and_hidden_choices(world: World) -> None:
+    world.configure(denied_operations=("sys_choice.read",))
+    world.set(CLOSE_CODE="Solved (Permanently)")
+
+
 def _token_answer(status: int, error: str) -> Callable[[World], None]:
     return lambda world: world.answer(on="token", status=status, body={"error": error, "error_description": "x"})
 
@@ -501,7 +506,7 @@ CREATION = [
     ),
     Case(
         "resolution code is unknown",
-        lambda w: w.set(CLOSE_CODE="Solved (Permanently)"),
+        _unknown_close_code_and_hidden_choices,
         "create incident",
         [causes.CLOSE_CODE_IS_UNKNOWN, causes.DATA_POLICY],
         write=True,

@@ -1,0 +1,188 @@
+"""What the rules name, held against what the instance has: columns, choices and groups.
+
+ServiceNow drops a column or a choice that it does not know without a word. The tables that are asked (`sys_db_object`,
+`sys_dictionary`, `sys_choice`, `sys_user_group`) may be hidden from the integration user: then nothing is concluded.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from common.checkup.report import Finding
+from common.clock import Deadline
+from common.errors import ConfigurationError
+from common.incidents.alert import DEFAULT_TABLE
+from common.incidents.rules import Rules
+from common.servicenow.client import ServiceNowClient
+from common.servicenow.event_management import EVENT_TABLE
+from common.servicenow.query import any_of, equals
+from common.servicenow.refusals import RejectedError
+
+_MOST_ROWS = 1000
+_MOST_PARENTS = 5
+_TASK = "task"
+_SYS_ID = re.compile(r"[0-9a-f]{32}")
+
+type _Row = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What rules and settings name: columns as (table, column), choices as (table, column, value), and groups."""
+
+    columns: frozenset[tuple[str, str]]
+    choices: frozenset[tuple[str, str, str]]
+    groups: frozenset[str]
+
+    @classmethod
+    def by(cls, rules: Rules, close_code: str) -> "Named":
+        """Collect what `rules` and the parameter CloseCode name, except for Event Management, which has no columns."""
+        columns = {(DEFAULT_TABLE, name) for name in ("correlation_id", "correlation_display", "close_notes")}
+        choices = {(DEFAULT_TABLE, "close_code", close_code)}
+        groups = set()
+        for table, fields, policy in _entries(rules):
+            for name, text in fields.items():
+                columns.add((table, name))
+                if name == "assignment_group" and text and not _SYS_ID.fullmatch(text):
+                    groups.add(text)
+                elif text:
+                    choices.add((table, name, text))
+            choices |= {(table, name, value) for name, value in policy if value}
+        columns |= {(table, name) for table, name, _ in choices}
+        return cls(frozenset(columns), frozenset(choices), frozenset(groups))
+
+
+class Dictionary:
+    """The checks that ask the instance what it knows. `load` returns the rules, or raises what is wrong with them."""
+
+    def __init__(self, client: ServiceNowClient, load: Callable[[], Rules], close_code: str) -> None:
+        """Ask through `client`."""
+        self._client = client
+        self._load = load
+        self._close_code = close_code
+        self._named = Named(frozenset(), frozenset(), frozenset())
+        self._chains: dict[str, tuple[str, ...]] = {}
+
+    def rules(self, _: Deadline) -> Finding:
+        """Load the rules of the package."""
+        rules = self._load()
+        self._named = Named.by(rules, self._close_code)
+        return Finding(f"{len(list(rules))} rules and {len(rules.overrides)} overrides are sound")
+
+    def columns(self, deadline: Deadline) -> Finding:
+        """Look each column up in the dictionary, under the table and those that it extends."""
+        missing = []
+        for table in sorted({table for table, _ in self._named.columns}):
+            known = {
+                row["element"] for row in self._rows("sys_dictionary", "element", self._of(table, deadline), deadline)
+            }
+            if not known:
+                return Finding("sys_dictionary is hidden from the integration user", observed=False)
+            wanted = sorted(name for place, name in self._named.columns if place == table)
+            missing += [f"{table}.{name}{_nearest(name, known)}" for name in wanted if name not in known]
+        if missing:
+            raise ConfigurationError(
+                f"The instance has no column {', '.join(missing)}.",
+                action="Correct the rules that name it, or add the column to the table.",
+                code="unknown_columns",
+            )
+        return Finding(f"the instance has all {len(self._named.columns)} that rules and settings name")
+
+    def choices(self, deadline: Deadline) -> Finding:
+        """Look each value up among the choices of its column; a column without any takes every text."""
+        missing, seen = [], 0
+        for table, column, value in sorted(self._named.choices):
+            place = f"element={column}^{self._of(table, deadline)}"
+            rows = self._rows("sys_choice", "name,value,inactive", place, deadline)
+            nearest = next(
+                (name for name in self._chain(table, deadline) if any(row["name"] == name for row in rows)), ""
+            )
+            known = {row["value"] for row in rows if row["name"] == nearest and row.get("inactive") != "true"}
+            seen += bool(known)
+            if known and value not in known:
+                missing.append(f"{table}.{column} = {value!r}{_nearest(value, known)}")
+        if missing:
+            raise ConfigurationError(
+                f"The instance has no choice {', '.join(missing)}.",
+                action="Correct the rules or the parameter CloseCode, or add the choice to the column.",
+                code="unknown_choices",
+            )
+        if not seen:
+            return Finding("sys_choice is hidden from the integration user", observed=False)
+        return Finding(f"the instance has all {seen} that rules and settings name")
+
+    def groups(self, deadline: Deadline) -> Finding:
+        """Look each group up by its name."""
+        if not self._named.groups:
+            return Finding("the rules name no group")
+        query = any_of(equals("name", name) for name in sorted(self._named.groups))
+        rows = self._rows("sys_user_group", "name,active", query, deadline)
+        missing = sorted(self._named.groups - {row["name"] for row in rows if row.get("active") != "false"})
+        if missing:
+            raise ConfigurationError(
+                f"The instance has no active group {', '.join(map(repr, missing))}, or hides it.",
+                action="Correct the rules that name it, or make the group in ServiceNow.",
+                code="unknown_groups",
+            )
+        return Finding(f"the instance has all {len(self._named.groups)} that the rules name")
+
+    def _of(self, table: str, deadline: Deadline) -> str:
+        return f"nameIN{','.join(self._chain(table, deadline))}"
+
+    def _chain(self, table: str, deadline: Deadline) -> tuple[str, ...]:
+        """Return `table` and those that it extends, the nearest first; those of a task where they are hidden."""
+        if table not in self._chains:
+            chain = [table]
+            while len(chain) <= _MOST_PARENTS:
+                rows = self._rows("sys_db_object", "super_class.name", equals("name", chain[-1]), deadline)
+                parent = rows[0].get("super_class.name", "") if rows else ""
+                if not parent:
+                    break
+                chain.append(parent)
+            self._chains[table] = tuple(chain) if len(chain) > 1 else (table, _TASK)
+        return self._chains[table]
+
+    def _rows(self, table: str, fields: str, query: str, deadline: Deadline) -> list[_Row]:
+        target = (
+            f"/api/now/v2/table/{table}?sysparm_query={quote(query)}&sysparm_fields={fields}&sysparm_limit={_MOST_ROWS}"
+            "&sysparm_exclude_reference_link=true"
+        )
+        try:
+            rows: list[_Row] = self._client.call("GET", target, deadline=deadline).result
+        except RejectedError:
+            return []
+        except ConfigurationError as error:
+            if error.code in {"read_denied", "api_denied"}:
+                return []
+            raise
+        return rows
+
+
+def _entries(rules: Rules) -> Iterator[tuple[str, dict[str, str], list[tuple[str, str]]]]:
+    """Yield table, fields (empty where they are no constant) and the choices of the policy, of rules and overrides."""
+    for rule in rules:
+        policy = rule.policy
+        chosen = _policy(policy.close_code, policy.resolved_state, policy.reopened_state)
+        yield from _entry(rule.table, {name: text.constant or "" for name, text in rule.fields.items()}, chosen)
+    for over in rules.overrides:
+        chosen = _policy(*(over.policy.get(name, "") for name in ("close_code", "resolved_state", "reopened_state")))
+        fields = {name: text.constant or "" for name, text in over.fields.items()}
+        yield from _entry(over.table or DEFAULT_TABLE, fields, chosen)
+
+
+def _entry(
+    table: str, fields: dict[str, str], policy: list[tuple[str, str]]
+) -> Iterator[tuple[str, dict[str, str], list[tuple[str, str]]]]:
+    if table != EVENT_TABLE:
+        yield table, fields, policy
+
+
+def _policy(close_code: str, resolved_state: str, reopened_state: str) -> list[tuple[str, str]]:
+    return [("close_code", close_code), ("state", resolved_state), ("state", reopened_state)]
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    found = difflib.get_close_matches(name, sorted(known), n=1)
+    return f" (nearest: {found[0]})" if found else ""
