@@ -5,11 +5,11 @@ Fields: ServiceNow's documentation of the Event Management inbound web service (
 """
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from common.incidents.event_columns import metric_of, node_of, source_of
 from common.incidents.expressions import Expression
 from common.incidents.fields import inert_fields, inert_note, shorten
 
@@ -34,18 +34,18 @@ def event_fields(fields: Mapping[str, str], event: Mapping[str, Any], rule: str,
     """
     arn = _RESOURCE.text(event)
     defaults = {
-        "source": "AWS",
+        "source": source_of(event),
         "event_class": event["source"],
-        "node": re.split(r"[:/]", arn)[-1] or event["account"],
+        "node": node_of(event),
         "resource": arn,
         "type": event["detail-type"],
-        "metric_name": rule,
+        "metric_name": metric_of(event),
     }
     columns = inert_fields({name: fields.get(name) or defaults[name] for name in _COLUMNS})
     described = "\n".join(filter(None, (fields.get("short_description"), fields.get("description"))))
     apart = {"short_description", "description", "impact", "urgency", "severity", *_COLUMNS}
     others = {name: inert_note(text) for name, text in fields.items() if name not in apart}
-    info = {"account": event["account"], "region": event["region"], "resource_arn": arn, **others}
+    info = {"rule": rule, "account": event["account"], "region": event["region"], "resource_arn": arn, **others}
     return {
         **{name: shorten(text, _LONGEST_COLUMN) for name, text in columns.items()},
         "severity": fields.get("severity") or severity,

@@ -270,6 +270,36 @@ def test_with_tiering_a_larger_token_is_shared() -> None:
     assert bench.faults == 1
 
 
+@pytest.mark.parametrize(
+    ("code", "refusals"),
+    [
+        ("AccessDeniedException", 1),
+        ("InvalidKeyId", 1),
+        ("ThrottlingException", 0),
+        ("InternalServerError", 0),
+        ("ParameterNotFound", 0),
+    ],
+)
+def test_what_a_person_has_to_mend_is_counted_for_the_alarm(code: str, refusals: int) -> None:
+    """Nothing waits for the store, so nothing is held: the alarm AccessRefusals is all that tells."""
+    bench = Bench()
+    bench.refuses_to_read(code)
+
+    assert isinstance(bench.store.load("bridge"), Miss)
+
+    assert bench.telemetry.counts().get("AccessRefusals", 0) == refusals
+
+
+def test_a_write_that_is_refused_is_counted_for_the_alarm_too() -> None:
+    """Every environment asks for tokens of its own meanwhile."""
+    bench = Bench()
+    bench.stubber.add_client_error("put_parameter", "AccessDeniedException", "words of AWS")
+
+    bench.store.save(TOKEN, "bridge")
+
+    assert bench.telemetry.counts()["AccessRefusals"] == 1
+
+
 def test_a_store_that_hangs_is_left_alone_for_a_while() -> None:
     """Each further call would cost the caller the time-out again."""
     hanging = Failing(ConnectTimeoutError(endpoint_url="https://ssm.eu-west-1.amazonaws.com"))
