@@ -172,7 +172,7 @@ class Console:
             done = await self._beside(lambda: act(given))
         except ActionError as error:
             return web.json_response({"error": str(error)}, status=400)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, RecursionError):
             return web.json_response({"error": "The request is not understood."}, status=400)
         except _CLOUD_ERRORS as error:
             return web.json_response({"error": f"The local AWS did not do it: {error}"}, status=502)

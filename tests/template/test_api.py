@@ -47,6 +47,7 @@ class Stack:
             "Fn::Sub": lambda text: re.sub(r"\$\{([^}]+)\}", lambda found: self._known[found[1]], text),
             "Fn::Split": lambda parts: self.value(parts[1]).split(parts[0]),
             "Fn::If": lambda parts: self.value(parts[1 if self.value(self._conditions[parts[0]]) else 2]),
+            "Fn::And": lambda parts: all(self.value(part) for part in parts),
             "Fn::Not": lambda parts: not self.value(parts[0]),
             "Fn::Equals": lambda parts: self.value(parts[0]) == self.value(parts[1]),
         }
@@ -98,7 +99,26 @@ def test_other_accounts_are_named_one_by_one(template: dict[str, Any]) -> None:
     statement = statements(template, SHARED)["PoliciesOfOtherAccountsDecide"]
 
     assert statement["Principal"] == {"AWS": ["111122223333", "444455556666"]}
+    assert statement["Resource"] == ["execute-api:/*"]
     assert "PoliciesOfOtherAccountsDecide" not in statements(template, {})
+
+
+@pytest.mark.attack
+def test_other_accounts_get_no_more_than_is_meant(template: dict[str, Any]) -> None:
+    """Single roles, single routes, and only while they belong to the organisation."""
+    role = "arn:aws:iam::111122223333:role/billing"
+    routes = "execute-api:/v1/POST/alerts,execute-api:/v1/GET/incidents/*"
+    given = {"ApiCallerAccounts": role, "ApiCallerRoutes": routes, "ApiCallerOrganization": "o-a1b2c3d4e5"}
+    assert all(accepts(template, name, value) for name, value in given.items())
+
+    found = statements(template, given)
+
+    statement = found["PoliciesOfOtherAccountsOfTheOrganizationDecide"]
+    assert (statement["Principal"], statement["Resource"]) == ({"AWS": [role]}, routes.split(","))
+    assert statement["Condition"] == {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}
+    assert "PoliciesOfOtherAccountsDecide" not in found
+    alone = statements(template, {"ApiCallerOrganization": "o-a1b2c3d4e5"})
+    assert {one["Effect"] for one in alone.values()} == {"Deny"}
 
 
 def test_a_private_api_refuses_every_other_way(template: dict[str, Any]) -> None:
@@ -231,7 +251,13 @@ def test_a_parameter_that_changes_who_may_call_makes_a_new_deployment_of_the_api
         (name,) = of_type(expand(**parameters), "AWS::ApiGateway::Deployment")
         return name
 
-    other = {"ApiSwaggerUi": "true", "ApiVpcEndpointIds": "vpce-01234567", "ApiCallerAccounts": "123456789012"}
+    other = {
+        "ApiSwaggerUi": "true",
+        "ApiVpcEndpointIds": "vpce-01234567",
+        "ApiCallerAccounts": "123456789012",
+        "ApiCallerRoutes": "execute-api:/v1/POST/alerts",
+        "ApiCallerOrganization": "o-a1b2c3d4e5",
+    }
     api = template["Resources"]["Api"]["Properties"]
     changes = parameters_behind(template, [api["Auth"], api["EndpointConfiguration"]])
 
@@ -310,6 +336,10 @@ def test_the_stack_refuses_a_table_without_fields(template: dict[str, Any], tabl
         ("ApiCallerAccounts", "111122223333,444455556666", True),
         ("ApiCallerAccounts", "*", False),
         ("ApiCallerAccounts", "arn:aws:iam::111122223333:root", False),
+        ("ApiCallerAccounts", "arn:aws:iam::111122223333:role/*", False),
+        ("ApiCallerRoutes", "*", False),
+        ("ApiCallerRoutes", "execute-api:/v2/GET/incidents", False),
+        ("ApiCallerOrganization", "*", False),
         ("ApiVpcEndpointIds", "vpce-0123456789abcdef0,vpce-01234567", True),
         ("ApiVpcEndpointIds", "vpc-0123456789abcdef0", False),
         ("ApiWebAclArn", "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/front/0123abcd-0000", True),
