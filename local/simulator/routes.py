@@ -7,6 +7,7 @@ from dataclasses import replace
 from .attachment_api import handle_attachment
 from .batch_api import handle_batch
 from .change_api import handle_change
+from .ci_instance_api import handle_ci_instance
 from .cmdb_api import handle_identify
 from .context import Context
 from .event_api import handle_events
@@ -25,6 +26,7 @@ _HANDLERS: dict[tuple[str, str], Handler] = {
     ("now", "stats"): handle_stats,
     ("now", "import"): handle_import,
     ("now", "identifyreconcile"): handle_identify,
+    ("now", "cmdb"): handle_ci_instance,
     ("global/em", "jsonv2"): handle_events,
     ("sn_chg_rest", "change"): handle_change,
     ("x_rhtpp_ansible", "problem"): handle_problem_move,
@@ -33,7 +35,7 @@ _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 _RAW_BODY = re.compile(r"/api/now/(?:v1/)?attachment/(?:file|upload)")
 _ACCEPTED = frozenset({"application/json", "application/*", "*/*"})
 _XML = frozenset({"application/xml", "text/xml"})
-_NOT_SIMULATED = frozenset({"tinyurl", "oauth", "cmdb", "ui", "sp", "pa", "doc", "contact", "consumer", "account"})
+_NOT_SIMULATED = frozenset({"tinyurl", "oauth", "ui", "sp", "pa", "doc", "contact", "consumer", "account"})
 
 
 def route(context: Context, request: Request) -> Answer:

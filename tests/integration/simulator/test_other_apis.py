@@ -241,3 +241,27 @@ def test_changes_and_their_tasks_are_listed(caller: Caller) -> None:
     assert caller.api("PATCH", task_path, {"state": "3"}).json()["result"]["active"]["value"] is False
     assert caller.api("DELETE", task_path).status == 204
     assert caller.api("DELETE", f"{path}/{sys_id}").status == 204
+
+
+def test_items_and_their_relations(caller: Caller) -> None:
+    """A relation is seen from both ends, and what has no known source is refused."""
+    path = "/api/now/cmdb/instance/cmdb_ci_linux_server"
+    assert refusal(caller.api("POST", path, {"attributes": {"name": "web-1"}}))[0] == 400
+    body = {"attributes": {"name": "web-1"}, "source": "ServiceNow"}
+    sys_id = caller.api("POST", path, body).json()["result"]["attributes"]["sys_id"]
+    [database] = caller.found("name=orders-db", "cmdb_ci")
+    [kind] = caller.found("name=Depends on::Used by", "cmdb_rel_type")
+    relation = {"type": kind["sys_id"], "target": database["sys_id"]}
+    related = {"outbound_relations": [relation], "inbound_relations": [], "source": "ServiceNow"}
+    answer = caller.api("POST", f"{path}/{sys_id}/relation", related)
+    assert answer.status == 201
+    [outbound] = answer.json()["result"]["outbound_relations"]
+    assert (outbound["target"]["display_value"], outbound["type"]["value"]) == ("orders-db", kind["sys_id"])
+    other = caller.api("GET", f"/api/now/cmdb/instance/cmdb_ci_server/{database['sys_id']}").json()["result"]
+    assert [found["target"]["value"] for found in other["inbound_relations"]] == [sys_id]
+    changed = caller.api("PATCH", f"{path}/{sys_id}", {"attributes": {"os": "Linux"}, "source": "ServiceNow"})
+    assert changed.json()["result"]["attributes"]["os"] == "Linux"
+    assert caller.api("GET", path, name="web-1").json()["result"] == [{"sys_id": sys_id, "name": "web-1"}]
+    assert caller.api("DELETE", f"{path}/{sys_id}/relation/{outbound['sys_id']}").status == 204
+    assert caller.api("GET", f"{path}/{sys_id}").json()["result"]["outbound_relations"] == []
+    assert caller.api("GET", "/api/now/cmdb/instance/incident").status == 400
