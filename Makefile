@@ -138,6 +138,10 @@ secret: setup ## Store the client credentials of a deployed STACK; asks without 
 doctor: setup ## Check the set-up of a deployed STACK from inside its account (OPTIONS=--write also opens a record)
 	@PYTHONPATH=src python -m tools.doctor --stack "$(STACK)" $(OPTIONS)
 
+.PHONY: accept
+accept: setup ## Accept a deployed STACK: an alert by the front door, the doctor's steps, the token (writes build/accept.json)
+	@PYTHONPATH=src python -m tools.accept --stack "$(STACK)" $(OPTIONS)
+
 .PHONY: replay
 replay: setup ## Send the dead letters of a deployed STACK back to its queue (OPTIONS=--show only lists them)
 	PYTHONPATH=src python -m tools.replay --stack "$(STACK)" $(OPTIONS)

@@ -100,7 +100,7 @@ class LocalStack:
             "InstanceHost": self.simulator.host,
             "CertificateAuthorities": self.simulator.ca_pem.strip().replace("\n", "\\n"),
             "ApiSwaggerUi": "true",
-            "OwnEventSources": "shop.checkout",
+            "OwnEventSources": "shop.checkout,servicenow-bridge.accept",
             "ReplayRoleArns": f"arn:aws:iam::{ACCOUNT}:root",
             **changes,
         }

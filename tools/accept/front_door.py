@@ -1,0 +1,101 @@
+"""The front door: an alert of one's own on the event bus, and what becomes of it."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from common.clock import SystemClock
+from common.incidents.alert import DEFAULT_TABLE, dedup_key
+from common.incidents.item import Item, problem_of
+from common.incidents.ledger import Ledger
+from tools.accept.sheet import MissedError
+from tools.deployed import DeployedStack
+
+SOURCE = "servicenow-bridge.accept"
+"""What `OwnEventSources` has to list: nobody's alerts are taken unless they are named."""
+
+_TYPE, _RULE = "ServiceNow Alert", "servicenow-alert"
+_PAUSE_SECONDS = 0.5
+_MOST_LETTERS = 10
+
+
+@dataclass(slots=True)
+class FrontDoor:
+    """One alert of the acceptance's own, marked, and the ledger item that tells what became of it."""
+
+    stack: DeployedStack
+    patience: float = 120.0
+    key: str = field(default_factory=lambda: f"accept-{uuid4()}")
+
+    def opens(self) -> str:
+        """Put the alert on the bus and wait for its record."""
+        self._put("firing")
+        item = self._wait(lambda item: item.record is not None and item.pending is None, "no record was opened")
+        return f"{'' if item.record is None else item.record.number} was opened"
+
+    def repeats(self) -> str:
+        """Put it on the bus again, later, and see that it is the same record."""
+        before = self._item()
+        self._put("firing")
+        after = self._wait(lambda item: item.orders != before.orders and item.pending is None, "it never arrived")
+        if before.record is None or after.record is None or after.record.sys_id != before.record.sys_id:
+            raise MissedError("another record was opened")
+        return f"{after.record.number} was kept"
+
+    def resolves(self) -> str:
+        """Let the alert recover."""
+        self._put("resolved")
+        item = self._wait(lambda item: not item.fires and item.pending is None and item.version > 0, "not resolved")
+        return "the ledger has it settled and no longer firing" + ("" if item.record else ", without a record")
+
+    def refuses(self) -> str:
+        """Put an alert without a summary on the bus, and find it among the dead letters with its reason."""
+        mark = f"accept-{uuid4()}"
+        self._send({"dedup_key": mark, "status": "firing"})
+        queue, sqs = self.stack.output("DeadLetterQueueUrl"), self.stack.client("sqs")
+        end = time.monotonic() + self.patience
+        while time.monotonic() < end:
+            answer = sqs.receive_message(
+                QueueUrl=queue, MaxNumberOfMessages=_MOST_LETTERS, MessageAttributeNames=["All"], VisibilityTimeout=5
+            )
+            for message in answer.get("Messages", []):
+                if mark in message["Body"]:
+                    sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+                    reason = message.get("MessageAttributes", {}).get("Reason", {}).get("StringValue", "")
+                    if not reason:
+                        raise MissedError("the dead letter has no reason")
+                    return "found with its reason, and taken out again"
+            time.sleep(_PAUSE_SECONDS)
+        raise MissedError(f"no dead letter within {self.patience:.0f} s")
+
+    def _put(self, status: str) -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        summary = "servicenow-bridge acceptance, please ignore"
+        self._send({"dedup_key": self.key, "status": status, "summary": summary, "severity": "low", "occurred_at": now})
+
+    def _send(self, detail: dict[str, Any]) -> None:
+        _, _, rule = self.stack.output("EventRuleArn").partition(":rule/")
+        bus = rule.rpartition("/")[0] or "default"
+        entry = {"Source": SOURCE, "DetailType": _TYPE, "Detail": json.dumps(detail), "EventBusName": bus}
+        if self.stack.client("events").put_events(Entries=[entry])["FailedEntryCount"]:
+            raise MissedError("the event bus refused the event")
+
+    def _item(self) -> Item:
+        _, _, _, region, account, _ = self.stack.output("EventRuleArn").split(":", 5)
+        key = dedup_key(account, region, SOURCE, _RULE, SOURCE, self.key)
+        ledger = Ledger(self.stack.client("dynamodb"), self.stack.output("LedgerTableName"), clock=SystemClock())
+        problem = problem_of(self.stack.output("DeploymentName"), key)
+        return ledger.read(problem, dedup_key=key, table=DEFAULT_TABLE)
+
+    def _wait(self, condition: Callable[[Item], bool], missed: str) -> Item:
+        end = time.monotonic() + self.patience
+        while time.monotonic() < end:
+            item = self._item()
+            if condition(item):
+                return item
+            time.sleep(_PAUSE_SECONDS)
+        raise MissedError(f"{missed} within {self.patience:.0f} s")
