@@ -24,7 +24,7 @@ import common.bridge.access
 import common.bridge.events
 from campaign.queue import SERVER_AHEAD
 from common.errors import BridgeError
-from common.incidents.rules import Rules, load_rules
+from common.incidents.rules import Rules, rules_to_run
 from local.simulator import Simulator
 from tests.support.clock import FakeClock
 
@@ -67,7 +67,7 @@ class Stage:
         enter(patch.object(boto3, "client", lambda service, **_: self.stand_ins.get(service) or self.client(service)))
         enter(_one_at_a_time())
         enter(patch.object(common.bridge.access, "SystemClock", lambda: self.clock))
-        enter(patch.object(common.bridge.events, "load_rules", _once(load_rules)))
+        enter(patch.object(common.bridge.events, "rules_to_run", _once(rules_to_run)))
         time = _BreakerTime(self)
         for module in ("base", "persistence.base", "persistence.dynamodb"):
             enter(patch(f"{_BREAKER}.{module}.dt", time))

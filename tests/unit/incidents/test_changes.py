@@ -21,6 +21,7 @@ EVENT: dict[str, Any] = {
     "account": "111122223333",
     "region": "eu-west-1",
     "resources": ["arn:aws:ec2:eu-west-1:111122223333:instance/i-0123"],
+    "detail": {"configuration": {"metrics": [{"metricStat": {"metric": {"name": "disk"}}}]}},
 }
 CLOSE_CODE = "Solution provided"
 
@@ -182,6 +183,7 @@ def test_event_management_gets_a_whole_event_each_time(
     recovers = operation in (Operation.RESOLVE, Operation.RECOVERY_NOTE)
     assert fields["description"] == ("It is resolved." if recovers else "Disk full\nD")
     assert json.loads(fields["additional_info"]) == {
+        "rule": "disk",
         "account": "111122223333",
         "region": "eu-west-1",
         "resource_arn": EVENT["resources"][0],
@@ -233,11 +235,11 @@ def test_a_rule_may_set_the_columns_of_an_event() -> None:
 
 @pytest.mark.parametrize(
     ("resources", "node"),
-    [([], "111122223333"), (None, "111122223333"), (7, "111122223333"), (["arn:aws:s3:::bucket"], "bucket")],
+    [([], None), (None, None), (7, None), (["arn:aws:s3:::bucket"], "bucket")],
 )
-def test_the_node_is_the_resource_else_the_account(resources: object, node: str) -> None:
+def test_the_node_is_the_resource_never_the_account(resources: object, node: str | None) -> None:
     """Whatever the event holds there."""
-    assert event_fields({}, EVENT | {"resources": resources}, "disk", "2")["node"] == node
+    assert event_fields({}, EVENT | {"resources": resources}, "disk", "2").get("node") == node
 
 
 def test_additional_info_fits_its_column() -> None:
@@ -245,7 +247,7 @@ def test_additional_info_fits_its_column() -> None:
     fields = {f"u_{number}": "x" * 900 for number in range(9)}
     info = event_fields(fields, EVENT, "disk", "2")["additional_info"]
     assert len(info) <= 3700
-    assert list(json.loads(info)) == ["account", "region", "resource_arn", "u_0", "u_1", "u_2"]
+    assert list(json.loads(info)) == ["rule", "account", "region", "resource_arn", "u_0", "u_1", "u_2"]
 
 
 # Reading back
