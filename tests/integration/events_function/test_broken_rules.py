@@ -28,6 +28,7 @@ def test_every_event_is_held_and_the_mistake_is_named(
     servicenow: Simulator,
     request: pytest.FixtureRequest,
     capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Nothing is dropped, guessed or written; the log says which field of which file, and the metric is there."""
     function = request.getfixturevalue("function")
@@ -37,7 +38,7 @@ def test_every_event_is_held_and_the_mistake_is_named(
     assert len(answer["batchItemFailures"]) == 1
     assert servicenow.records("incident") == []
     printed = capsys.readouterr().out
-    assert "own/own.toml, override payments: fields.impact is none of 1, 2, 3" in printed
+    assert "own/own.toml, override payments: fields.impact is none of 1, 2, 3" in caplog.text
     assert "Held" in printed
 
 
