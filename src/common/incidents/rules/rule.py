@@ -128,8 +128,9 @@ class Rule:
             occurred_at = milliseconds(text)
             if occurred_at is not None and occurred_at > 0:
                 return occurred_at
+        is_a_time = milliseconds(str(event["time"])) is not None
         raise PermanentError(
-            "The event's time is no ISO 8601 timestamp.",
+            f"The event's time is {'before 1970-01-01T00:00:01Z' if is_a_time else 'no ISO 8601 timestamp'}.",
             action="Correct what sends the event and send it again.",
         )
 
