@@ -18,6 +18,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from common.telemetry import NAMESPACE
 from local.simulator import Fault, Simulator
+from tests.integration.api.conftest import running_api
 from tests.support.alarms import TEMPLATE, alarms
 from tests.support.clock import FakeClock
 from tests.support.deployment import ACCOUNT, REGION
@@ -183,7 +184,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
-    """Return the metrics in the EMF documents of the events function, each with its sets of dimensions."""
+    """Return the metrics in the EMF documents of the events and API functions, each with its sets of dimensions."""
     rules = tmp_path_factory.mktemp("rules")
     (rules / "disks.toml").write_text(RULES)
     clock = FakeClock()
@@ -195,6 +196,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
         account(clock, servicenow, SECRET) as aws,
     ):
         Story(aws, servicenow, clock).happen()
+    with redirect_stdout(output), running_api({}) as running:
+        running.api.call("GET", "/tables/sys_user/records")
     found: Written = defaultdict(set)
     for document in (json.loads(line) for line in output.getvalue().splitlines() if '"_aws"' in line):
         (directive,) = document["_aws"]["CloudWatchMetrics"]
