@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -11,14 +10,13 @@ from samtranslator.translator.transform import transform
 
 from common.settings import ApiSettings, read_api_settings
 from tests.template.conftest import NoManagedPolicies, expand
+from tests.template.deployment import Parameters, Stack
 from tests.template.reading import Resources, of_type
-from tests.template.test_environment import DEPLOYED, PSEUDO_PARAMETERS, accepts
+from tests.template.test_environment import DEPLOYED, accepts
 
 OPEN_TO_ALL = {"ApiSwaggerUi": "true"}
 PRIVATE = {"ApiVpcEndpointIds": "vpce-0123456789abcdef0,vpce-1123456789abcdef0"}
 SHARED = {"ApiCallerAccounts": "111122223333,444455556666"}
-
-type Parameters = Mapping[str, str]
 
 
 @pytest.fixture(scope="session")
@@ -33,34 +31,6 @@ def stage(resources: Resources) -> dict[str, Any]:
     """Return the only stage."""
     (found,) = of_type(resources, "AWS::ApiGateway::Stage").values()
     return dict(found)
-
-
-class Stack:
-    """What CloudFormation makes of a template in a stack with some parameters."""
-
-    def __init__(self, template: dict[str, Any], given: Parameters) -> None:
-        self._known = {name: str(found.get("Default", "")) for name, found in template["Parameters"].items()}
-        self._known |= PSEUDO_PARAMETERS | {"AWS::Partition": "aws"} | dict(given)
-        self._conditions = template["Conditions"]
-        self._functions: dict[str, Callable[[Any], Any]] = {
-            "Ref": lambda name: None if name == "AWS::NoValue" else self._known[name],
-            "Fn::Sub": lambda text: re.sub(r"\$\{([^}]+)\}", lambda found: self._known[found[1]], text),
-            "Fn::Split": lambda parts: self.value(parts[1]).split(parts[0]),
-            "Fn::If": lambda parts: self.value(parts[1 if self.value(self._conditions[parts[0]]) else 2]),
-            "Fn::And": lambda parts: all(self.value(part) for part in parts),
-            "Fn::Not": lambda parts: not self.value(parts[0]),
-            "Fn::Equals": lambda parts: self.value(parts[0]) == self.value(parts[1]),
-        }
-
-    def value(self, written: Any) -> Any:  # noqa: ANN401 (a template is JSON)
-        """Return a value with its functions carried out, None where it is to be left out."""
-        if isinstance(written, list):
-            return [made for found in written if (made := self.value(found)) is not None]
-        if not isinstance(written, dict):
-            return written
-        if len(written) == 1 and (name := next(iter(written))) in self._functions:
-            return self._functions[name](written[name])
-        return {name: made for name, found in written.items() if (made := self.value(found)) is not None}
 
 
 def expanded(template: dict[str, Any], value: Any, given: Parameters) -> Any:  # noqa: ANN401 (a template is JSON)

@@ -1,0 +1,282 @@
+"""The transformed template, under every combination of its conditions and in every partition, against AWS's limits.
+
+A resource depends on some of the conditions only, so every combination of those is every combination of all.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
+
+from tests.support.rules import aws_rules
+from tests.template.conftest import TEMPLATE
+from tests.template.deployment import REGIONS, Stack, combinations, parameters_behind
+from tests.template.reading import Resources
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1d3f5a7b-0000-4000-8000-000000000001"
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:servicenow/oauth-1A2b3C"
+ALL_SOURCES = ",".join(sorted({source for rule in aws_rules().values() for source in rule.sources}))
+
+OTHERS: dict[str, dict[str, str]] = {
+    "AlarmTopicArn": {"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:on-call"},
+    "ApiAccessLogging": {"ApiAccessLogging": "true"},
+    "ApiCallerOrganization": {"ApiCallerOrganization": "o-a1b2c3d4e5", "ApiCallerAccounts": "111122223333"},
+    "ApiCallerAccounts": {"ApiCallerAccounts": "111122223333,444455556666"},
+    "ApiSwaggerUi": {"ApiSwaggerUi": "true"},
+    "ApiVpcEndpointIds": {"ApiVpcEndpointIds": "vpce-0123456789abcdef0,vpce-1123456789abcdef0"},
+    "ApiWebAclArn": {"ApiWebAclArn": "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/company/1d3f5a7b"},
+    "DeploymentName": {"DeploymentName": "123456789012/eu-west-1/before"},
+    "EventBusName": {"EventBusName": "incidents"},
+    "FormerKeyArn": {"FormerKeyArn": KEY},
+    "KeyArn": {"KeyArn": KEY},
+    "LedgerTableName": {"LedgerTableName": "before-Ledger-1A2B3C4D5E6F"},
+    "LogLevel": {"LogLevel": "DEBUG"},
+    "OwnEventSources": {"OwnEventSources": "shop.checkout,shop.cart"},
+    "PermissionsBoundaryArn": {"PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/company/boundary"},
+    "ReplayRoleArns": {
+        "ReplayRoleArns": "arn:aws:iam::123456789012:role/operators,arn:aws:iam::123456789012:role/sso/*"
+    },
+    "SecretArn": {"SecretArn": SECRET},
+    "SecretKeyArn": {"SecretKeyArn": KEY, "SecretArn": SECRET},
+    "SubnetIds": {"SubnetIds": "subnet-0123456789abcdef0", "SecurityGroupIds": "sg-0123456789abcdef0"},
+    "TokenTier": {"TokenTier": "Intelligent-Tiering"},
+    "TokenRefreshSchedule": {"TokenRefreshSchedule": ""},
+}
+"""For each parameter that decides a condition, what turns the condition."""
+
+LONGEST: dict[str, str] = {
+    "AllowedTables": "incident_task," * 35 + "problem",
+    "ApiIncidentFields": "u_a_long_field," * 66 + "u_last",
+    "ApiSensitiveTables": "sys_table:" + "u_a_long_field," * 60 + "u_last",
+    "ApiTables": "u_table:" + "u_a_long_field," * 120 + "u_last",
+    "ApiWideRoles": ",".join([f"arn:aws:iam::123456789012:role/{'x' * 576}"] * 2)
+    + ",arn:aws:iam::123456789012:role/"
+    + "x" * 200,
+    "CertificateAuthorities": "-----BEGIN CERTIFICATE-----" + "A" * 2740 + "-----END CERTIFICATE-----",
+    "CloseCode": "é" * 100,
+    "DeploymentName": "x" * 200,
+    "InstanceHost": ".".join(["x" * 62] * 4),
+    "LedgerTableName": "x" * 255,
+    "OAuthScope": "s" * 500,
+    "OAuthTokenPath": "/" + "x" * 200,
+    "SecretArn": f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{'x' * 512}-1A2b3C",
+}
+"""Values of which Lambda's 4 KB could get too full, each about as long as its parameter lets it be."""
+
+
+def variants(template: dict[str, Any], resources: Resources, partition: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each resource as it can be in a stack of this partition, with its logical name, every form once."""
+    seen = set()
+    for name, found in resources.items():
+        for given in combinations(parameters_behind(template, found), OTHERS):
+            local = {key: text.replace("arn:aws:", f"arn:{partition}:") for key, text in given.items()}
+            stack = Stack(template, {"EventSources": ALL_SOURCES} | local, resources, partition=partition)
+            if stack.accepted() and stack.has(name):
+                properties = stack.properties(name)
+                form = json.dumps([name, properties], sort_keys=True)
+                if form not in seen:
+                    seen.add(form)
+                    yield name, properties
+
+
+@pytest.fixture(scope="session")
+def made(template: dict[str, Any], resources: Resources) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    """Return every form of every resource, by partition."""
+    return {partition: list(variants(template, resources, partition)) for partition in REGIONS}
+
+
+Made = dict[str, list[tuple[str, dict[str, Any]]]]
+
+
+def of(made: Made, resources: Resources, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the forms of all resources of a type."""
+    for forms in made.values():
+        yield from ((name, found) for name, found in forms if resources[name]["Type"] == kind)
+
+
+def size(document: Any) -> int:  # noqa: ANN401 (a policy is JSON)
+    """Return the characters of a document without white space, as IAM and EventBridge count them."""
+    return len(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
+
+
+@pytest.mark.parametrize("partition", REGIONS)
+def test_every_resource_keeps_to_the_schema_of_its_type(made: Made, resources: Resources, partition: str) -> None:
+    """As CloudFormation publishes them for that Region; the pinned linter brings them along."""
+    forms = {
+        f"{name}{number}": {"Type": resources[name]["Type"], "Properties": properties}
+        for number, (name, properties) in enumerate(made[partition])
+    }
+    document = json.dumps({"AWSTemplateFormatVersion": "2010-09-09", "Resources": forms})
+
+    found = lint(
+        document,
+        config=ManualArgs(
+            regions=[REGIONS[partition]], ignore_checks=["W", "I", "E1", "E2", "E6", "E7", "E8", "E3010", "E3019"]
+        ),
+    )
+
+    assert len(forms) > len(resources)
+    assert [f"{match.path}: {match.message}" for match in found] == []
+
+
+def test_an_event_pattern_is_no_longer_than_eventbridge_takes(made: Made, resources: Resources) -> None:
+    """2,048 characters, with every source that has a shipped rule."""
+    patterns = [
+        found["EventPattern"] for _, found in of(made, resources, "AWS::Events::Rule") if "EventPattern" in found
+    ]
+
+    assert patterns
+    assert "aws.guardduty" in str(patterns)
+    assert [size(pattern) for pattern in patterns if size(pattern) > 2048] == []
+
+
+def test_a_rule_of_eventbridge_keeps_to_its_quotas(made: Made, resources: Resources) -> None:
+    """Five targets, tries for a day."""
+    for _, rule in of(made, resources, "AWS::Events::Rule"):
+        assert len(rule["Targets"]) <= 5
+        for target in rule["Targets"]:
+            policy = target.get("RetryPolicy", {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0})
+            assert 60 <= policy["MaximumEventAgeInSeconds"] <= 86_400
+            assert 0 <= policy["MaximumRetryAttempts"] <= 185
+
+
+def test_a_queue_keeps_to_what_sqs_offers(made: Made, resources: Resources) -> None:
+    """14 days of retention, 12 hours of invisibility, 1,000 receives."""
+    for _, queue in of(made, resources, "AWS::SQS::Queue"):
+        assert 60 <= queue["MessageRetentionPeriod"] <= 1_209_600
+        assert queue.get("VisibilityTimeout", 30) <= 43_200
+        assert queue.get("RedrivePolicy", {}).get("maxReceiveCount", 1) <= 1000
+
+
+def test_policies_are_no_larger_than_iam_takes(made: Made, resources: Resources) -> None:
+    """6,144 characters of a managed policy, 10,240 of a role's own, 2,048 of its trust, 10 attached ones."""
+    for _, policy in of(made, resources, "AWS::IAM::ManagedPolicy"):
+        assert size(policy["PolicyDocument"]) <= 6144
+    for _, role in of(made, resources, "AWS::IAM::Role"):
+        assert sum(size(policy["PolicyDocument"]) for policy in role["Policies"]) <= 10_240
+        assert size(role["AssumeRolePolicyDocument"]) <= 2048
+        assert len(role["ManagedPolicyArns"]) <= 10
+
+
+def test_policies_of_resources_are_no_larger_than_their_services_take(made: Made, resources: Resources) -> None:
+    """32,768 characters for a key, 8,192 for an API, 20 statements for a queue."""
+    for _, key in of(made, resources, "AWS::KMS::Key"):
+        assert size(key["KeyPolicy"]) <= 32_768
+    for _, api in of(made, resources, "AWS::ApiGateway::RestApi"):
+        assert size(api["Body"]["x-amazon-apigateway-policy"]) <= 8192
+    for _, policy in of(made, resources, "AWS::SQS::QueuePolicy"):
+        assert len(policy["PolicyDocument"]["Statement"]) <= 20
+
+
+def test_a_function_answers_before_api_gateway_gives_up(made: Made, resources: Resources) -> None:
+    """29 seconds, of which 4 are left for a cold start; no function lasts longer than 15 minutes."""
+    for name, function in of(made, resources, "AWS::Lambda::Function"):
+        assert function["Timeout"] <= (29 - 4 if name == "ApiFunction" else 900)
+
+
+@pytest.mark.parametrize("name", ["servicenow-bridge", "x" * 128])
+def test_names_and_texts_are_no_longer_than_aws_takes(
+    template: dict[str, Any], resources: Resources, name: str
+) -> None:
+    """Also for a stack with the longest name that CloudFormation allows."""
+    stack = Stack(template, {}, resources, name=name)
+    of_stack = {logical: stack.properties(logical) for logical in resources if stack.has(logical)}
+
+    def each(kind: str, *path: str) -> Iterator[str]:
+        for logical, found in of_stack.items():
+            if resources[logical]["Type"] == kind:
+                value: Any = found
+                for part in path:
+                    value = value.get(part, "")
+                yield str(value)
+
+    assert all(len(text) <= 256 for text in each("AWS::KMS::Alias", "AliasName"))
+    assert all(len(text) <= 64 for text in each("AWS::AppConfig::Application", "Name"))
+    assert all(len(text) <= 255 for text in each("AWS::CloudWatch::Dashboard", "DashboardName"))
+    assert all(len(text) <= 512 for text in each("AWS::Logs::LogGroup", "LogGroupName"))
+    assert all(re.fullmatch(r"[\w./#-]+", text) for text in each("AWS::Logs::LogGroup", "LogGroupName"))
+    assert all(len(text) <= 255 for text in each("AWS::Logs::QueryDefinition", "Name"))
+    assert all(len(text) <= 10_000 for text in each("AWS::Logs::QueryDefinition", "QueryString"))
+    assert all(len(text) <= 256 for text in each("AWS::Lambda::Function", "Description"))
+    assert all(len(text) <= 1000 for text in each("AWS::IAM::Role", "Description"))
+    assert all(len(text) <= 512 for text in each("AWS::Events::Rule", "Description"))
+    assert all(len(text) <= 1024 for text in each("AWS::CloudWatch::Alarm", "AlarmDescription"))
+    assert all(re.fullmatch(r"[!-~]{1,255}", text) for text in each("AWS::CloudWatch::Alarm", "MetricName"))
+    assert all(
+        len(text) <= 1011 for text in each("AWS::Lambda::Function", "Environment", "Variables", "TOKEN_PARAMETER")
+    )
+
+
+def environment_bytes(template: dict[str, Any], resources: Resources, function: str, **given: str) -> int:
+    """Return how much of Lambda's 4 KB the environment of a function takes: it is measured as JSON."""
+    variables = Stack(template, given, resources).properties(function)["Environment"]["Variables"]
+    return len(json.dumps(variables, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+FUNCTIONS = ["ApiFunction", "DoctorFunction", "EventsFunction", "TokenRefreshFunction"]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_whatever_one_parameter_is_set_to_the_environment_has_room(
+    template: dict[str, Any], resources: Resources, function: str
+) -> None:
+    """4,096 bytes. What several long ones need together Lambda refuses, as the guide says, before anything changes."""
+    taken = {name: environment_bytes(template, resources, function, **{name: value}) for name, value in LONGEST.items()}
+
+    assert environment_bytes(template, resources, function) <= 4096 // 2
+    assert {name: count for name, count in taken.items() if count > 4096} == {}
+
+
+@pytest.mark.parametrize("name", LONGEST)
+def test_the_longest_value_is_one_that_the_parameter_takes(template: dict[str, Any], name: str) -> None:
+    """And one that is hardly shorter than the longest, where a length is given."""
+    parameter = template["Parameters"][name]
+
+    assert re.fullmatch(parameter["AllowedPattern"], LONGEST[name])
+    assert 0.9 * parameter.get("MaxLength", 0) <= len(LONGEST[name]) <= parameter.get("MaxLength", 4096)
+
+
+def test_every_parameter_without_bounds_on_its_length_is_tried_at_its_longest(
+    template: dict[str, Any], resources: Resources
+) -> None:
+    """What a function is told as it was given, and could be long, is in the list above."""
+    told = {
+        name
+        for function in FUNCTIONS
+        for written in resources[function]["Properties"]["Environment"]["Variables"].values()
+        for name, parameter in template["Parameters"].items()
+        if f"'{name}'" in str(written) and parameter["Type"] == "String" and "AllowedValues" not in parameter
+    }
+
+    short = {"KeyArn", "ProxyUrl"}  # an ARN without a name in it, and a host with a scheme
+    assert told - short == LONGEST.keys(), "give LONGEST the longest of each"
+
+
+def test_the_template_keeps_to_the_quotas_of_cloudformation(template: dict[str, Any], resources: Resources) -> None:
+    """200 parameters, mappings and outputs, 500 resources, 1 MB by way of a bucket, 4,096 bytes of a parameter."""
+    assert len(template["Parameters"]) <= 200
+    assert len(template["Outputs"]) <= 200
+    assert len(template["Mappings"]) <= 200
+    assert len(resources) <= 500
+    assert len(TEMPLATE.read_bytes()) <= 1_000_000
+    assert len(json.dumps(resources).encode()) <= 1_000_000
+    assert len(template["Description"]) <= 1024
+    for parameter in template["Parameters"].values():
+        assert len(parameter["Description"]) <= 4000
+        assert len(str(parameter.get("Default", "")).encode()) <= 4096
+
+
+def test_every_parameter_that_decides_a_condition_is_turned(template: dict[str, Any], resources: Resources) -> None:
+    """Or some combinations would not be looked at; each value is one that turns it."""
+    deciding = parameters_behind(template, resources)
+
+    assert deciding == OTHERS.keys(), "give OTHERS what turns each"
+    for name, given in OTHERS.items():
+        one, other = Stack(template, {}), Stack(template, given)
+        assert [condition for condition in template["Conditions"] if one.holds(condition) != other.holds(condition)], (
+            name
+        )
