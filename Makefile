@@ -73,7 +73,7 @@ security: setup ## Scan for what a security review would object to, and attack (
 	elif [ -s build/audit.txt ]; then cat build/audit.txt; exit 1; \
 	else echo "pip-audit: its data could not be reached, so known holes were not looked for (build/audit.log)"; \
 		case " $(ALLOW_MISSING) " in *" pip-audit "*) ;; *) exit 1;; esac; fi
-	@rm -f build/attacks.xml; pytest -q -m attack tests/attacks tests/unit tests/integration tests/template --junitxml build/attacks.xml; \
+	@rm -f build/attacks.xml; pytest -q -m attack tests/attacks tests/unit tests/integration tests/template --junitxml build/attacks.xml || true; \
 	python -m tests.attacks build/attacks.xml
 
 .PHONY: sbom
