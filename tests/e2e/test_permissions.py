@@ -104,7 +104,9 @@ MAY: dict[str, set[str]] = {
         "write the ledger",
         "read the ledger",
         "put an event past the bus",  # alerts of its callers
+        "refuse an event",  # an alert of a webhook that nobody understands
         "see the state of the event queue",  # deep health
+        "see the state of the dead-letter queue",
     },
     "TokenRefreshFunctionRole": _TOKEN,
     "DoctorFunctionRole": {
