@@ -9,8 +9,12 @@ PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([PROJECT / "README.md", *PROJECT.glob("docs/*.md")])
 
 
+def _makefile() -> str:
+    return (PROJECT / "Makefile").read_text()
+
+
 def _targets() -> set[str]:
-    return set(re.findall(r"^([a-z0-9-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+    return set(re.findall(r"^([a-z0-9-]+):", _makefile(), re.MULTILINE))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -26,3 +30,12 @@ def test_every_file_that_a_document_links_to_exists(document: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text())
     missing = [link for link in links if not (document.parent / link).exists()]
     assert missing == []
+
+
+def test_the_commands_of_make_find_the_package() -> None:
+    """Under pytest the path is set; a module that begins to import from `src` would break the command alone."""
+    ours = r"^\t@?(.*python -m (?:local|campaign|tests\.contract|tools\.\w+ --).*)$"
+    commands = re.findall(ours, _makefile(), re.MULTILINE)
+
+    assert len(commands) > 9
+    assert [command for command in commands if not command.startswith("PYTHONPATH=src ")] == []
