@@ -6,20 +6,9 @@ from datetime import datetime
 
 from common.api.alerts import CallersAlert
 from common.api.times import FIRST_YEAR
-from common.incidents.own_events import SEVERITIES
+from common.incidents.severities import known_severity
 from common.text import link_line
 
-_SEVERITIES: Mapping[str, str] = {
-    name: severity
-    for severity, names in {
-        "critical": "crit disaster emergency emerg fatal page blocker p0 p1 sev0 sev1",
-        "high": "error err major severe p2 sev2",
-        "medium": "warning warn average moderate p3 sev3",
-        "low": "minor p4 sev4",
-        "info": "information informational notice none ok normal debug p5 sev5",
-    }.items()
-    for name in names.split()
-}
 _LEVEL_LABELS = ("severity", "priority", "level")
 # What Grafana calls an alert whose rule could not be evaluated; the rule's own name is in another label then.
 _NAMELESS = frozenset({"DatasourceNoData", "DatasourceError"})
@@ -46,8 +35,7 @@ class WebhookEntry:
 
 def severity_of(label: str) -> str:
     """Return the bridge's severity for what a monitoring system calls it."""
-    name = label.strip().lower()
-    return name if name in SEVERITIES else _SEVERITIES.get(name, "medium")
+    return known_severity(label) or "medium"
 
 
 def webhook_alerts(entries: Iterable[WebhookEntry], *, truncated: int = 0) -> list[CallersAlert]:

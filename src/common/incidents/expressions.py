@@ -14,9 +14,14 @@ from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 from jmespath.visitor import TreeInterpreter
 
+from common.text import link_line
+
 _PLACEHOLDER = re.compile(r"\{\{(.+?)\}\}")
 _NAME = r'(?:[A-Za-z_][A-Za-z0-9_]*|"[A-Za-z0-9_-]+")'
 _PLACE = re.compile(rf"{_NAME}(?:\.{_NAME})*")
+_EPOCH = re.compile(r"[0-9]{10}(?:\.[0-9]+)?|[0-9]{13}")
+_LONGEST_LISTED = 300
+_MOST_LISTED = 50
 _CONSOLES = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}
 
 
@@ -53,6 +58,42 @@ class _Functions(functions.Functions):  # type: ignore[misc] # jmespath has no t
     @functions.signature({"types": ["string", "null"]}, {"types": ["string"]})  # type: ignore[untyped-decorator]
     def _func_split(self, value: str | None, separator: str) -> list[str] | None:
         return value.split(separator) if value and separator else None
+
+    @functions.signature({"types": ["string", "null"]})  # type: ignore[untyped-decorator]
+    def _func_lower(self, value: str | None) -> str | None:
+        return None if value is None else value.lower()
+
+    @functions.signature({"types": ["string"]}, {"types": ["string", "null"]})  # type: ignore[untyped-decorator]
+    def _func_link(self, name: str, url: str | None) -> str | None:
+        """Return the line that shows an address: only https, and with the host before it."""
+        return link_line(url, name) if url else None
+
+    @functions.signature({"types": ["object", "null"]})  # type: ignore[untyped-decorator]
+    def _func_lines(self, values: Mapping[str, Any] | None) -> str | None:
+        """Return `name: value`, a line for each."""
+        return _listed(values, ": ", "\n")
+
+    @functions.signature({"types": ["object", "null"]})  # type: ignore[untyped-decorator]
+    def _func_words(self, values: Mapping[str, Any] | None) -> str | None:
+        """Return `name value`, one after the other."""
+        return _listed(values, " ", ", ")
+
+    @functions.signature({"types": ["object", "null"]}, {"types": ["object", "array", "null"]})  # type: ignore[untyped-decorator]
+    def _func_without(self, values: Mapping[str, Any] | None, others: object) -> dict[str, Any] | None:
+        """Return an object without the members that another one has too, or without those of a list of names."""
+        if values is None:
+            return None
+        if isinstance(others, dict):
+            return {name: value for name, value in values.items() if name not in others or others[name] != value}
+        names = others if isinstance(others, list) else []
+        return {name: value for name, value in values.items() if name not in names}
+
+
+def _listed(values: Mapping[str, Any] | None, between: str, apart: str) -> str | None:
+    if not values:
+        return None
+    texts = {name: as_text(value)[:_LONGEST_LISTED] for name, value in sorted(values.items())[:_MOST_LISTED]}
+    return apart.join(f"{name}{between}{text}" for name, text in texts.items() if text)
 
 
 # One for all: it remembers nothing but how to handle each kind of node, which a new one would find out anew.
@@ -103,6 +144,11 @@ class Expression:
             raise ValueError(f"{source!r} is no JMESPath expression: {str(error).splitlines()[0]}") from None
         _check_calls(compiled.parsed)
         return cls(source, (), compiled)
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """The names that lead to the place; empty where the expression does more than name one."""
+        return self._place
 
     def value(self, event: Mapping[str, Any]) -> Any:  # noqa: ANN401 (any JSON value)
         """Return what the expression finds in the event; None where it finds nothing or meets another type."""
@@ -177,7 +223,12 @@ def as_text(value: object) -> str:
 
 
 def milliseconds(timestamp: str) -> int | None:
-    """Return an ISO 8601 time in milliseconds since the epoch, or None where it is none; without zone it is UTC."""
+    """Return a time in milliseconds since the epoch, or None where it is none.
+
+    It is ISO 8601, without zone in UTC, or a number: 10 digits are seconds since the epoch, 13 milliseconds.
+    """
+    if _EPOCH.fullmatch(timestamp):
+        return round(float(timestamp) * 1000) if timestamp[10:11] in ("", ".") else int(timestamp)
     try:
         moment = datetime.fromisoformat(timestamp.strip())
         zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -366,7 +366,9 @@ def test_iso_times_become_milliseconds(text: str, expected: int) -> None:
         "",
         "now",
         "23 Nov 2026",
-        "1700000000",
+        "170000000",
+        "17000000000",
+        "1700000000.",
         "2026-13-01",
         "2026-11-23T25:00:00Z",
         "2026-11-23T09:15:31+99:99",
@@ -395,3 +397,46 @@ def test_a_time_without_a_zone_is_utc_wherever_the_function_runs(monkeypatch: py
         found = milliseconds("2026-11-23T09:15:31")
     time.tzset()
     assert found == milliseconds("2026-11-23T09:15:31Z")
+
+
+@pytest.mark.parametrize("text", ["1700000000", "1700000000.0", "1700000000000"])
+def test_a_time_may_be_a_number_since_the_epoch(text: str) -> None:
+    """Of seconds or milliseconds, as New Relic, Datadog and Google write them."""
+    assert milliseconds(text) == 1_700_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("lower(name)", "web 1"),
+        ("lower(absent)", None),
+        ("lines(labels)", "a: 1\nb: x"),
+        ("words(labels)", "a 1, b x"),
+        ("words(empty)", None),
+        ("words(absent)", None),
+        ("words(name)", None),
+        ("words(without(labels, common))", "b x"),
+        ("without(labels, ['b', 'c'])", {"a": 1}),
+        ("without(labels, absent)", {"a": 1, "b": "x", "c": None}),
+        ("without(absent, labels)", None),
+        ("link('Runbook', url)", "Runbook at wiki.example.org: https://wiki.example.org/a"),
+        ("link('Runbook', absent)", None),
+        ("link('Runbook', name)", "Runbook left out: it is no https address."),
+    ],
+)
+def test_labels_and_links_can_be_shown(source: str, found: object) -> None:
+    """A line or a word for each label, only those that tell an alert apart, and where an address leads to."""
+    event = {
+        "name": "Web 1",
+        "labels": {"b": "x", "a": 1, "c": None},
+        "common": {"a": 1, "c": None},
+        "empty": {},
+        "url": "https://wiki.example.org/a",
+    }
+    assert Expression.parse(source).value(event) == found
+
+
+def test_many_labels_are_bounded() -> None:
+    """A sender may have thousands, and long ones."""
+    text = Expression.parse("lines(@)").value({f"{number:03}": "x" * 1000 for number in range(100)})
+    assert [len(line) for line in text.split("\n")] == [305] * 50

@@ -5,6 +5,7 @@ import pytest
 
 from common.errors import ConfigurationError
 from common.incidents.alert import ONLY_MEMBER, OnRecovery, OnRepeat, OnReturn, Policy, Status
+from common.incidents.expressions import milliseconds
 from common.incidents.rules import load_rules
 
 GOOD = {
@@ -253,6 +254,10 @@ def test_only_toml_files_are_read(tmp_path: Path) -> None:
         ("medium", ("2", "2")),
         ("low", ("2", "3")),
         ("info", ("3", "3")),
+        ("P1", ("1", "1")),
+        ("Disaster", ("1", "1")),
+        ("crit", ("1", "1")),
+        ("information", ("3", "3")),
         ("apocalyptic", ("2", "2")),
         (None, ("2", "2")),
         (7, ("2", "2")),
@@ -265,3 +270,37 @@ def test_a_severity_becomes_impact_and_urgency(tmp_path: Path, rank: object, lev
     alert = loaded.alert(EVENT | {"detail": {"disk": "a", "state": "full", "rank": rank}})
     assert alert is not None
     assert (alert.fields["impact"], alert.fields["urgency"]) == levels
+
+
+@pytest.mark.parametrize(
+    ("said", "counts"),
+    [
+        ("2026-11-23T09:15:00Z", "2026-11-23T09:15:00Z"),
+        ("2026-11-23T09:20:30Z", "2026-11-23T09:20:30Z"),
+        ("2026-11-23T09:20:31Z", "2026-11-23T09:15:31Z"),
+        ("2126-11-23T09:20:31Z", "2026-11-23T09:15:31Z"),
+        ("2025-11-23T09:15:00Z", "2026-10-25T09:15:31Z"),
+        ("0001-01-01T00:00:00Z", "2026-11-23T09:15:31Z"),
+        (None, "2026-11-23T09:15:31Z"),
+        (1_795_425_300, "2026-11-23T09:15:00Z"),
+    ],
+)
+def test_a_time_of_the_event_s_own_stays_near_its_delivery(tmp_path: Path, said: object, counts: str) -> None:
+    """What still fires may have begun months ago, which the desk would refuse; and the clocks of senders go wrong."""
+    (tmp_path / "disk.toml").write_text(rule(time='"detail.at"'))
+    (loaded,) = load_rules(tmp_path)
+    alert = loaded.alert(EVENT | {"detail": {"disk": "a", "state": "full", "at": said}})
+    assert alert is not None
+    assert alert.occurred_at == milliseconds(counts)
+
+
+@pytest.mark.parametrize("doors", [("webhook.tool", "sns.alerts"), ("aws.partner/tool.com/1", "webhook.tool")])
+def test_one_problem_may_come_by_several_doors(tmp_path: Path, doors: tuple[str, str]) -> None:
+    """Where the rule names the origin; else the source tells apart."""
+    text = rule(source='["webhook.tool", "sns.*", "aws.partner/tool.com/*"]', origin="\"'tool'\"")
+    (tmp_path / "disk.toml").write_text(text)
+    (loaded,) = load_rules(tmp_path)
+    one, other = (loaded.alert(EVENT | {"source": door}) for door in doors)
+    assert one is not None
+    assert other is not None
+    assert one.key == other.key

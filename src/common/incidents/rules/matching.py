@@ -12,8 +12,9 @@ from common.incidents.rules.rule import Rule
 class Rules:
     """Rules in the order in which they count, and the overrides in the order in which they are laid over them.
 
-    A rule for exactly this source and type of event goes before one for any source, that before one for any type,
-    and a rule for everything comes last. Among equals the first counts.
+    A rule for exactly this source and type of event goes before one for sources that begin alike (`webhook.grafana-*`),
+    that before one for any source, that before one for any type, and a rule for everything comes last. Among equals
+    the first counts.
     """
 
     def __init__(
@@ -48,13 +49,21 @@ class Rules:
 
 
 def generality(rule: Rule) -> int:
-    """Return 0 for a rule that names its sources and types, up to 3 for one that names neither."""
-    return 2 * (ANY in rule.detail_types) + (ANY in rule.sources)
+    """Return 0 for a rule that names its sources and types, up to 5 for one that names neither."""
+    begins_alike = any(source.endswith(ANY) for source in rule.sources)
+    return 3 * (ANY in rule.detail_types) + begins_alike + (ANY in rule.sources)
+
+
+def is_about(rule: Rule, event: Mapping[str, Any]) -> bool:
+    """Return whether a rule is for this source and type of event, whatever its condition says."""
+    return (ANY in rule.detail_types or event["detail-type"] in rule.detail_types) and (
+        event["source"] in rule.sources or any(_begins(event["source"], source) for source in rule.sources)
+    )
 
 
 def _is_met(rule: Rule, event: Mapping[str, Any]) -> bool:
-    return (
-        (ANY in rule.sources or event["source"] in rule.sources)
-        and (ANY in rule.detail_types or event["detail-type"] in rule.detail_types)
-        and (rule.when is None or rule.when.holds(event))
-    )
+    return is_about(rule, event) and (rule.when is None or rule.when.holds(event))
+
+
+def _begins(source: str, pattern: str) -> bool:
+    return pattern.endswith(ANY) and source.startswith(pattern[:-1])

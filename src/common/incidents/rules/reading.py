@@ -10,7 +10,10 @@ from common.incidents.rules.override import Override
 from common.incidents.rules.rule import Rule
 from common.incidents.rules.table import NOTES, Mistake, RuleTable
 
-_RULE_TEXTS = ("name", "when", "firing", "resolved", "time", "severity", "link", "table", "table_from", "fields_from")
+_RULE_TEXTS = (
+    *("name", "each", "when", "origin", "firing", "resolved", "time", "severity", "link"),
+    *("table", "table_from", "fields_from"),
+)
 _RULE_LISTS = ("source", "detail_type", "key", "accepts", "group")
 _RULE_OTHERS = ("fields", "notes", "policy", "once")
 _REQUIRED = ("name", "source", "detail_type", "key", "firing")
@@ -39,7 +42,9 @@ def read_rule(place: str, content: Mapping[str, Any], tables: Collection[str]) -
         sources=_kinds(table, "source"),
         detail_types=_kinds(table, "detail_type"),
         when=table.expression("when"),
+        each=table.list_place("each"),
         key=table.expressions("key"),
+        origin=table.expression("origin"),
         firing=table.expression("firing") or Expression.parse("`false`"),
         resolved=table.expression("resolved"),
         time=table.expression("time"),

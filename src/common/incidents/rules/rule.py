@@ -12,12 +12,16 @@ from common.incidents.expressions import Expression, Template, as_text, millisec
 from common.incidents.fields import inert_fields, inert_note, with_footer
 from common.incidents.own_events import SEVERITIES
 from common.incidents.rules.names import LEVELS, is_column
+from common.incidents.severities import known_severity
 from common.servicenow.event_management import EVENT_TABLE
 from common.text import link_line
 
 DEFAULT_SEVERITY = "medium"
 
 _LONGEST_ID = 64
+# Milliseconds. The desk refuses what is older than 30 days, or lies 5 minutes ahead.
+_OLDEST = 29 * 86_400_000
+_AHEAD = 300_000
 
 _FOOTER = Template.parse(
     "Account: {{ account }}\n"
@@ -31,9 +35,11 @@ _FOOTER = Template.parse(
 class Rule:
     """One kind of event: when it fires and recovers, which problem it is about, and what the record says.
 
-    `tables` are those that the deployment may write. `once` is for events that ask for one record and say the same
-    each time: another content under the same key is refused. `overrides` names what was laid over the rule for one
-    event, and `dropped_by` the one of them that says that nothing is opened for it.
+    `each` names the list that holds several problems. `origin` stands for the source in what names the problem, so
+    that one that comes by several doors is one. `tables` are those that the deployment may write. `once` is for
+    events that ask for one record and say the same each time: another content under the same key is refused.
+    `overrides` names what was laid over the rule for one event, and `dropped_by` the one of them that says that
+    nothing is opened for it.
     """
 
     name: str
@@ -41,6 +47,8 @@ class Rule:
     detail_types: tuple[str, ...]
     when: Expression | None
     key: tuple[Expression, ...]
+    each: Expression | None = None
+    origin: Expression | None = None
     firing: Expression
     resolved: Expression | None
     time: Expression | None
@@ -91,9 +99,8 @@ class Rule:
         )
 
     def severity_of(self, event: Mapping[str, Any]) -> str:
-        """Return one of `SEVERITIES`; medium where the event says nothing that is known."""
-        found = self.severity.text(event).lower() if self.severity is not None else ""
-        return found if found in SEVERITIES else DEFAULT_SEVERITY
+        """Return one of `SEVERITIES`, whatever other systems call it; medium where it says nothing that is known."""
+        return known_severity(self.severity.text(event) if self.severity is not None else "") or DEFAULT_SEVERITY
 
     def _identity(self, event: Mapping[str, Any]) -> tuple[str, str]:
         """Return the dedup key and the member. Both carry the origin: nobody resolves another's problem."""
@@ -104,7 +111,8 @@ class Rule:
                     f"The event has no {expression.source}, which the rule {self.name} needs to name the problem.",
                     action="Correct what sends the event, or the rule's key.",
                 )
-        origin = (event["account"], event["region"], event["source"], self.name)
+        source = self.origin.text(event) if self.origin is not None else ""
+        origin = (event["account"], event["region"], source or event["source"], self.name)
         own = dedup_key(*origin, *parts)
         labels = [expression.text(event) for expression in self.group]
         if not any(labels):
@@ -123,12 +131,14 @@ class Rule:
         return table
 
     def _occurred_at(self, event: Mapping[str, Any]) -> int:
-        texts = [self.time.text(event)] if self.time is not None else []
-        for text in (*texts, str(event["time"])):
-            occurred_at = milliseconds(text)
-            if occurred_at is not None and occurred_at > 0:
-                return occurred_at
-        is_a_time = milliseconds(str(event["time"])) is not None
+        sent = milliseconds(str(event["time"]))
+        told = milliseconds(self.time.text(event)) if self.time is not None else None
+        if told is not None and told > 0:
+            # What still fires, and is told again, may have begun long ago; and the clocks of others go wrong.
+            return told if not sent or sent < 0 else max(told if told < sent + _AHEAD else sent, sent - _OLDEST)
+        if sent is not None and sent > 0:
+            return sent
+        is_a_time = sent is not None
         raise PermanentError(
             f"The event's time is {'before 1970-01-01T00:00:01Z' if is_a_time else 'no ISO 8601 timestamp'}.",
             action="Correct what sends the event and send it again.",

@@ -97,6 +97,13 @@ class RuleTable:
             return ()
         return tuple(parsed for source in sources if (parsed := self._parse(name, source)) is not None)
 
+    def list_place(self, name: str) -> Expression | None:
+        """Return the expression that names where a list stands in the event's detail; None where it is left out."""
+        found = self.expression(name)
+        if found is not None and (len(found.place) < 2 or found.place[0] != "detail"):  # noqa: PLR2004 (detail and a name)
+            self.wrong(name, "names no list in the event: write a place such as detail.alerts, and no other expression")
+        return found
+
     def template(self, place: str, source: object) -> Template:
         """Return the template in `source`, which stands at `place` inside this table."""
         try:

@@ -1,0 +1,37 @@
+"""An event that tells of several problems becomes one event for each."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from common.incidents.expressions import Expression
+from common.incidents.rules.matching import Rules, is_about
+
+
+def split(event: Mapping[str, Any], rules: Rules) -> list[Mapping[str, Any]]:
+    """Return one event for each entry of the list that the event's rule names with `each`; else the event itself.
+
+    Each is the same event with that list reduced to one entry, and with the id `<id>.<n>`, n from 1. A list of one
+    entry, or what is no list, leaves the event as it is. The first rule that takes the event, or one of its parts,
+    says whether it is split.
+    """
+    for rule in rules:
+        if is_about(rule, event):
+            parts = _parts(event, rule.each)
+            if rule.when is None or any(map(rule.when.holds, parts)):
+                return parts
+    return [event]
+
+
+def _parts(event: Mapping[str, Any], each: Expression | None) -> list[Mapping[str, Any]]:
+    entries = each.value(event) if each is not None else None
+    if each is None or not isinstance(entries, list) or len(entries) < 2:  # noqa: PLR2004 (there is nothing to split)
+        return [event]
+    return [
+        {**_with(event, each.place, [entry]), "id": f"{event.get('id', '')}.{number}"}
+        for number, entry in enumerate(entries, start=1)
+    ]
+
+
+def _with(value: Mapping[str, Any], place: Sequence[str], new: object) -> dict[str, Any]:
+    name, *others = place
+    return {**value, name: _with(value[name], others, new) if others else new}
