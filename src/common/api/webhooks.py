@@ -6,6 +6,7 @@ from datetime import datetime
 
 from common.api.alerts import CallersAlert
 from common.api.times import FIRST_YEAR
+from common.incidents.labels import fingerprint_of
 from common.incidents.severities import known_severity
 from common.text import link_line
 
@@ -16,7 +17,6 @@ _LONGEST_TEXT = 4000
 _LONGEST_LABEL = 300
 _MOST_LABELS = 50
 _MOST_TOLD_APART_BY = 3
-_OFFSET, _PRIME, _BITS = 14695981039346656037, 1099511628211, (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,15 +51,6 @@ def webhook_alerts(entries: Iterable[WebhookEntry], *, truncated: int = 0) -> li
             values.setdefault(name, set()).add(entry.labels.get(name, ""))
     differing = sorted(name for name, found in values.items() if len(found) > 1 or (len(entries) > 1 and "" in found))
     return [_alert(entry, differing, truncated) for entry in entries]
-
-
-def fingerprint_of(labels: Mapping[str, str]) -> str:
-    """Return the fingerprint that Alertmanager gives to these labels: FNV-1a, as in its library `common/model`."""
-    total = _OFFSET
-    for name, value in sorted(labels.items()):
-        for byte in name.encode("utf-8", "replace") + b"\xff" + value.encode("utf-8", "replace") + b"\xff":
-            total = (total ^ byte) * _PRIME & _BITS
-    return f"{total:016x}"
 
 
 def _alert(entry: WebhookEntry, differing: Iterable[str], truncated: int) -> CallersAlert:

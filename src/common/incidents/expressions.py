@@ -14,6 +14,7 @@ from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 from jmespath.visitor import TreeInterpreter
 
+from common.incidents.labels import fingerprint_of
 from common.text import link_line
 
 _PLACEHOLDER = re.compile(r"\{\{(.+?)\}\}")
@@ -59,9 +60,14 @@ class _Functions(functions.Functions):  # type: ignore[misc] # jmespath has no t
     def _func_split(self, value: str | None, separator: str) -> list[str] | None:
         return value.split(separator) if value and separator else None
 
-    @functions.signature({"types": ["string", "null"]})  # type: ignore[untyped-decorator]
-    def _func_lower(self, value: str | None) -> str | None:
-        return None if value is None else value.lower()
+    @functions.signature({"types": []})  # type: ignore[untyped-decorator]
+    def _func_lower(self, value: object) -> str | None:
+        return None if value is None else as_text(value).lower()
+
+    @functions.signature({"types": ["object", "null"]})  # type: ignore[untyped-decorator]
+    def _func_fingerprint(self, labels: Mapping[str, Any] | None) -> str | None:
+        """Return what Alertmanager calls an alert with these labels."""
+        return fingerprint_of({name: as_text(value) for name, value in labels.items()}) if labels else None
 
     @functions.signature({"types": ["string"]}, {"types": ["string", "null"]})  # type: ignore[untyped-decorator]
     def _func_link(self, name: str, url: str | None) -> str | None:

@@ -11,7 +11,20 @@ from tests.support.rules import DIRECTORY, PROJECT, aws_rules, rule_files, sampl
 FILES = rule_files()
 RULES = [(stem, rule) for stem, content in FILES.items() for rule in content["rule"]]
 ORDER = [
-    *("name", "source", "detail_type", "when", "key", "firing", "resolved", "time", "severity", "link"),
+    *(
+        "name",
+        "source",
+        "detail_type",
+        "each",
+        "when",
+        "key",
+        "origin",
+        "firing",
+        "resolved",
+        "time",
+        "severity",
+        "link",
+    ),
     *("fields", "notes", "policy"),
 ]
 EXPECTED = sorted((Path(__file__).parent / "expected").glob("*.toml"))

@@ -1,11 +1,14 @@
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from common.errors import ConfigurationError
+from common.incidents.alert import OnRepeat, Status, dedup_key
 from common.incidents.rules import load_rules
 from common.incidents.rules.splitting import split
+from tests.support.rules import PROJECT, SHIPPED
 
 RULE = """
 [[rule]]
@@ -115,3 +118,22 @@ def test_an_expression_that_is_none_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         parts(tmp_path, EVENT, each="detail.")
     assert "tool.toml, rule tool: each is wrong: 'detail.' is no JMESPath expression" in str(caught.value.message)
+
+
+def test_findings_that_a_person_sends_by_hand_become_an_incident_each() -> None:
+    """Each is the same problem as the imported finding, fires whatever its severity, and says how it was sent."""
+    event = json.loads((PROJECT / "events/securityhub-custom-action-two-findings.json").read_text())
+    low, high = split(event, SHIPPED)
+    for single, severity in ((low, "LOW"), (high, "HIGH")):
+        rule = SHIPPED.match(single)
+        assert rule is not None
+        alert = rule.alert(single)
+        assert alert is not None
+        finding = single["detail"]["findings"][0]
+        imported = single | {"detail-type": "Security Hub Findings - Imported"}
+        assert alert.key == dedup_key("111122223333", "eu-central-1", "aws.securityhub", rule.name, finding["Id"])
+        assert (SHIPPED.match(imported) or rule).name == rule.name
+        assert (alert.status, alert.policy.on_repeat) == (Status.FIRING, OnRepeat.NOTE)
+        assert f"Severity: {severity}" in alert.fields["description"]
+        assert "Sent by hand, with the custom action: ServiceNow" in alert.fields["description"]
+        assert alert.note.startswith("Sent by hand, with the custom action ServiceNow.")

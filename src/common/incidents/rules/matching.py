@@ -1,6 +1,6 @@
 """All rules of a deployment, and which of them an event meets."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from common.incidents.rules.contracts import check_contract
@@ -19,13 +19,15 @@ class Rules:
 
     def __init__(
         self,
-        rules: Iterable[Rule],
+        rules: Sequence[Rule],
         overrides: Sequence[Override] = (),
         requestable: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         """Hold the rules, the ones that count first in front; `requestable` as `check_contract` takes it."""
         self._requestable = requestable
         self._rules = sorted(rules, key=generality)
+        by_source = [(source, rule) for rule in rules for source in rule.sources]
+        self._by_source = sorted(by_source, key=lambda each: _generality(each[1], each[0]))
         self.overrides = tuple(overrides)
         self._overrides = {rule.name: [each for each in overrides if each.concerns(rule)] for rule in self._rules}
 
@@ -35,13 +37,17 @@ class Rules:
         Raises PermanentError for an event of the bridge's own types that does not keep to its schema.
         """
         check_contract(event, self._requestable)
-        rule = next((rule for rule in self._rules if _is_met(rule, event)), None)
+        rule = next((rule for rule in self.about(event) if rule.when is None or rule.when.holds(event)), None)
         if rule is None:
             return None
         for override in self._overrides[rule.name]:
             if override.holds(rule, event):
                 rule = override.over(rule)
         return rule
+
+    def about(self, event: Mapping[str, Any]) -> Iterator[Rule]:
+        """Return the rules for the source and type of an event, whatever their conditions say, as they count."""
+        return (rule for source, rule in self._by_source if _is_about(source, rule, event))
 
     def __iter__(self) -> Iterator[Rule]:
         """Return each rule once, as it stands in its file, in the order in which they count."""
@@ -50,20 +56,16 @@ class Rules:
 
 def generality(rule: Rule) -> int:
     """Return 0 for a rule that names its sources and types, up to 5 for one that names neither."""
-    begins_alike = any(source.endswith(ANY) for source in rule.sources)
-    return 3 * (ANY in rule.detail_types) + begins_alike + (ANY in rule.sources)
+    return max(_generality(rule, source)[0] for source in rule.sources)
 
 
-def is_about(rule: Rule, event: Mapping[str, Any]) -> bool:
-    """Return whether a rule is for this source and type of event, whatever its condition says."""
-    return (ANY in rule.detail_types or event["detail-type"] in rule.detail_types) and (
-        event["source"] in rule.sources or any(_begins(event["source"], source) for source in rule.sources)
-    )
+def _generality(rule: Rule, source: str) -> tuple[int, int]:
+    """Return how much one source of a rule takes, and of those that begin alike the longest beginning first."""
+    begins_alike = source.endswith(ANY) and source != ANY
+    return 3 * (ANY in rule.detail_types) + begins_alike + 2 * (source == ANY), -len(source) * begins_alike
 
 
-def _is_met(rule: Rule, event: Mapping[str, Any]) -> bool:
-    return is_about(rule, event) and (rule.when is None or rule.when.holds(event))
-
-
-def _begins(source: str, pattern: str) -> bool:
-    return pattern.endswith(ANY) and source.startswith(pattern[:-1])
+def _is_about(source: str, rule: Rule, event: Mapping[str, Any]) -> bool:
+    sent = event["source"]
+    takes = sent == source or (source.endswith(ANY) and sent.startswith(source[:-1]))
+    return takes and (ANY in rule.detail_types or event["detail-type"] in rule.detail_types)

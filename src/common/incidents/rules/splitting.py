@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.incidents.expressions import Expression
-from common.incidents.rules.matching import Rules, is_about
+from common.incidents.rules.matching import Rules
 
 
 def split(event: Mapping[str, Any], rules: Rules) -> list[Mapping[str, Any]]:
@@ -14,11 +14,10 @@ def split(event: Mapping[str, Any], rules: Rules) -> list[Mapping[str, Any]]:
     entry, or what is no list, leaves the event as it is. The first rule that takes the event, or one of its parts,
     says whether it is split.
     """
-    for rule in rules:
-        if is_about(rule, event):
-            parts = _parts(event, rule.each)
-            if rule.when is None or any(map(rule.when.holds, parts)):
-                return parts
+    for rule in rules.about(event):
+        parts = _parts(event, rule.each)
+        if rule.when is None or any(map(rule.when.holds, parts)):
+            return parts
     return [event]
 
 
