@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from common.api.models import AlertFields
-from common.api.webhooks import fingerprint_of
+from common.incidents.labels import fingerprint_of
 from local.simulator import Simulator
 from tests.integration.api.gateway import ALICE, BOB, Gateway
 from tests.support.deployment import ACCOUNT, REGION, Context, Deployment, sqs_event

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from common.api.webhooks import WebhookEntry, fingerprint_of, severity_of, webhook_alerts
+from common.api.webhooks import WebhookEntry, severity_of, webhook_alerts
+from common.incidents.labels import fingerprint_of
 
 BEGAN = datetime(2026, 11, 20, 10, tzinfo=UTC)
 

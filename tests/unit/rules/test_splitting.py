@@ -130,7 +130,7 @@ def test_findings_that_a_person_sends_by_hand_become_an_incident_each() -> None:
         alert = rule.alert(single)
         assert alert is not None
         finding = single["detail"]["findings"][0]
-        imported = single | {"detail-type": "Security Hub Findings - Imported"}
+        imported = {**single, "detail-type": "Security Hub Findings - Imported"}
         assert alert.key == dedup_key("111122223333", "eu-central-1", "aws.securityhub", rule.name, finding["Id"])
         assert (SHIPPED.match(imported) or rule).name == rule.name
         assert (alert.status, alert.policy.on_repeat) == (Status.FIRING, OnRepeat.NOTE)

@@ -1,6 +1,6 @@
 """All rules of a deployment, and which of them an event meets."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from common.incidents.rules.contracts import check_contract
@@ -19,12 +19,13 @@ class Rules:
 
     def __init__(
         self,
-        rules: Sequence[Rule],
+        rules: Iterable[Rule],
         overrides: Sequence[Override] = (),
         requestable: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         """Hold the rules, the ones that count first in front; `requestable` as `check_contract` takes it."""
         self._requestable = requestable
+        rules = tuple(rules)
         self._rules = sorted(rules, key=generality)
         by_source = [(source, rule) for rule in rules for source in rule.sources]
         self._by_source = sorted(by_source, key=lambda each: _generality(each[1], each[0]))
