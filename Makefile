@@ -139,8 +139,8 @@ doctor: setup ## Check the set-up of a deployed STACK from inside its account (O
 	@PYTHONPATH=src python -m tools.doctor --stack "$(STACK)" $(OPTIONS)
 
 .PHONY: accept
-accept: setup ## Accept a deployed STACK: an alert by the front door, the doctor's steps, the token (writes build/accept.json)
-	@PYTHONPATH=src python -m tools.accept --stack "$(STACK)" $(OPTIONS)
+accept: setup ## Accept a deployed STACK: alert, API, doctor's steps, metrics (CONTRACT=1: facts too; writes build/accept.json)
+	@PYTHONPATH=src python -m tools.accept --stack "$(STACK)" $(if $(CONTRACT),--contract) $(OPTIONS)
 
 .PHONY: replay
 replay: setup ## Send the dead letters of a deployed STACK back to its queue (OPTIONS=--show only lists them)

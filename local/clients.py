@@ -72,6 +72,13 @@ class Clients:
             "verify": str(endpoint.authority_file),
             "config": _CONFIG,
         }
+        self._others: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
+        """Return a client of any service, by boto3's name of it."""
+        if service not in self._others:
+            self._others[service] = self._session.client(service, **self._options)  # type: ignore[call-overload]
+        return self._others[service]
 
     @cached_property
     def cloudformation(self) -> "CloudFormationClient":
@@ -130,7 +137,7 @@ class Clients:
 
     def close(self) -> None:
         """Close the connections of all clients that were used."""
-        for value in vars(self).values():
+        for value in (*vars(self).values(), *self._others.values()):
             if isinstance(value, BaseClient):
                 value.close()
 

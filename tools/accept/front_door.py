@@ -74,7 +74,7 @@ class FrontDoor:
 
     def _put(self, status: str) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        summary = "servicenow-bridge acceptance, please ignore"
+        summary = f"servicenow-bridge acceptance {self.key}, please ignore"
         self._send({"dedup_key": self.key, "status": status, "summary": summary, "severity": "low", "occurred_at": now})
 
     def _send(self, detail: dict[str, Any]) -> None:

@@ -1,0 +1,171 @@
+"""The command `make accept` as a person calls it, against moto: what it prints, what it writes, and how it ends."""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+from moto import mock_aws
+
+from tools.accept import contract
+from tools.accept.__main__ import main
+from tools.accept.sheet import Sheet
+
+ACCOUNT, REGION, STACK = "123456789012", "eu-west-1", "acme-bridge"
+HOST, SECRET = "acme.service-now.com", "s3cr3t-of-acme"
+PRIVATE = (ACCOUNT, "acme", HOST, SECRET, "Payments", "INC00")
+REPORT = {
+    "healthy": False,
+    "steps": [
+        {"name": "name", "outcome": "ok", "detail": f"{HOST} is 192.0.2.1"},
+        {"name": "read u_acme_orders", "outcome": "ok", "detail": "a record can be read"},
+        {"name": "groups of rules", "outcome": "failed", "detail": f"no active group 'Payments' {SECRET}"},
+        {"name": "create incident", "outcome": "not observable", "detail": "INC0010001"},
+    ],
+}
+OUTPUTS = {
+    "DoctorFunctionName": f"{STACK}-doctor",
+    "EventsFunctionName": f"{STACK}-events",
+    "ApiFunctionName": f"{STACK}-api",
+    "EventsLogGroupName": f"/aws/lambda/{STACK}/events",
+    "ApiUrl": "https://127.0.0.1:9/v1",
+    "EventRuleArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{STACK}-rule",
+    "DeploymentName": f"{ACCOUNT}/{REGION}/{STACK}",
+    "TokenParameterName": f"/servicenow-bridge/{STACK}/access-token",
+    "LedgerTableName": "ledger",
+    "QueueUrl": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/events",
+    "DeadLetterQueueUrl": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/dead",
+    "EventDeadLetterQueueUrl": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/undelivered",
+}
+PARAMETERS = {
+    "OwnEventSources": "servicenow-bridge.accept",
+    "LogLevel": "INFO",
+    "ApiAccessLogging": "false",
+    "ApiSwaggerUi": "false",
+}
+
+
+def _template() -> dict[str, Any]:
+    queues = {
+        name: {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": name}}
+        for name in ("events", "dead", "undelivered")
+    }
+    alarm = {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Properties": {
+            "AlarmName": f"{STACK}-held",
+            "Namespace": "ServiceNowBridge",
+            "MetricName": "Held",
+            "Dimensions": [{"Name": "service", "Value": STACK}],
+            "Statistic": "Sum",
+            "Period": 300,
+            "EvaluationPeriods": 1,
+            "Threshold": 1,
+            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        },
+    }
+    return {
+        "Parameters": {name: {"Type": "String", "Default": value} for name, value in PARAMETERS.items()},
+        "Resources": {**queues, "CredentialsOrSettingsAlarm": alarm},
+        "Outputs": {name: {"Value": value} for name, value in OUTPUTS.items()},
+    }
+
+
+@pytest.fixture
+def deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Provide a stack that nothing runs in, a doctor's report, and a folder to write to."""
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]  # every call goes through it
+
+    def answered(client: BaseClient, name: str, arguments: object) -> object:
+        if name == "Invoke":
+            return {"Payload": io.BytesIO(json.dumps(REPORT).encode())}
+        return call(client, name, arguments)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    with mock_aws():
+        monkeypatch.setattr(BaseClient, "_make_api_call", answered)
+        boto3.client("dynamodb").create_table(
+            TableName="ledger",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        boto3.client("cloudformation").create_stack(
+            StackName=STACK,
+            TemplateBody=json.dumps(_template()),
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in PARAMETERS.items()],
+        )
+        yield
+
+
+def _call(monkeypatch: pytest.MonkeyPatch, *options: str) -> object:
+    words = ["accept", "--stack", STACK, "--region", REGION, "--patience", "0", "--metrics-patience", "0", *options]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_stack_that_does_nothing_is_not_accepted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Status 1; the screen says what was seen, the files say which steps failed and why."""
+    assert _call(monkeypatch) == 1
+
+    written = json.loads(Path("build/accept.json").read_text())
+    verdicts = {step["step"]: step["verdict"] for step in written["steps"]}
+    assert not written["accepted"]
+    assert verdicts["alert on the bus"] == "failed"
+    assert verdicts["records of it"] == "skipped"
+    assert verdicts["API: create twice with one key"] == "failed"
+    assert verdicts["doctor: groups of rules"] == "failed"
+    assert verdicts["doctor: read a table of one's own"] == "passed"
+    assert verdicts["token"] == "failed"
+    assert verdicts["metric of CredentialsOrSettingsAlarm"] == "not possible here"
+    assert "Payments" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("deployed")
+def test_what_is_written_can_be_posted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a secret, nor a number of an account or record, nor the name of a company is in it."""
+    _call(monkeypatch)
+
+    for name in ("build/accept.json", "build/accept-to-post.md"):
+        text = Path(name).read_text().lower()
+        assert "doctor: groups of rules" in text
+        assert [word for word in PRIVATE if word.lower() in text] == []
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_contract_without_an_instance_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulator would confirm nothing."""
+    monkeypatch.delenv("SERVICENOW_CONTRACT_HOST", raising=False)
+    _call(monkeypatch, "--contract")
+
+    (step,) = [
+        each for each in json.loads(Path("build/accept.json").read_text())["steps"] if each["step"] == "contract"
+    ]
+    assert step["verdict"] == "skipped"
+    assert "SERVICENOW_CONTRACT_HOST" in step["why"]
+
+
+def test_facts_are_lines_of_the_sheet() -> None:
+    """A refuted one fails; its reason, which may quote the instance, is not written down."""
+    facts = [
+        {"id": "one", "finding": "confirmed", "why": ""},
+        {"id": "two", "finding": "refuted", "why": HOST},
+        {"id": "three", "finding": "not observable", "why": HOST},
+    ]
+    sheet = Sheet(iter(range(100)).__next__)
+
+    contract.append(sheet, {"SERVICENOW_CONTRACT_HOST": HOST}, lambda: {"facts": facts})
+
+    assert [line.verdict for line in sheet.lines] == ["passed", "passed", "failed", "skipped"]
+    assert HOST not in json.dumps(sheet.as_json()) + sheet.to_post()
+    assert HOST in sheet.as_text()
