@@ -93,7 +93,7 @@ class Metrics:
             .paginate(
                 MetricDataQueries=[_query(number, key) for number, key in enumerate(ordered)],
                 StartTime=now - _WINDOW,
-                EndTime=now,
+                EndTime=now + timedelta(seconds=_PERIOD_SECONDS),
             )
         )
         rows = [row for page in pages for row in page["MetricDataResults"] if row["Values"]]
@@ -117,4 +117,4 @@ def _query(number: int, key: Key) -> dict[str, Any]:
         "MetricName": name,
         "Dimensions": [{"Name": each, "Value": value} for each, value in dimensions],
     }
-    return {"Id": f"m{number}", "MetricStat": {"Metric": metric, "Period": _PERIOD_SECONDS, "Stat": "SampleCount"}}
+    return {"Id": f"m{number}", "MetricStat": {"Metric": metric, "Period": _PERIOD_SECONDS, "Stat": "Maximum"}}

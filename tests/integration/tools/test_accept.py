@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ from moto import mock_aws
 
 from tools.accept import contract
 from tools.accept.__main__ import main
+from tools.accept.account import Account, Described
+from tools.accept.metrics import Metrics
 from tools.accept.sheet import Sheet
+from tools.deployed import DeployedStack
 
 ACCOUNT, REGION, STACK = "123456789012", "eu-west-1", "acme-bridge"
 HOST, SECRET = "acme.service-now.com", "s3cr3t-of-acme"
@@ -54,23 +58,9 @@ def _template() -> dict[str, Any]:
         name: {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": name}}
         for name in ("events", "dead", "undelivered")
     }
-    alarm = {
-        "Type": "AWS::CloudWatch::Alarm",
-        "Properties": {
-            "AlarmName": f"{STACK}-held",
-            "Namespace": "ServiceNowBridge",
-            "MetricName": "Held",
-            "Dimensions": [{"Name": "service", "Value": STACK}],
-            "Statistic": "Sum",
-            "Period": 300,
-            "EvaluationPeriods": 1,
-            "Threshold": 1,
-            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-        },
-    }
     return {
         "Parameters": {name: {"Type": "String", "Default": value} for name, value in PARAMETERS.items()},
-        "Resources": {**queues, "CredentialsOrSettingsAlarm": alarm},
+        "Resources": queues,
         "Outputs": {name: {"Value": value} for name, value in OUTPUTS.items()},
     }
 
@@ -127,7 +117,7 @@ def test_a_stack_that_does_nothing_is_not_accepted(
     assert verdicts["doctor: groups of rules"] == "failed"
     assert verdicts["doctor: read a table of one's own"] == "passed"
     assert verdicts["token"] == "failed"
-    assert verdicts["metric of CredentialsOrSettingsAlarm"] == "not possible here"
+    assert verdicts["alarms"] == "failed"
     assert "Payments" in capsys.readouterr().out
 
 
@@ -169,3 +159,73 @@ def test_facts_are_lines_of_the_sheet() -> None:
     assert [line.verdict for line in sheet.lines] == ["passed", "passed", "failed", "skipped"]
     assert HOST not in json.dumps(sheet.as_json()) + sheet.to_post()
     assert HOST in sheet.as_text()
+
+
+def _alarm(name: str, namespace: str, metric: str, dimension: str, value: str) -> None:
+    boto3.client("cloudwatch").put_metric_alarm(
+        AlarmName=name,
+        Namespace=namespace,
+        MetricName=metric,
+        Dimensions=[{"Name": dimension, "Value": value}],
+        Statistic="Sum",
+        Period=300,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+    )
+
+
+def _value(namespace: str, metric: str, dimension: str, value: str) -> None:
+    datum = {"MetricName": metric, "Dimensions": [{"Name": dimension, "Value": value}], "Value": 1}
+    boto3.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=[datum])
+
+
+@mock_aws
+def test_a_metric_has_arrived_or_the_sheet_says_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nothing was counted for is no pass; what was used and sends no value at all is a failure."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    _alarm("a", "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "events")
+    _alarm("b", "ServiceNowBridge", "Held", "service", STACK)
+    _alarm("c", "AWS/Lambda", "Errors", "FunctionName", "events")
+    _alarm("d", "AWS/Lambda", "Errors", "FunctionName", "api")
+    _value("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "events")
+    _value("ServiceNowBridge", "EventsApplied", "service", STACK)
+    described = Described({}, {"QueueAlarm": "a", "HeldAlarm": "b", "EventsAlarm": "c", "ApiAlarm": "d"})
+    metrics = Metrics(DeployedStack({}, boto3.Session(region_name=REGION)), described, 0.0, {"events", STACK})
+    sheet = Sheet(iter(range(100)).__next__)
+
+    metrics.take(sheet)
+
+    assert {line.step: line.verdict for line in sheet.lines} == {
+        "alarms": "passed",
+        "metric of QueueAlarm": "passed",
+        "metric of HeldAlarm": "not possible here",
+        "metric of EventsAlarm": "failed",
+        "metric of ApiAlarm": "not possible here",
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [('{"status":"403","error":"x"}', "passed"), ('{"status":"403","error":""x""}', "failed"), ("{}", "failed")],
+)
+@mock_aws
+def test_the_line_of_an_unsigned_call_is_json(line: str, verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An access log that a saved query can read."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    logs = boto3.client("logs")
+    logs.create_log_group(logGroupName="access")
+    logs.create_log_stream(logGroupName="access", logStreamName="one")
+
+    def unsigned() -> str:
+        event = {"timestamp": int(time.time() * 1000), "message": line}
+        logs.put_log_events(logGroupName="access", logStreamName="one", logEvents=[event])  # type: ignore[list-item]
+        return "403"
+
+    described = Described({"ApiAccessLogging": "true"}, {"ApiAccessLogs": "access"})
+    account = Account(DeployedStack({}, boto3.Session(region_name=REGION)), described, time.time() - 5, 0.0)
+    sheet = Sheet(iter(range(100)).__next__)
+
+    sheet.take("access log", "JSON", lambda: account.access_log(unsigned))
+
+    assert [each.verdict for each in sheet.lines] == [verdict], sheet.lines[0].seen
