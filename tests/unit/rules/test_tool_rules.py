@@ -1,0 +1,121 @@
+"""The rules for monitoring tools: each tool's alert fires, is repeated and recovers as one problem."""
+
+import json
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from common.errors import PermanentError
+from common.incidents.alert import Alert, Fold, Status
+from common.incidents.own_events import SEVERITIES
+from common.incidents.rules.splitting import split
+from tests.support.rules import PROJECT, SHIPPED
+
+TOOLS = {
+    "alertmanager": ("critical", "Instance is down (instance web-1:9100)", "prometheus.example.com"),
+    "azure": ("high", "Azure: cpu on vm-1", "portal.azure.com"),
+    "datadog": ("critical", "[P1] CPU is high on web-1", "app.datadoghq.com"),
+    "dynatrace": ("high", "Failure rate increase: checkout", "abc.live.dynatrace.com"),
+    "elastic": ("high", "CPU: host-1", "kibana.example.com"),
+    "google": ("critical", "Google Cloud: CPU Usage on vm-1", "console.cloud.google.com"),
+    "grafana": ("critical", "Instance is down (instance web-1:9100)", "grafana.example.com"),
+    "nagios": ("critical", "web-1 HTTP is CRITICAL", "nagios.example.com"),
+    "newrelic": ("critical", "Memory above 90 % on checkout", "one.newrelic.com"),
+    "pagerduty": ("high", "PagerDuty: A little bump in the road", "acme.pagerduty.com"),
+    "plain": ("critical", "No payments", "shop.example.com"),
+    "sentry": ("high", "Sentry: ReferenceError: blooopy is not defined", "sentry.io"),
+    "splunk": ("critical", "Critical Alert: Above 2 s (service checkout)", "app.us1.signalfx.com"),
+    "zabbix": ("critical", "Disk is full on db-1", "zabbix.example.com"),
+}
+
+
+def sample(name: str) -> dict[str, Any]:
+    """Return a sample event."""
+    event: dict[str, Any] = json.loads((PROJECT / "events" / f"{name}.json").read_text())
+    return event
+
+
+def alert_of(event: dict[str, Any]) -> Alert:
+    """Return what a webhook with one alert says."""
+    [single] = split(event, SHIPPED)
+    rule = SHIPPED.match(single)
+    assert rule is not None
+    alert = rule.alert(single)
+    assert alert is not None
+    return alert
+
+
+@pytest.mark.parametrize(("tool", "expected"), TOOLS.items(), ids=TOOLS)
+def test_an_alert_opens_an_incident(tool: str, expected: tuple[str, str, str]) -> None:
+    """With its severity, one line that tells what is wrong where, and the way back to the tool."""
+    severity, line, host = expected
+    alert = alert_of(sample(f"webhook-{tool}-firing"))
+    assert alert.status is Status.FIRING
+    assert alert.fields["short_description"] == line
+    assert (alert.fields["impact"], alert.fields["urgency"]) == SEVERITIES[severity]
+    assert f"Link to {host}: https://{host}" in alert.fields["description"]
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_firing_repeated_and_resolved_meet_in_any_order(tool: str) -> None:
+    """They are one problem, and the recovery is what counts in the end."""
+    firing, resolved = (alert_of(sample(f"webhook-{tool}-{status}")) for status in ("firing", "resolved"))
+    assert resolved.status is Status.RESOLVED
+    assert resolved.note
+    for order in permutations([firing, firing, resolved]):
+        fold = Fold.of(order)
+        assert {alert.key for alert in order} == {fold.key}
+        assert fold.newest.status is Status.RESOLVED
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_state_that_is_missing_or_unknown_fires(tool: str) -> None:
+    """It must not count as nothing; what else is missing leaves no hole in the texts."""
+    alert = alert_of(sample(f"webhook-{tool}-odd"))
+    assert alert.status is Status.FIRING
+    assert alert.fields["short_description"]
+    assert "null" not in alert.fields["description"]
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("body", [{}, {"alerts": []}, {"items": [1]}, {"text": "x"}, {"event": 7}])
+def test_a_body_that_is_not_understood_is_refused_with_a_reason(tool: str, body: dict[str, Any]) -> None:
+    """So that it is kept for a person: the sender will not send it again."""
+    with pytest.raises(PermanentError, match="needs to name the problem"):
+        alert_of(sample(f"webhook-{tool}-firing") | {"detail": body})
+
+
+@pytest.mark.parametrize("tool", ["alertmanager", "grafana"])
+def test_the_same_alert_over_two_doors_is_one_problem(tool: str) -> None:
+    """By webhook, and by the tool's own SNS receiver."""
+    assert alert_of(sample(f"sns-{tool}-firing")).key == alert_of(sample(f"webhook-{tool}-firing")).key
+
+
+@pytest.mark.parametrize("tool", sorted(set(TOOLS) - {"plain"}))
+def test_a_second_sender_of_a_tool_has_problems_of_its_own(tool: str) -> None:
+    """Nobody resolves another's; both are read by the same rule."""
+    event = sample(f"webhook-{tool}-firing")
+    other = event | {"source": f"webhook.{tool}-eu"}
+    one, two = (SHIPPED.match(each) for each in (event, other))
+    assert one is two
+    assert alert_of(event).key != alert_of(other).key
+
+
+def test_runbook_panel_silence_and_what_was_left_out_are_told() -> None:
+    """Whoever gets the ticket has what the alert had."""
+    lines = alert_of(sample("webhook-grafana-firing")).fields["description"].splitlines()
+    assert "Runbook at runbooks.example.com: https://runbooks.example.com/instance-down" in lines
+    assert "Panel at grafana.example.com: https://grafana.example.com/d/a?viewPanel=2" in lines
+    assert "Silence at grafana.example.com: https://grafana.example.com/alerting/silence/new" in lines
+    assert "The sender left out 3 more alerts of this group." in lines
+    assert "instance: web-1:9100" in lines
+
+
+def test_two_hundred_alerts_become_two_hundred_problems() -> None:
+    """Each has its own labels; one without a fingerprint takes no neighbour along."""
+    event = sample("webhook-alertmanager-firing")
+    [alert] = event["detail"]["alerts"]
+    alerts = [{**alert, "fingerprint": "", "labels": alert["labels"] | {"instance": str(n)}} for n in range(200)]
+    parts = split(event | {"detail": event["detail"] | {"alerts": alerts}}, SHIPPED)
+    assert len({alert_of(dict(part)).key for part in parts}) == 200
