@@ -131,8 +131,8 @@ rules: setup ## Check every rule file (EVENT=events/x.json shows what that event
 	PYTHONPATH=src python -m local.rules $(if $(EVENT),--event "$(EVENT)") $(if $(TABLES),--tables "$(TABLES)")
 
 .PHONY: secret
-secret: setup ## Store the client credentials of a deployed STACK; asks without echo, or reads JSON from standard input
-	@PYTHONPATH=src python -m tools.secret --stack "$(STACK)"
+secret: setup ## Store the client credentials of a deployed STACK; asks without echo, or reads JSON (OPTIONS=--next, --promote)
+	@PYTHONPATH=src python -m tools.secret --stack "$(STACK)" $(OPTIONS)
 
 .PHONY: doctor
 doctor: setup ## Check the set-up of a deployed STACK from inside its account (OPTIONS=--write also opens a record)

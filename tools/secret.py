@@ -1,35 +1,97 @@
 """`make secret`: store the client credentials, asked for without echo or read from standard input as JSON.
 
-They never stand on a command line, where the shell's history and other users of the machine would see them.
+They never stand on a command line, where the shell's history and other users of the machine would see them. What else
+the secret holds stays there.
 """
 
 import json
 import sys
 from argparse import Namespace
+from collections.abc import Mapping
 from getpass import getpass
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
+from botocore.exceptions import ClientError
+
+from common.aws_errors import code_of
+from common.oauth.credentials import CURRENT, KEYS, NEXT
 from tools.deployed import ToolError, find_stack, parser, run
 
-_KEYS = ("client_id", "client_secret")
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+_STORED = "Stored. Events that were held are handled within a quarter of an hour; `make doctor` checks the set-up."
+_STORED_NEXT = "Stored as next: it is used as soon as ServiceNow refuses the current one. `make doctor` tries it."
+_PROMOTED = "Promoted: what was next is current, and what was current is forgotten."
 
 
 def main() -> None:
     """Parse the command line, ask, and store."""
     options = parser("Store the client id and client secret of ServiceNow's OAuth registry record.")
+    step = options.add_mutually_exclusive_group()
+    step.add_argument("--next", action="store_true", help="store the pair beside the current one, for a rotation")
+    step.add_argument("--promote", action="store_true", help="make the next pair the current one; nothing is asked")
+    step.add_argument("--replace", action="store_true", help="write this pair alone, without reading what is there")
     arguments = options.parse_args()
-    run(lambda: _store(arguments))
+    run(lambda: _run(arguments))
 
 
-def _store(arguments: Namespace) -> None:
+def _run(arguments: Namespace) -> None:
     stack = find_stack(arguments)
-    value = credentials(sys.stdin)
-    stack.client("secretsmanager").put_secret_value(SecretId=stack.output("SecretArn"), SecretString=value)
-    print("Stored. Events that were held are handled within a quarter of an hour; `make doctor` checks the set-up.")
+    print(change(stack.client("secretsmanager"), stack.output("SecretArn"), arguments, sys.stdin))
 
 
-def credentials(stream: TextIO) -> str:
-    """Return the secret's new value, from a person at a terminal or from a JSON object on standard input.
+def change(secrets_manager: "SecretsManagerClient", secret_id: str, arguments: Namespace, stream: TextIO) -> str:
+    """Change the secret as the options `next`, `promote` or `replace` say, and return what to tell the person.
+
+    Raises ToolError that says what is wrong, and never shows what was given or found.
+    """
+    before = {} if arguments.replace else _content(secrets_manager, secret_id)
+    if arguments.promote:
+        after, told = promoted(before), _PROMOTED
+    elif arguments.next:
+        after, told = {**before, NEXT: credentials(stream)}, _STORED_NEXT
+    else:
+        after, told = with_current(before, credentials(stream)), _STORED
+    secrets_manager.put_secret_value(SecretId=secret_id, SecretString=json.dumps(after))
+    return told
+
+
+def with_current(content: Mapping[str, Any], pair: Mapping[str, str]) -> dict[str, Any]:
+    """Return the secret's `content` with `pair` where the current one stands."""
+    return {**content, CURRENT: dict(pair)} if CURRENT in content else {**content, **pair}
+
+
+def promoted(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the secret's `content` with the next pair as the current one. Raises ToolError where there is none."""
+    if not isinstance(content.get(NEXT), dict):
+        raise ToolError("The secret holds no next client credentials; store them with OPTIONS=--next first.")
+    rest = {key: value for key, value in content.items() if key != NEXT}
+    return with_current(rest, content[NEXT])
+
+
+def _content(secrets_manager: "SecretsManagerClient", secret_id: str) -> dict[str, Any]:
+    """Return what the secret holds; nothing where it was never filled in."""
+    try:
+        text = secrets_manager.get_secret_value(SecretId=secret_id).get("SecretString", "")
+    except ClientError as error:
+        if code_of(error) == "ResourceNotFoundException":
+            return {}
+        raise ToolError(
+            f"The secret can't be read ({code_of(error)}), so what else it holds could not be kept. "
+            "Use a role that may, or OPTIONS=--replace to write without reading."
+        ) from None
+    try:
+        content = json.loads(text) if text.strip() else {}
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise ToolError("The secret is not a JSON object; OPTIONS=--replace replaces it.")
+    return content
+
+
+def credentials(stream: TextIO) -> dict[str, str]:
+    """Return a new pair, from a person at a terminal or from a JSON object on standard input.
 
     Raises ToolError that names what is missing, and never shows what was given.
     """
@@ -43,10 +105,10 @@ def credentials(stream: TextIO) -> str:
             raise ToolError(
                 'Standard input is no JSON object such as {"client_id": "…", "client_secret": "…"}.'
             ) from None
-    for key in _KEYS:
+    for key in KEYS:
         if not isinstance(found, dict) or not isinstance(found.get(key), str) or not found[key].strip():
             raise ToolError(f"{key} is missing or empty.")
-    return json.dumps({key: found[key].strip() for key in _KEYS})
+    return {key: found[key].strip() for key in KEYS}
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ class ServiceNow:
         self._simulation.sleep(min(self._dice.uniform(*_TOKEN_SECONDS), deadline.remaining()))
         if self.is_away:
             return Response(503, {}, b"")
-        token, expires_in = self._desk.issue(self._simulation.now(), self._switches)
+        token, expires_in = self._desk.issue("bridge", self._simulation.now(), self._switches)
         content = {"access_token": token, "token_type": "Bearer", "expires_in": expires_in}
         headers = {"Content-Type": "application/json", "Date": formatdate(self._simulation.now(), usegmt=True)}
         return Response(200, headers, json.dumps(content).encode())

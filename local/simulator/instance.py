@@ -61,6 +61,8 @@ class Instance:
         with self.lock:
             self.switches = self._first_switches
             self.record.client_secret = self._first_secret
+            self.record.further_secrets = ()
+            self.further_clients: list[OAuthRecord] = []
             self.clock_offset = 0.0
             self.store = Store(Schema(default_tables()), self.now, self._random)
             self.tokens = TokenDesk()
@@ -159,7 +161,8 @@ class Instance:
     def _oauth(self, request: Request) -> Answer:
         if request.path == REVOKE_PATH:
             return handle_revoke(self.tokens, request)
-        return handle_token(self.record, self.tokens, request, self.switches, self.now())
+        records = (self.record, *self.further_clients)
+        return handle_token(records, self.tokens, request, self.switches, self.now())
 
     def _api(self, request: Request) -> Answer:
         if request.target_length > _LONGEST_URL:

@@ -9,6 +9,8 @@ from .display import View, render
 from .faults import Fault
 from .instance import Instance
 from .schema import Field, Table, Transform, field_of
+from .tables import seed_id
+from .token_api import OAuthRecord
 from .writes import insert_record, update_as_person
 
 
@@ -81,6 +83,18 @@ class Operations:
         """Replace the client secret; tokens that were issued before stay valid, as in ServiceNow."""
         with self._instance.lock:
             self._instance.record.client_secret = client_secret
+            self._instance.record.further_secrets = ()
+
+    def add_secret(self, client_secret: str) -> None:
+        """Let the client authenticate with `client_secret` too, until the next rotation."""
+        with self._instance.lock:
+            self._instance.record.further_secrets += (client_secret,)
+
+    def add_client(self, client_id: str, client_secret: str) -> None:
+        """Put another client into the application registry, until the next reset."""
+        with self._instance.lock:
+            record = OAuthRecord(client_id, client_secret, seed_id("oauth_entity", client_id))
+            self._instance.further_clients.append(record)
 
     def declare_table(
         self,

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
@@ -20,21 +21,32 @@ _REFUSED = {"error_description": "access_denied", "error": "server_error"}
 
 @dataclass(slots=True)
 class OAuthRecord:
-    """The client's record in the application registry."""
+    """A client's record in the application registry. `further_secrets` are taken beside its own."""
 
     client_id: str
     client_secret: str = field(repr=False)
     sys_id: str
+    further_secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def accepts(self, secret: str) -> bool:
+        """Tell whether `secret` is one of this client's."""
+        known = (self.client_secret, *self.further_secrets)
+        return any(hmac.compare_digest(secret.encode(), own.encode()) for own in known)
 
 
-def handle_token(record: OAuthRecord, desk: TokenDesk, request: Request, switches: Switches, now: float) -> Answer:
+def handle_token(
+    records: Iterable[OAuthRecord], desk: TokenDesk, request: Request, switches: Switches, now: float
+) -> Answer:
     """Answer a token request; credentials count only in a form body or as HTTP Basic, never in the URL."""
     if request.method != "POST":
         return _token_error(405, "invalid_request", "the token endpoint takes POST")
-    refusal = _refusal(record, request, switches)
+    form = _form(request)
+    client_id, client_secret = _client(request, form)
+    record = next((record for record in records if record.client_id == client_id), None)
+    refusal = _refusal(record, client_id, client_secret, form, switches)
     if refusal is not None:
         return refusal
-    token, expires_in = desk.issue(now, switches)
+    token, expires_in = desk.issue(client_id, now, switches)
     granted = {"access_token": token, "scope": switches.token_scope, "token_type": "Bearer"}
     return json_answer(200, {**granted, "expires_in": expires_in})
 
@@ -45,14 +57,14 @@ def handle_revoke(desk: TokenDesk, request: Request) -> Answer:
     return Answer(200) if desk.revoke(token) else _token_error(400, "invalid_request", "unknown token")
 
 
-def _refusal(record: OAuthRecord, request: Request, switches: Switches) -> Answer | None:
-    form = _form(request)
-    client_id, client_secret = _client(request, form)
-    known = client_id == record.client_id
-    right = hmac.compare_digest(client_secret.encode(), record.client_secret.encode())
-    if not client_id or (known and not right and switches.wrong_secret_error == "server_error"):  # noqa: S105 -- a mode
+def _refusal(
+    record: OAuthRecord | None, client_id: str, client_secret: str, form: dict[str, str], switches: Switches
+) -> Answer | None:
+    right = record is not None and record.accepts(client_secret)
+    hides = record is not None and switches.wrong_secret_error == "server_error"  # noqa: S105 -- a mode
+    if not client_id or (hides and not right):
         return json_answer(401, _REFUSED)
-    if not (known and right):
+    if record is None or not right:
         return _token_error(401, "invalid_client", "client authentication failed")
     if form.get("grant_type") != "client_credentials":
         return _token_error(400, "unsupported_grant_type", "grant type not supported")

@@ -23,7 +23,7 @@ class IssuedToken:
 
 
 class TokenDesk:
-    """Issues and checks access tokens of one client.
+    """Issues and checks access tokens; each client has its own.
 
     The behaviours are those that ServiceNow's documents leave open (KB0791140 and the page on OAuth API
     response parameters): the same token with its life renewed, the same token ageing, or a new one on every
@@ -33,11 +33,11 @@ class TokenDesk:
     def __init__(self) -> None:
         """Start without any token."""
         self._valid: dict[str, IssuedToken] = {}
-        self._current: IssuedToken | None = None
+        self._current: dict[str, IssuedToken] = {}
 
-    def issue(self, now: float, switches: Switches) -> tuple[str, int]:
-        """Return an access token and the `expires_in` that the answer states, in seconds."""
-        current = self._current
+    def issue(self, client_id: str, now: float, switches: Switches) -> tuple[str, int]:
+        """Return an access token for `client_id` and the `expires_in` that the answer states, in seconds."""
+        current = self._current.get(client_id)
         reusable = (
             switches.token_behaviour != "fresh"  # noqa: S105 -- a mode
             and current is not None
@@ -51,7 +51,7 @@ class TokenDesk:
             is_signed = switches.token_format == "jwt"  # noqa: S105 -- a format
             current = IssuedToken(value, end, switches.guest, end if is_signed else math.inf)
             self._valid[value] = current
-            self._current = current
+            self._current[client_id] = current
         elif switches.token_behaviour == "sliding":  # noqa: S105 -- a mode
             # KB0791140: the expiry of the record is moved; what a JWT says inside is signed and stays.
             current.expires_at = now + switches.expires_in
@@ -69,7 +69,7 @@ class TokenDesk:
     def revoke_all(self) -> None:
         """Revoke every token, as an administrator does in the list of OAuth tokens."""
         self._valid.clear()
-        self._current = None
+        self._current.clear()
 
 
 def _new_value(now: float, switches: Switches) -> str:

@@ -16,6 +16,7 @@ from common.clock import Deadline
 from common.errors import BridgeError
 from common.incidents.ledger import Ledger
 from common.incidents.rules import load_rules
+from common.oauth.client import ClientInUse
 from common.servicenow.client import ServiceNowClient
 from common.settings import read_settings
 
@@ -39,11 +40,13 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
         Ledger(boto3.client("dynamodb", config=QUICK_CONFIG), settings.ledger_table, clock=access.clock),
         boto3.client("sqs", config=AWS_CONFIG),
     )
+    endpoint = token_endpoint(settings, access.transport, access.clock, access.telemetry)
     trial = TokenTrial(
         account,
-        token_endpoint(settings, access.transport, access.clock, access.telemetry),
+        endpoint,
         token_store(settings, access.clock, access.telemetry),
         tokens,
+        ClientInUse(account.credentials, endpoint, access.telemetry),
     )
     instance = Instance(settings.instance_host, access.transport, client, clock=access.clock)
     dictionary = Dictionary(

@@ -9,7 +9,8 @@ from common.checkup.dictionary import Dictionary
 from common.checkup.instance import Instance
 from common.checkup.report import Cause, Check, Finding
 from common.clock import Deadline
-from common.errors import TransientError
+from common.errors import CredentialsError, TransientError
+from common.oauth.client import ClientInUse
 from common.oauth.endpoint import TokenEndpoint
 from common.oauth.source import TokenSource
 from common.oauth.store import TokenStore
@@ -43,16 +44,29 @@ class TokenTrial:
     endpoint: TokenEndpoint
     store: TokenStore
     tokens: FixedToken
+    client: ClientInUse
 
     def request(self, deadline: Deadline) -> Finding:
-        """Ask the token endpoint."""
-        token = self.endpoint.request(self.account.credentials.read(), deadline)
+        """Ask the token endpoint, as every function does: with the secret's `next` where it refuses `current`."""
+        token = self.client.request(deadline)
         self.tokens.value = token
-        return Finding(f"issued a token for {token.expires - token.issued:.0f} s")
+        life = f"issued a token for {token.expires - token.issued:.0f} s"
+        return Finding(f"{life}; current is refused and next in use: promote it" if self.client.is_next else life)
+
+    def try_next(self, deadline: Deadline) -> Finding:
+        """Ask with `next`, which nobody uses before `current` is refused. It may not be known there yet."""
+        following = self.account.credentials.read().next
+        if following is None:
+            return Finding("none is prepared")
+        try:
+            self.endpoint.request(following, deadline)
+        except CredentialsError:
+            return Finding("refused: ServiceNow does not know it yet, or no more", observed=False)
+        return Finding("accepted")
 
     def keep(self, deadline: Deadline) -> Finding:
         """Store the token for all functions, and read it back."""
-        self.store.prove(self.tokens.token(deadline), self.account.credentials.read().client_id)
+        self.store.prove(self.tokens.token(deadline), self.client.known().client_id)
         return Finding("the token can be written and read, encrypted with the stack's key")
 
 
@@ -73,6 +87,7 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
         *_way(settings, instance),
         Check("clock", instance.skew, needs=("TLS",)),
         Check("token endpoint", trial.request, needs=("secret", "TLS"), causes=_of_the_endpoint(settings)),
+        Check("next secret", trial.try_next, needs=("secret", "TLS"), causes=_of_the_endpoint(settings)),
         Check("token store", trial.keep, needs=("token endpoint",)),
         *_use(instance, settings.allowed_tables, needs="token endpoint"),
         *(

@@ -169,7 +169,7 @@ def _refusal(status: int, content: Mapping[str, Any]) -> BridgeError:
     code = error if isinstance(error, str) and error in _REFUSALS else ""
     meaning, action = _REFUSALS.get(code, ("refuses the token request", _CHECK_ALL))
     kind = ConfigurationError if code == "invalid_scope" else CredentialsError
-    return kind(f"ServiceNow {meaning} (status {status}).", action=action, code=code or "refused")
+    return kind(f"ServiceNow {meaning} (status {status}).", action=action, status=status, code=code or "refused")
 
 
 def _json_object(response: Response) -> dict[str, Any] | None:

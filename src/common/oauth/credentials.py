@@ -1,8 +1,8 @@
 """The client credentials, out of Secrets Manager. No error here ever holds anything but the names of keys."""
 
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
 # Named explicitly: while a rotation is under way, AWSPENDING holds a value that ServiceNow may not know yet.
 _STAGE = "AWSCURRENT"
-_KEYS = ("client_id", "client_secret")
+
+KEYS: Final = ("client_id", "client_secret")
+"""What a pair of client credentials consists of."""
+
+CURRENT: Final = "current"
+"""The key under which the pair in use may stand; where it is missing, the pair stands in the secret itself."""
+
+NEXT: Final = "next"
+"""The key of the pair that takes its place."""
+
 _FILL_IN = (
     'Put {{"client_id": …, "client_secret": …}} from ServiceNow\'s OAuth registry record into the secret '
     "{secret_id}: aws secretsmanager put-secret-value --secret-id {secret_id} --secret-string file://…"
@@ -36,15 +45,26 @@ _LATER = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
-    """What ServiceNow's OAuth registry record holds, and the version of the secret that it was read from."""
+    """What ServiceNow's OAuth registry record holds, and the version of the secret that it was read from.
+
+    `next` is what takes its place in a rotation, None where there is none.
+    """
 
     client_id: str
     client_secret: str = field(repr=False)
     version: str
+    next: "ClientCredentials | None" = None
+
+    def is_same_pair(self, other: "ClientCredentials") -> bool:
+        """Tell whether both say the same to the endpoint, whichever version of the secret they come from."""
+        return (self.client_id, self.client_secret) == (other.client_id, other.client_secret)
 
 
 class CredentialsReader:
-    """Reads the client credentials: a JSON object with the keys `client_id` and `client_secret`."""
+    """Reads the client credentials: a JSON object with the keys `client_id` and `client_secret`.
+
+    They may stand under `current`, and others under `next` beside them.
+    """
 
     def __init__(self, secrets_manager: "SecretsManagerClient", secret_id: str) -> None:
         """Read the secret `secret_id` (name or ARN) through a boto3 client."""
@@ -80,17 +100,26 @@ class CredentialsReader:
         content = _json_object(text)
         if content is None:
             raise self._malformed("is not a JSON object")
-        values = {key: self._value(content, key) for key in _KEYS}
-        if not all(values.values()):
+        version = answer["VersionId"]
+        current = self._pair(content, CURRENT if CURRENT in content else "", version)
+        if current is None:
             raise self._empty()
-        return ClientCredentials(values["client_id"], values["client_secret"], answer["VersionId"])
+        return replace(current, next=self._pair(content, NEXT, version) if NEXT in content else None)
 
-    def _value(self, content: dict[str, Any], key: str) -> str:
+    def _pair(self, content: dict[str, Any], place: str, version: str) -> ClientCredentials | None:
+        """Return what stands under the key `place`, or in `content` itself; None where it is not filled in."""
+        found = content[place] if place else content
+        if not isinstance(found, dict):
+            raise self._malformed(f"holds something under the key {place} that is not a JSON object")
+        client_id, client_secret = (self._value(found, key, f"{place}.{key}" if place else key) for key in KEYS)
+        return ClientCredentials(client_id, client_secret, version) if client_id and client_secret else None
+
+    def _value(self, content: dict[str, Any], key: str, name: str) -> str:
         if key not in content:
-            raise self._malformed(f"lacks the key {key}")
+            raise self._malformed(f"lacks the key {name}")
         value = content[key]
         if not isinstance(value, str) or not _is_sound(value):
-            raise self._malformed(f"holds something under the key {key} that is not plain text")
+            raise self._malformed(f"holds something under the key {name} that is not plain text")
         return value.strip()
 
     def _refusal(self, error: ClientError) -> BridgeError:

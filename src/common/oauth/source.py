@@ -13,9 +13,9 @@ from random import SystemRandom
 from typing import Final
 
 from common.clock import Clock, Deadline
-from common.errors import BridgeError, CredentialsError, HeldError, TransientError
+from common.errors import BridgeError, HeldError, TransientError
 from common.oauth.answer import unusable_token
-from common.oauth.credentials import ClientCredentials
+from common.oauth.client import ClientInUse
 from common.oauth.memory import REFUSAL_SECONDS, FailureMemory, TokenMemory
 from common.oauth.parts import Credentials, Dice, Endpoint, Store
 from common.oauth.sharing import SharedToken
@@ -50,7 +50,7 @@ class TokenSource:
         dice: Dice | None = None,
     ) -> None:
         """Compose the parts. Nothing is read or asked for yet."""
-        self._credentials = credentials
+        self._client = ClientInUse(credentials, endpoint, telemetry)
         self._store = store
         self._endpoint = endpoint
         self._now = clock.now
@@ -60,7 +60,6 @@ class TokenSource:
         self._failures = FailureMemory(clock.now)
         self._early_failures = 0
         self._lock = threading.Lock()
-        self._client: ClientCredentials | None = None
         self._replacement: AccessToken | None = None
         self._came_back = ""
         self._from_memory = 0
@@ -113,7 +112,7 @@ class TokenSource:
         Raises as `token` does, even while the token in hand would still do: somebody should know.
         """
         with self._turn(deadline) as failures_before, self._recorded(failures_before):
-            client = self._known_client()
+            client = self._client.known()
             stored = self._shared.look(client.client_id, deadline)
             token = self._memory.usable()
             if stored is not None and (token is None or stored.is_newer_than(token)):
@@ -122,7 +121,7 @@ class TokenSource:
                 self._store.save(token, client.client_id)
             if token is not None and not self._is_due(token, REFRESHER_SHARE):
                 return token
-            return self._ask(client, deadline)
+            return self._ask(deadline)
 
     def report(self) -> None:
         """Hand what was counted on the hot path to telemetry. Call it once an invocation, before the flush."""
@@ -160,11 +159,19 @@ class TokenSource:
 
     def _obtain(self, failures_before: int, deadline: Deadline) -> AccessToken:
         with self._recorded(failures_before):
-            client = self._known_client()
-            stored = self._shared.look(client.client_id, deadline)
+            stored = self._shared.look(self._client.known().client_id, deadline) or self._stored_for_next()
             if stored is None:
-                return self._ask(client, deadline)
+                return self._ask(deadline)
             return self._adopt(stored)
+
+    def _stored_for_next(self) -> AccessToken | None:
+        """Return what another environment was given for the secret's `next`, which is then the one to go on with."""
+        client_id = self._client.other_id()
+        stored = Miss.ABSENT if client_id is None else self._store.load(client_id)
+        if not self._memory.accepts(stored):
+            return None
+        self._client.use_next()
+        return stored
 
     # Stale: the caller has a token and is not to be kept for long.
 
@@ -182,15 +189,16 @@ class TokenSource:
 
     def _look_for_newer(self, token: AccessToken, deadline: Deadline) -> None:
         try:
-            client = self._known_client()
-            stored = self._store.load(client.client_id)
+            stored = self._store.load(self._client.known().client_id)
+            if stored is Miss.ABSENT:
+                stored = self._stored_for_next() or stored
             if self._memory.accepts(stored) and stored.is_newer_than(token):
                 self._adopt(stored)
             elif stored is Miss.BUSY or not self._is_due(token, 0.0):
                 self._memory.postpone(token, token.least_interval)
             else:
                 self._failures.check()
-                self._ask(client, deadline)
+                self._ask(deadline)
         except BridgeError as error:
             self._go_on_with(token, error)
 
@@ -204,18 +212,10 @@ class TokenSource:
         back_off = token.least_interval * 2.0 ** min(self._early_failures, _MOST_DOUBLINGS)
         kept = replace(token, asked=self._now())
         self._memory.postpone(kept, back_off)
-        if self._client is not None:
-            self._store.save(kept, self._client.client_id)
+        if self._client.known_id is not None:
+            self._store.save(kept, self._client.known_id)
 
     # What both have in common.
-
-    def _known_client(self) -> ClientCredentials:
-        return self._client or self._know(self._credentials.read())
-
-    def _know(self, client: ClientCredentials) -> ClientCredentials:
-        self._telemetry.protect(client.client_secret)
-        self._client = client
-        return client
 
     def _is_due(self, token: AccessToken, share: float) -> bool:
         """Tell whether the endpoint may be asked for a newer one after `share` of the life."""
@@ -223,34 +223,21 @@ class TokenSource:
         old_enough = now >= token.issued + share * token.life
         return token.renewable and old_enough and now - token.asked >= token.least_interval
 
-    def _ask(self, client: ClientCredentials, deadline: Deadline) -> AccessToken:
+    def _ask(self, deadline: Deadline) -> AccessToken:
         try:
-            token = self._request(client, deadline)
+            token = self._client.request(deadline)
         except BridgeError as error:
             self._failures.keep(error)
             if isinstance(error, HeldError):
                 self._telemetry.count("TokenRefusals")
             raise
         self._early_failures = 0
-        # Named again with each token, so that it is never the one that is forgotten.
-        self._telemetry.protect(client.client_secret)
         self._telemetry.protect(token.value)
         token = self._memory.take(token)
-        self._store.save(token, self._known_client().client_id)
+        self._store.save(token, self._client.known().client_id)
         return token
 
     def _adopt(self, stored: AccessToken) -> AccessToken:
         self._telemetry.count("TokenFromStore")
         self._telemetry.protect(stored.value)
         return self._memory.take(stored)
-
-    def _request(self, client: ClientCredentials, deadline: Deadline) -> AccessToken:
-        """Ask the endpoint; where it refuses, once more with the secret's newer version, if there is one."""
-        try:
-            return self._endpoint.request(client, deadline)
-        except CredentialsError:
-            renewed = self._credentials.read()
-            if renewed.version == client.version:
-                raise
-        self._telemetry.log.info("The client secret was changed and has been read again")
-        return self._endpoint.request(self._know(renewed), deadline)

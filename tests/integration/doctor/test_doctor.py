@@ -1,5 +1,6 @@
 """The doctor function against moto and the simulator: how it goes through its steps. For the causes: test_causes.py."""
 
+import json
 import socket
 import threading
 
@@ -42,6 +43,33 @@ def test_a_secret_that_is_not_filled_in_is_named(doctor: Doctor, stack: Deployme
     assert found["secret"] == "failed"
     assert found["token endpoint"] == "skipped"
     assert found["ledger"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "outcome", "words"),
+    [
+        (SECRET, "not observable", "refused: ServiceNow does not know it yet"),
+        ("the next one", "ok", "current is refused and next in use: promote it"),
+        ("both", "ok", "accepted"),
+    ],
+)
+def test_a_rotation_under_way_is_healthy_and_told(
+    world: World, doctor: Doctor, accepted: str, outcome: str, words: str
+) -> None:
+    """Whether next is taken already can be seen before current is taken away."""
+    pair = {"client_id": "bridge", "client_secret": SECRET}
+    value = json.dumps({**pair, "next": {**pair, "client_secret": "the next one"}})
+    world.stack.clients["secretsmanager"].put_secret_value(SecretId=world.stack.secret_id, SecretString=value)
+    if accepted == "both":
+        world.servicenow.add_secret("the next one")
+    else:
+        world.servicenow.rotate_secret(accepted)
+
+    report = doctor()
+
+    assert report["healthy"]
+    assert steps(report)["next secret"] == outcome
+    assert words in report["text"]
 
 
 def test_an_empty_answer_proves_nothing(doctor: Doctor, servicenow: Simulator) -> None:

@@ -94,6 +94,32 @@ def test_fault_22_a_secret_changed_in_servicenow_first_is_held_until_it_is_chang
     assert world.simulator.token_requests == 3
 
 
+def test_two_secrets_leave_no_moment_in_which_the_wrong_one_is_stored(world: TokenWorld) -> None:
+    """The next one lies ready before ServiceNow changes: one refusal, no error, and nothing of either is told."""
+    pair = {"client_id": CLIENT_ID, "client_secret": SECRET}
+    value = json.dumps({**pair, "next": {**pair, "client_secret": ROTATED}})
+    world.secrets.put_secret_value(SecretId=SECRET_ID, SecretString=value)
+    world.token()
+    world.simulator.rotate_secret(ROTATED)
+    for _ in range(2):
+        world.clock.advance(1799)
+        world.token()
+    assert world.simulator.token_requests == 1 + 2 + 1
+    assert world.telemetry.counts()["NextSecretInUse"] == 2
+    assert not world.leaks(list(world.sinks()))
+
+
+def test_a_second_record_takes_over_for_every_environment(world: TokenWorld) -> None:
+    """Its client id is another one: the one environment that is refused stores the token that all others find."""
+    value = {"client_id": CLIENT_ID, "client_secret": SECRET, "next": {"client_id": "second", "client_secret": ROTATED}}
+    world.secrets.put_secret_value(SecretId=SECRET_ID, SecretString=json.dumps(value))
+    world.simulator.add_client("second", ROTATED)
+    world.simulator.rotate_secret("forgotten")
+    first = world.token()
+    assert [world.token(world.environment()).value for _ in range(3)] == [first.value] * 3
+    assert world.simulator.token_requests == 2
+
+
 def test_fault_23_the_pending_version_is_not_used(world: TokenWorld) -> None:
     """ServiceNow may not know it yet."""
     world.put_secret(ROTATED, stages=("AWSPENDING",))

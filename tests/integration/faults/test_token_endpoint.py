@@ -21,7 +21,7 @@ TOLERANCE = 0.5
 
 def timed(world: TokenWorld) -> tuple[object, float]:
     """Return the outcome of one call with a budget of real time, and the real seconds that it took."""
-    world.source._known_client()
+    world.source._client.known()
     started = time.monotonic()
     outcome = world.attempt(deadline=Deadline.after(SystemClock(), BUDGET))
     return outcome, time.monotonic() - started
@@ -145,7 +145,7 @@ def test_fault_06_a_try_that_hangs_leaves_time_for_another_one(world: TokenWorld
 )
 def test_fault_09_10_11_a_malformed_answer_goes_back_to_the_queue_within_8_mb(world: TokenWorld, fault: Fault) -> None:
     """Nothing foreign escapes, and the next call succeeds."""
-    world.source._known_client()
+    world.source._client.known()
     world.simulator.add_fault(fault)
     outcome = world.attempt()
     assert isinstance(outcome, TransientError)

@@ -138,6 +138,24 @@ def test_a_token_outlives_its_secret(simulator: Simulator, caller: Caller) -> No
     assert caller.api("GET", "/api/now/table/incident").status == 200
 
 
+def test_a_client_may_have_several_secrets(simulator: Simulator, caller: Caller) -> None:
+    """Each is taken until the next rotation, and all of them get the client's one token."""
+    simulator.add_secret("second")
+    tokens = {caller.ask_for_token(secret).json()["access_token"] for secret in (CLIENT_SECRET, "second")}
+    assert len(tokens) == 1
+    assert caller.ask_for_token("third").status == 401
+    simulator.rotate_secret("third")
+    assert [caller.ask_for_token(secret).status for secret in ("second", "third")] == [401, 200]
+
+
+def test_each_client_has_its_own_secret_and_token(simulator: Simulator, caller: Caller) -> None:
+    """A second record of the application registry."""
+    simulator.add_client("another", "its own")
+    own, first = caller.ask_for_token("its own", client_id="another"), caller.ask_for_token()
+    assert own.json()["access_token"] != first.json()["access_token"]
+    assert caller.ask_for_token(client_id="another").status == 401
+
+
 def test_anyone_can_revoke_a_token(caller: Caller) -> None:
     """The revocation endpoint asks for no credentials."""
     token = caller.ask_for_token().json()["access_token"]

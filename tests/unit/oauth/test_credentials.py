@@ -46,6 +46,23 @@ def test_white_space_around_is_trimmed_and_other_keys_are_left_alone() -> None:
     assert (read.client_id, read.client_secret) == ("bridge", "secret")
 
 
+@pytest.mark.parametrize("shape", ["plain", "under current"])
+def test_two_pairs_are_read_at_a_time(shape: str) -> None:
+    """The current one stands in the secret itself, as it always did, or under a key of its own."""
+    current = {"client_id": "bridge", "client_secret": "first"}
+    prepared = {"client_id": "other ", "client_secret": "second\n"}
+    content = {**(current if shape == "plain" else {"current": current}), "next": prepared}
+    read = reader_of(json.dumps(content)).read()
+    assert read == ClientCredentials("bridge", "first", VERSION, ClientCredentials("other", "second", VERSION))
+    assert "second" not in repr(read)
+
+
+def test_a_next_pair_that_is_not_filled_in_is_none() -> None:
+    """A template for a rotation may lie there empty."""
+    value = '{"client_id": "bridge", "client_secret": "first", "next": {"client_id": "", "client_secret": ""}}'
+    assert reader_of(value).read().next is None
+
+
 def test_the_secret_never_shows_in_a_representation() -> None:
     """Representations end in logs."""
     assert "hidden-value" not in repr(ClientCredentials("bridge", "hidden-value", VERSION))
@@ -79,6 +96,10 @@ def test_a_secret_without_a_value_is_not_filled_in_either() -> None:
         ('{"client_id": 7, "client_secret": "hidden-value"}', "under the key client_id"),
         ('{"client_id": "bridge", "client_secret": ["hidden-value"]}', "under the key client_secret"),
         ('{"client_id": "bridge", "client_secret": "hidden-value\\ud800"}', "under the key client_secret"),
+        ('{"current": "hidden-value"}', "under the key current that is not a JSON object"),
+        ('{"current": {"client_id": "bridge"}}', "lacks the key current.client_secret"),
+        ('{"client_id": "a", "client_secret": "hidden-value", "next": 7}', "under the key next"),
+        ('{"client_id": "a", "client_secret": "hidden-value", "next": {}}', "lacks the key next.client_id"),
         (b"hidden-value", "binary"),
     ],
 )

@@ -7,6 +7,7 @@ from common.errors import (
     BridgeError,
     ConfigurationError,
 )
+from common.oauth.client import ClientInUse
 from common.oauth.credentials import ClientCredentials
 from common.oauth.token import AccessToken, Miss
 from tests.support.clock import EPOCH
@@ -195,7 +196,7 @@ class TestStale:
     def test_a_secret_that_can_not_be_read_does_not_matter_yet(self, stack: Stack) -> None:
         """A restored environment may hold a token without having read the secret."""
         stack.token()
-        stack.source._client = None
+        stack.source._client = ClientInUse(stack.secret, stack.issuer, stack.telemetry)
         stack.secret.now = AWAY
         stack.clock.advance(STALE_AT)
         saved = len(stack.store.saved)

@@ -132,7 +132,7 @@ class TestRefused:
         """A rotation may bring another client id."""
         other = replace(ROTATED, client_id="other")
         stack.issuer.accepted, stack.issuer.refusal = other, REFUSED
-        stack.source._known_client()
+        stack.source._client.known()
         stack.secret.now = other
         stack.token()
         assert stack.store.clients == ["bridge", "other"]
@@ -147,7 +147,7 @@ class TestRefused:
 
     def test_a_new_secret_that_is_refused_too_is_tried_once(self, stack: Stack) -> None:
         """Two requests at most."""
-        stack.source._known_client()
+        stack.source._client.known()
         stack.secret.now = ROTATED
         stack.issuer.refusal = REFUSED
         with pytest.raises(CredentialsError):

@@ -1,0 +1,92 @@
+"""`make secret`, against a made-up Secrets Manager that notes what is written."""
+
+import json
+from argparse import Namespace
+from io import StringIO
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tools.deployed import ToolError
+from tools.secret import change
+
+PAIR = {"client_id": "bridge", "client_secret": "second"}
+OLD = {"client_id": "bridge", "client_secret": "first"}
+
+
+class Manager:
+    """Holds one secret, or refuses to show it."""
+
+    def __init__(self, value: object, refusal: str = "") -> None:
+        """Hold `value`, as it is where it is text, else as JSON."""
+        self.value = value if isinstance(value, str) else json.dumps(value)
+        self.refusal = refusal
+
+    def get_secret_value(self, **_: str) -> dict[str, str]:
+        """Show it."""
+        if self.refusal:
+            raise ClientError({"Error": {"Code": self.refusal, "Message": ""}}, "GetSecretValue")
+        return {"SecretString": self.value}
+
+    def put_secret_value(self, *, SecretId: str, SecretString: str) -> None:  # noqa: N803 (boto3's names)
+        """Replace it."""
+        assert SecretId == "secret"
+        self.value = SecretString
+
+
+def changed(manager: Manager, option: str = "", given: object = PAIR) -> Any:  # noqa: ANN401 (any JSON)
+    """Change the secret with one of the options, and return what it holds then."""
+    options = Namespace(**{name: name == option for name in ("next", "promote", "replace")})
+    change(manager, "secret", options, StringIO(json.dumps(given)))  # type: ignore[arg-type]
+    return json.loads(manager.value)
+
+
+@pytest.mark.parametrize(
+    ("before", "option", "after"),
+    [
+        ("", "", PAIR),
+        (OLD, "", PAIR),
+        ({**OLD, "next": OLD, "note": "x"}, "", {**PAIR, "next": OLD, "note": "x"}),
+        ({"current": OLD, "note": "x"}, "", {"current": PAIR, "note": "x"}),
+        ({**OLD, "note": "x"}, "next", {**OLD, "note": "x", "next": PAIR}),
+        ({"current": OLD, "next": OLD}, "next", {"current": OLD, "next": PAIR}),
+        ({**OLD, "next": PAIR, "note": "x"}, "promote", {**PAIR, "note": "x"}),
+        ({"current": OLD, "next": PAIR}, "promote", {"current": PAIR}),
+        ("no JSON", "replace", PAIR),
+        ({**OLD, "next": OLD}, "replace", PAIR),
+    ],
+)
+def test_what_else_the_secret_holds_stays(before: object, option: str, after: object) -> None:
+    """Only `replace` writes the pair alone."""
+    assert changed(Manager(before), option) == after
+
+
+def test_a_secret_that_was_never_filled_in_is_begun() -> None:
+    """Secrets Manager answers then as if there were none."""
+    assert changed(Manager("", "ResourceNotFoundException")) == PAIR
+
+
+@pytest.mark.parametrize(
+    ("manager", "option", "words"),
+    [
+        (Manager(OLD), "promote", "no next client credentials"),
+        (Manager("hidden-value"), "", "not a JSON object"),
+        (Manager('["hidden-value"]'), "next", "not a JSON object"),
+        (Manager(OLD, "AccessDeniedException"), "next", "--replace"),
+    ],
+)
+def test_what_can_not_be_merged_is_left_as_it_is(manager: Manager, option: str, words: str) -> None:
+    """The message says what to do, and nothing of what was found."""
+    before = manager.value
+    with pytest.raises(ToolError, match=words) as caught:
+        changed(manager, option)
+    assert manager.value == before
+    assert "hidden-value" not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [[], {"client_id": "bridge"}, {**PAIR, "client_secret": " "}])
+def test_half_a_pair_is_refused(given: object) -> None:
+    """Nothing is written."""
+    with pytest.raises(ToolError, match="missing or empty"):
+        changed(Manager(OLD), given=given)
