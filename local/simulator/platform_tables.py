@@ -178,6 +178,13 @@ _DICTIONARY: Mapping[str, Field] = {
     "display": BOOLEAN,
     "active": _ACTIVE,
 }
+_DATA_POLICY_RULE: Mapping[str, Field] = {
+    "sys_data_policy": reference("sys_data_policy2"),
+    "table": string(80),
+    "field": string(80),
+    "mandatory": string(40),
+    "disabled": string(40),
+}
 _CHOICE: Mapping[str, Field] = {
     "name": string(80),
     "element": string(80),
@@ -221,6 +228,8 @@ def platform_tables() -> tuple[Table, ...]:
         ),
         Table("sys_dictionary", _DICTIONARY, "column_label"),
         Table("sys_choice", _CHOICE, "label"),
+        Table("sys_data_policy2", {"short_description": string(100), "model_table": string(80)}, "short_description"),
+        Table("sys_data_policy_rule", _DATA_POLICY_RULE),
         Table("sys_journal_field", _JOURNAL_FIELD),
         Table("sys_attachment", _ATTACHMENT, display="file_name"),
         Table("sys_import_set", {"number": string(40), "table_name": string(80)}, "number", "ISET"),

@@ -18,6 +18,7 @@ _PROXY_URL = re.compile(rf"https?://{_LABEL}(\.{_LABEL})*({_PORT})?", re.IGNOREC
 _ANY_TEXT = re.compile(r"[^\x00-\x1f]+")
 _CERTIFICATES = re.compile(r"(\s|\\n)*-----BEGIN CERTIFICATE-----.+-----END CERTIFICATE-----(\s|\\n)*", re.DOTALL)
 _SWITCH = re.compile(r"true|false")
+_COUNT = re.compile(r"[0-9]{1,6}")
 _NAME = r"[a-z][a-z0-9_]{0,79}"
 _NAMES = re.compile(rf"{_NAME}(,{_NAME})*")
 _TABLES = re.compile(rf"{_NAME}:{_NAME}(,{_NAME})*(;{_NAME}:{_NAME}(,{_NAME})*)*")
@@ -67,6 +68,14 @@ class Settings(AccessSettings):
     shadow_mode: bool = False
     allowed_tables: tuple[str, ...] = ()
     requestable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorSettings(Settings):
+    """The same, and what only the doctor looks at: whether access logs are on, and the share of the events function."""
+
+    access_logging: bool = False
+    maximum_concurrency: int = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,19 +136,38 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     Raises ConfigurationError that names every variable which is missing or malformed, and what to set it to.
     """
     reader = _Reader(environment)
-    text: Callable[..., str] = reader.text
-    tables = text("ALLOWED_TABLES", _NAMES, "set it to names of tables separated by commas, or leave it out", "")
-    reader.refuse("ALLOWED_TABLES", [name for name in tables.split(",") if _SENSITIVE.fullmatch(name)], "leave out")
-    settings = Settings(
-        **asdict(_access(reader)),
-        **_desk(reader),
-        queue_url=text("QUEUE_URL", _QUEUE_URL, "set it to the URL of the event queue"),
-        dead_letter_queue_url=text("DEAD_LETTER_QUEUE_URL", _QUEUE_URL, "set it to the URL of the dead-letter queue"),
-        allowed_tables=tuple(filter(None, tables.split(","))),
-        requestable=_requestable(reader),
+    settings = Settings(**_settings(reader))
+    reader.check()
+    return settings
+
+
+def read_doctor_settings(environment: Mapping[str, str]) -> DoctorSettings:
+    """Return the settings of the doctor function. Raises as `read_settings`."""
+    reader = _Reader(environment)
+    concurrency = reader.text("MAXIMUM_CONCURRENCY", _COUNT, "set it to a whole number", "5")
+    settings = DoctorSettings(
+        **_settings(reader),
+        access_logging=reader.switch("API_ACCESS_LOGGING"),
+        maximum_concurrency=int(concurrency) if _COUNT.fullmatch(concurrency) else 0,
     )
     reader.check()
     return settings
+
+
+def _settings(reader: _Reader) -> dict[str, Any]:
+    text: Callable[..., str] = reader.text
+    tables = text("ALLOWED_TABLES", _NAMES, "set it to names of tables separated by commas, or leave it out", "")
+    reader.refuse("ALLOWED_TABLES", [name for name in tables.split(",") if _SENSITIVE.fullmatch(name)], "leave out")
+    return {
+        **asdict(_access(reader)),
+        **_desk(reader),
+        "queue_url": text("QUEUE_URL", _QUEUE_URL, "set it to the URL of the event queue"),
+        "dead_letter_queue_url": text(
+            "DEAD_LETTER_QUEUE_URL", _QUEUE_URL, "set it to the URL of the dead-letter queue"
+        ),
+        "allowed_tables": tuple(filter(None, tables.split(","))),
+        "requestable": _requestable(reader),
+    }
 
 
 def read_api_settings(environment: Mapping[str, str]) -> ApiSettings:

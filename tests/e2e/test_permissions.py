@@ -1,9 +1,9 @@
 """What the deployed roles may do, tried with them: a table of calls, and of the roles that may make them.
 
 The account's own key, which is never refused, only sets up what the calls are about and proves that each of them is a
-proper one. Two things are not in the table, because MiniStack can't tell them: it does not know the `:*` at the end of
-a log group's ARN, so nobody may write logs, nor `dynamodb:LeadingKeys`, which keeps UpdateItem to the circuit's item,
-and the doctor to an item of its own.
+proper one. Three things are not in the table, because MiniStack can't tell them: it has no quotas of an account,
+which the doctor reads; it does not know the `:*` at the end of a log group's ARN, so nobody may write logs; nor
+`dynamodb:LeadingKeys`, which keeps UpdateItem to the circuit's item, and the doctor to an item of its own.
 """
 
 from collections.abc import Callable, Iterator

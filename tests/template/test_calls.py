@@ -24,6 +24,9 @@ SERVICES = {
     "AWS::SecretsManager::Secret": "secretsmanager",
 }
 
+OF_THE_ACCOUNT = {"lambda:GetAccountSettings"}
+"""What is about no resource."""
+
 POLLING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
 TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
@@ -70,6 +73,9 @@ def of_code(resources: Resources, function: str) -> Iterator[Right]:
     """Yield what the code of a function needs: each call on what the variable of that name leads to."""
     variables = of_type(resources, "AWS::Lambda::Function")[function]["Environment"]["Variables"]
     for call in calls_of(HANDLERS[function]):
+        if call.action in OF_THE_ACCOUNT:
+            yield call.action, frozenset()
+            continue
         candidates = {name: found for name, found in variables.items() if call.service in services(resources, found)}
         assert candidates, f"{function} calls {call} and is told nothing of {call.service}"
         exact = candidates.get(call.argument.upper())

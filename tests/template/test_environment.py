@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from common.errors import ConfigurationError
-from common.settings import Settings, read_access_settings, read_api_settings, read_settings
+from common.settings import Settings, read_access_settings, read_api_settings, read_doctor_settings, read_settings
 from tests.template.reading import Resources, of_type
 
 # What the references of the template come to in a stack.
@@ -116,7 +116,7 @@ def read(environment: dict[str, str], **changes: str) -> Settings:
     [
         ("EventsFunction", read_settings),
         ("ApiFunction", read_api_settings),
-        ("DoctorFunction", read_settings),
+        ("DoctorFunction", read_doctor_settings),
         ("TokenRefreshFunction", read_access_settings),
     ],
 )

@@ -110,6 +110,7 @@ TOKEN_REFRESH_FUNCTION = [
 
 DOCTOR_FUNCTION = [
     ({"sqs:GetQueueAttributes"}, [attribute("EventQueue"), attribute("DeadLetterQueue")], None),
+    ({"lambda:GetAccountSettings"}, "*", None),
     ({"dynamodb:GetItem", "dynamodb:PutItem"}, LEDGER, {"dynamodb:LeadingKeys": "doctor"}),
     (
         {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},
@@ -202,12 +203,12 @@ def test_no_statement_allows_a_wildcard_action(resources: Resources) -> None:
             assert not [action for action in as_list(statement["Action"]) if "*" in action]
 
 
-def test_only_traces_and_network_interfaces_are_allowed_on_every_resource(resources: Resources) -> None:
-    """They know no resources; everything else names exactly what belongs to this stack."""
+def test_only_what_knows_no_resources_is_allowed_on_every_resource(resources: Resources) -> None:
+    """Traces, network interfaces, quotas; everything else names exactly what belongs to this stack."""
     for _, statement in role_statements(resources):
         if statement["Effect"] == "Allow" and "*" in str(statement["Resource"]):
             assert statement["Resource"] == "*"
-            assert set(as_list(statement["Action"])) in (TRACES, NETWORK_INTERFACES)
+            assert set(as_list(statement["Action"])) in (TRACES, NETWORK_INTERFACES, {"lambda:GetAccountSettings"})
 
 
 def test_every_action_is_one_that_aws_knows(resources: Resources) -> None:

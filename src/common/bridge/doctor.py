@@ -10,6 +10,7 @@ from common.checkup.account import Account
 from common.checkup.checks import FixedToken, TokenTrial, doctor_checks
 from common.checkup.dictionary import Dictionary
 from common.checkup.instance import Instance
+from common.checkup.limits import Limits
 from common.checkup.report import Report
 from common.checkup.walk import examine, failed
 from common.clock import Deadline
@@ -18,7 +19,7 @@ from common.incidents.ledger import Ledger
 from common.incidents.rules import load_rules
 from common.oauth.client import ClientInUse
 from common.servicenow.client import ServiceNowClient
-from common.settings import read_settings
+from common.settings import read_doctor_settings
 
 _RULES = Path(__file__).resolve().parents[2] / "rules"
 
@@ -29,7 +30,7 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
     With `write` the walk also opens a marked incident and resolves it.
     """
     try:
-        settings = read_settings(environment)
+        settings = read_doctor_settings(environment)
         access = access_of(settings, environment)
     except BridgeError as error:
         return Report((failed("settings", error),))
@@ -54,8 +55,10 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
         lambda: load_rules(_RULES, settings.allowed_tables, settings.requestable),
         settings.close_code,
     )
+    functions = boto3.client("lambda", config=AWS_CONFIG)
+    limits = Limits(functions, settings.maximum_concurrency, settings.access_logging)
     try:
-        checks = doctor_checks(settings, account, instance, trial, dictionary, write=write)
+        checks = doctor_checks(settings, account, instance, trial, dictionary, limits=limits, write=write)
         return examine(checks, Deadline.after(access.clock, seconds))
     finally:
         access.transport.close()

@@ -1,9 +1,4 @@
-"""What each failure can mean, most likely first. Sources: docs/servicenow-facts.toml.
-
-A cause is found by the code of the error that a step ended with (`BridgeError.code`).
-"""
-
-from collections.abc import Mapping
+"""What failures can mean. Sources: docs/servicenow-facts.toml."""
 
 from common.checkup.report import Cause
 
@@ -37,6 +32,11 @@ NO_WAY_TO_AWS = Cause(
     "The function has no way to this service of AWS.",
     "In a VPC, give its subnets a NAT gateway or an endpoint of the service, and let the endpoint's policy and the "
     "security groups allow it.",
+)
+CONCURRENCY_IS_SHORT = Cause(
+    "The events function may take all that the account runs at once, so that the API and everything else may starve.",
+    "Lower MaximumConcurrency below what the step shows as unreserved, or ask for more of Lambda's Concurrent "
+    "executions in Service Quotas.",
 )
 AWS_IS_BUSY = Cause(
     "The service of AWS is throttling or failing.",
@@ -189,8 +189,11 @@ MAY_NOT_UPDATE = Cause(
     "Give it the role sn_incident_write, and check access controls of your own on the table incident.",
 )
 FIELDS_ARE_DISCARDED = Cause(
-    "Access controls of fields discard what the integration user writes.",
-    "Let it write state, close_code, close_notes, correlation_id and correlation_display of incident.",
+    "An access control, a data policy, a read-only column or a business rule discards what the integration user writes "
+    "into a field.",
+    "For the table and field that the step names, look at System Security > Access Control (ACL), operation write; "
+    "System Policy > Rules > Data Policies, Read only; System Definition > Dictionary, Read only; System Definition > "
+    "Business Rules that run before insert or update. Let the user write the field.",
 )
 CLOSE_CODE_IS_UNKNOWN = Cause(
     "The parameter CloseCode is no resolution code of the instance, which then misses the mandatory field.",
@@ -209,87 +212,3 @@ MAY_BE_THERE = Cause(
     "The marked incident may have been opened all the same (KB2697679).",
     "Look for an incident 'servicenow-bridge check-up, please ignore', and resolve it.",
 )
-
-ANYWHERE: Mapping[str, tuple[Cause, ...]] = {
-    "secret_empty": (SECRET_IS_EMPTY,),
-    "secret_absent": (SECRET_IS_EMPTY, RESOURCE_IS_GONE),
-    "secret_malformed": (SECRET_IS_MALFORMED,),
-    "key_refused": (KEY_IS_REFUSED, ROLE_IS_REFUSED),
-    "aws_denied": (ROLE_IS_REFUSED, KEY_IS_REFUSED),
-    "aws_absent": (RESOURCE_IS_GONE,),
-    "aws_unreachable": (NO_WAY_TO_AWS, AWS_IS_BUSY),
-    "aws_failed": (AWS_IS_BUSY,),
-    "token_too_large": (TOKEN_IS_TOO_LARGE,),
-    "token_too_large_for_any": (TOKEN_FITS_NOWHERE,),
-    "no_time": (NO_TIME,),
-    "not_found": (WRONG_HOST, NO_NAME_SERVER, PROXY),
-    "no_name_server": (NO_NAME_SERVER, WRONG_HOST),
-    "unreachable": (NETWORK, PROXY, WRONG_HOST),
-    "untrusted": (INSPECTED_TLS, WRONG_HOST),
-    "certificate_out_of_date": (CERTIFICATE_IS_OUT_OF_DATE, WRONG_HOST),
-    "certificate_of_another": (WRONG_HOST, CERTIFICATE_OF_ANOTHER),
-    "tls_refused": (OLD_TLS, WRONG_HOST),
-    "unanswered": (SLOW_INSTANCE, NETWORK),
-    "blocked": (ADDRESS_IS_BLOCKED, PROXY),
-    "redirected": (WRONG_HOST,),
-    "foreign": (WRONG_HOST,),
-    "no_json": (HIBERNATING, WRONG_HOST),
-    "server_failure": (INSTANCE_FAILS,),
-    "no_result": (TRANSACTION_CANCELLED, INSTANCE_FAILS),
-    "rate_limited": (RATE_LIMIT,),
-    "node_busy": (BUSY_NODE, RATE_LIMIT),
-}
-"""What a code means wherever it comes up."""
-
-TOKEN_ENDPOINT: Mapping[str, tuple[Cause, ...]] = {
-    "server_error": (GRANT_IS_OFF, WRONG_SECRET, USER_IS_LOCKED),
-    "access_denied": (GRANT_IS_OFF, WRONG_SECRET, USER_IS_LOCKED),
-    "refused": (GRANT_IS_OFF, WRONG_SECRET, USER_IS_LOCKED),
-    "invalid_client": (WRONG_SECRET,),
-    "invalid_grant": (USER_IS_LOCKED, WRONG_SECRET),
-    "invalid_scope": (UNKNOWN_SCOPE,),
-    "unauthorized_client": (NO_APPLICATION_USER,),
-    "unsupported_grant_type": (GRANT_IS_OFF, GUEST_TOKEN),
-    "no_endpoint": (WRONG_HOST, ADDRESS_IS_BLOCKED),
-    "no_token": (WRONG_HOST,),
-}
-
-TOKEN_ENDPOINT_WITH_SCOPE: Mapping[str, tuple[Cause, ...]] = {
-    **TOKEN_ENDPOINT,
-    "server_error": (GRANT_IS_OFF, WRONG_SECRET, USER_IS_LOCKED, UNKNOWN_SCOPE),
-    "access_denied": (GRANT_IS_OFF, WRONG_SECRET, USER_IS_LOCKED, UNKNOWN_SCOPE),
-    "refused": (GRANT_IS_OFF, WRONG_SECRET, USER_IS_LOCKED, UNKNOWN_SCOPE),
-}
-"""The same where OAuthScope is set: instances hide a wrong scope behind server_error/access_denied."""
-
-USE_OF_TOKEN: Mapping[str, tuple[Cause, ...]] = {
-    "token_unusable": (GUEST_TOKEN, USER_IS_LOCKED, ACCESS_POLICY),
-    "token_unusable_by_policy": (ACCESS_POLICY, GUEST_TOKEN, USER_IS_LOCKED),
-    "api_denied": (MISSING_REST_ROLE, MISSING_ROLE),
-    "scope_missing": (MISSING_SCOPE,),
-    "api_unscoped": (SCOPED_CLIENT, MISSING_SCOPE),
-    "other_language": (OTHER_LANGUAGE,),
-    "bad_request": (WRONG_HOST,),
-    "no_table": (WRONG_HOST,),
-    "no_resource": (WRONG_HOST,),
-    "read_denied": (MISSING_ROLE,),
-}
-
-TABLE: Mapping[str, tuple[Cause, ...]] = {
-    **USE_OF_TOKEN,
-    "api_denied": (MISSING_ROLE, MISSING_REST_ROLE),
-    "bad_request": (NO_SUCH_TABLE,),
-    "no_table": (NO_SUCH_TABLE,),
-}
-
-CREATION: Mapping[str, tuple[Cause, ...]] = {
-    **TABLE,
-    "insert_denied": (MAY_NOT_INSERT, MAY_BE_THERE),
-    "update_denied": (MAY_NOT_UPDATE,),
-    "no_record": (MISSING_ROLE,),
-    "data_policy": (CLOSE_CODE_IS_UNKNOWN, DATA_POLICY),
-    "business_rule": (BUSINESS_RULE,),
-    "fields_discarded": (FIELDS_ARE_DISCARDED,),
-    "unanswered": (SLOW_INSTANCE, MAY_BE_THERE),
-    "server_failure": (INSTANCE_FAILS, MAY_BE_THERE),
-}

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from common.checkup import causes
+from common.checkup import meanings
 from common.checkup.account import Account
 from common.checkup.dictionary import Dictionary
 from common.checkup.instance import Instance
+from common.checkup.limits import Limits
 from common.checkup.report import Cause, Check, Finding
 from common.clock import Deadline
 from common.errors import CredentialsError, TransientError
@@ -77,6 +78,7 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
     trial: TokenTrial,
     dictionary: Dictionary,
     *,
+    limits: Limits,
     write: bool,
 ) -> list[Check]:
     """Return every check, in the order in which one makes the next possible; with `write` also that of creation."""
@@ -84,6 +86,8 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
         *_account(account, settings.queue_url),
         Check("dead letters", account.queue(settings.dead_letter_queue_url)),
         Check("ledger", account.ledger_is_written),
+        Check("concurrency", limits.concurrency),
+        Check("access logs", limits.access_logs),
         *_way(settings, instance),
         Check("clock", instance.skew, needs=("TLS",)),
         Check("token endpoint", trial.request, needs=("secret", "TLS"), causes=_of_the_endpoint(settings)),
@@ -91,19 +95,19 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
         Check("token store", trial.keep, needs=("token endpoint",)),
         *_use(instance, settings.allowed_tables, needs="token endpoint"),
         *(
-            Check(f"method {method}", instance.method(method), needs=("token usable",), causes=causes.TABLE)
+            Check(f"method {method}", instance.method(method), needs=("token usable",), causes=meanings.TABLE)
             for method in ("POST", "PATCH")
         ),
-        Check("language", instance.language, needs=("token usable",), causes=causes.USE_OF_TOKEN),
+        Check("language", instance.language, needs=("token usable",), causes=meanings.USE_OF_TOKEN),
         Check("rules", dictionary.rules),
-        Check("columns of rules", dictionary.columns, needs=("rules", "token usable"), causes=causes.TABLE),
-        Check("choices of rules", dictionary.choices, needs=("rules", "token usable"), causes=causes.TABLE),
-        Check("groups of rules", dictionary.groups, needs=("rules", "token usable"), causes=causes.TABLE),
+        Check("columns of rules", dictionary.columns, needs=("rules", "token usable"), causes=meanings.TABLE),
+        Check("choices of rules", dictionary.choices, needs=("rules", "token usable"), causes=meanings.TABLE),
+        Check("groups of rules", dictionary.groups, needs=("rules", "token usable"), causes=meanings.TABLE),
         Check(
             "create incident",
-            instance.creator(settings.close_code) if write else _only_with_write,
+            instance.creator(settings.close_code, dictionary.rules_on) if write else _only_with_write,
             needs=("token usable",),
-            causes=causes.CREATION,
+            causes=meanings.CREATION,
         ),
     ]
 
@@ -129,7 +133,7 @@ def health_checks(settings: ApiSettings, account: Account, instance: Instance, t
 
 
 def _of_the_endpoint(settings: AccessSettings) -> Mapping[str, tuple[Cause, ...]]:
-    return causes.TOKEN_ENDPOINT_WITH_SCOPE if settings.oauth_scope else causes.TOKEN_ENDPOINT
+    return meanings.TOKEN_ENDPOINT_WITH_SCOPE if settings.oauth_scope else meanings.TOKEN_ENDPOINT
 
 
 def _account(account: Account, queue_url: str) -> list[Check]:
@@ -151,9 +155,9 @@ def _way(settings: AccessSettings, instance: Instance) -> list[Check]:
 
 def _use(instance: Instance, tables: Iterable[str], *, needs: str) -> list[Check]:
     return [
-        Check("token usable", instance.use, needs=(needs,), causes=causes.USE_OF_TOKEN),
+        Check("token usable", instance.use, needs=(needs,), causes=meanings.USE_OF_TOKEN),
         *(
-            Check(f"read {table}", instance.reader(table), needs=("token usable",), causes=causes.TABLE)
+            Check(f"read {table}", instance.reader(table), needs=("token usable",), causes=meanings.TABLE)
             for table in dict.fromkeys(("incident", *tables))
         ),
         Check("rate limits", instance.rate_limits, needs=("token usable",)),

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from common.checkup.report import Finding
 from common.clock import Deadline
-from common.errors import ConfigurationError
+from common.errors import BridgeError, ConfigurationError
 from common.incidents.alert import DEFAULT_TABLE
 from common.incidents.rules import Rules
 from common.servicenow.client import ServiceNowClient
@@ -22,6 +22,7 @@ from common.servicenow.refusals import RejectedError
 
 _MOST_ROWS = 1000
 _MOST_PARENTS = 5
+_LONGEST_NAME = 100
 _TASK = "task"
 _SYS_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -127,6 +128,22 @@ class Dictionary:
                 code="unknown_groups",
             )
         return Finding(f"the instance has all {len(self._named.groups)} that the rules name")
+
+    def rules_on(self, table: str, names: Iterable[str], deadline: Deadline) -> str:
+        """Say which read-only columns and data policies of `table` the instance shows for `names`; empty where none."""
+        listed, found = ",".join(sorted(names)), list[str]()
+        try:
+            place = f"elementIN{listed}^read_only=true^{self._of(table, deadline)}"
+            rows = self._rows("sys_dictionary", "element", place, deadline)
+            found += [f"the dictionary has {table}.{row['element']} read-only" for row in rows]
+            place = f"fieldIN{listed}^disabled=true^tableIN{','.join(self._chain(table, deadline))}"
+            rows = self._rows("sys_data_policy_rule", "field,sys_data_policy.short_description", place, deadline)
+            for row in rows:
+                name = "".join(filter(str.isprintable, row.get("sys_data_policy.short_description", "")))
+                found.append(f"the data policy {name[:_LONGEST_NAME]!r} makes {table}.{row['field']} read-only")
+        except BridgeError:
+            pass  # what could be seen is told; the fields themselves are named anyway
+        return "; ".join(found)
 
     def _of(self, table: str, deadline: Deadline) -> str:
         return f"nameIN{','.join(self._chain(table, deadline))}"

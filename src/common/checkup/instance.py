@@ -3,7 +3,7 @@
 import re
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from queue import Empty, SimpleQueue
@@ -14,6 +14,7 @@ from common.clock import Clock, Deadline
 from common.errors import BridgeError, ConfigurationError, TransientError
 from common.servicenow.client import Answer, ServiceNowClient
 from common.servicenow.event_management import EVENT_TABLE
+from common.servicenow.kept import ignored
 from common.servicenow.refusals import RejectedError
 from common.transport import Transport
 
@@ -29,6 +30,8 @@ _LIMIT = re.compile(r"[0-9]{1,12}")
 _LANGUAGE = re.compile(r"[A-Za-z_-]{2,10}")
 _ENGLISH = "en"
 _SYS_ID = re.compile(r"[0-9a-f]{32}")
+
+type RulesOn = Callable[[str, Iterable[str], Deadline], str]
 
 
 class Instance:
@@ -141,37 +144,46 @@ class Instance:
         rule = _plain(_SYS_ID, self._headers.get("X-RateLimit-Rule", ""))
         return Finding(f"{_plain(_LIMIT, limit)} requests an hour, by the rule {rule}")
 
-    def creator(self, close_code: str) -> Callable[[Deadline], Finding]:
-        """Return the check that opens a marked incident and resolves it with `close_code`."""
+    def creator(self, close_code: str, rules_on: RulesOn) -> Callable[[Deadline], Finding]:
+        """Return the check that opens a marked incident and resolves it with `close_code`.
+
+        `rules_on` says which rules of ServiceNow keep fields from being written, as far as it can be seen.
+        """
 
         def create(deadline: Deadline) -> Finding:
             marks = {"correlation_id": _MARK, "correlation_display": _MARK}
             fields = {"short_description": f"{_MARK}, please ignore", "impact": "3", "urgency": "3", **marks}
-            target = f"/api/now/v2/table/incident?sysparm_fields=sys_id,number,{','.join(marks)}"
+            target = f"/api/now/v2/table/incident?sysparm_fields=sys_id,number,{','.join(fields)}"
             created = self._client.call("POST", target, fields=fields, deadline=deadline).result
             number = _plain(_NUMBER, created.get("number"))
-            self._resolve(created["sys_id"], number, close_code, deadline)
-            if {name: created.get(name) for name in marks} != marks:
+            lost = ignored(fields, created)
+            lost += self._resolve(created["sys_id"], number, close_code, rules_on, deadline)
+            if lost:
                 raise ConfigurationError(
-                    f"{number} was opened and resolved, but ServiceNow did not keep its correlation fields.",
-                    action="Let the integration user write correlation_id and correlation_display.",
+                    f"{number} was opened and resolved, but {_not_kept(lost, rules_on, deadline)}",
+                    action="Let the integration user write it.",
                     code="fields_discarded",
                 )
             return Finding(f"{number} was opened and resolved")
 
         return create
 
-    def _resolve(self, sys_id: str, number: str, close_code: str, deadline: Deadline) -> None:
+    def _resolve(
+        self, sys_id: str, number: str, close_code: str, rules_on: RulesOn, deadline: Deadline
+    ) -> tuple[str, ...]:
+        """Resolve, and return which other fields than the state were not kept."""
         fields = {"state": _RESOLVED, "close_code": close_code, "close_notes": _MARK}
-        target = f"/api/now/v2/table/incident/{sys_id}?sysparm_fields=state"
+        target = f"/api/now/v2/table/incident/{sys_id}?sysparm_fields={','.join(fields)}"
         try:
-            state = self._client.call("PATCH", target, fields=fields, deadline=deadline).result.get("state")
+            shown = self._client.call("PATCH", target, fields=fields, deadline=deadline).result
         except BridgeError as error:
             message, action, code = error.message, error.action, error.code
         else:
-            if state == _RESOLVED:
-                return
-            message, action, code = "ServiceNow discarded the change.", "", "fields_discarded"
+            lost = ignored(fields, shown)
+            if "state" not in lost:
+                return lost
+            message = _not_kept(lost, rules_on, deadline)
+            action, code = "", "fields_discarded"
         raise ConfigurationError(
             f"{number} was opened but not resolved: resolve it by hand. {message}", action=action, code=code
         )
@@ -181,6 +193,12 @@ class Instance:
         answer = self._client.call("GET", target, deadline=deadline)
         self._headers = answer.headers
         return answer
+
+
+def _not_kept(names: Iterable[str], rules_on: RulesOn, deadline: Deadline) -> str:
+    listed = ", ".join(f"incident.{name}" for name in names)
+    seen = rules_on("incident", names, deadline)
+    return f"ServiceNow did not keep {listed}" + (f": {seen}." if seen else ".")
 
 
 def _plain(pattern: re.Pattern[str], value: Any) -> str:  # noqa: ANN401 (any JSON value, or a header)

@@ -38,7 +38,7 @@ class Check:
     """A step to be taken: what it is called, what does it, which steps it needs, and what its failures can mean.
 
     `examine` returns what it saw by the deadline, or raises a BridgeError. `causes` holds, by the error's code, what
-    this step knows better than `causes.ANYWHERE`.
+    this step knows better than `meanings.ANYWHERE`.
     """
 
     name: str

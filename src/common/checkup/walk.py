@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from common.checkup import causes
+from common.checkup import causes, meanings
 from common.checkup.report import Cause, Check, Outcome, Report, Step
 from common.clock import Deadline
 from common.errors import BridgeError
@@ -32,7 +32,7 @@ def examine(checks: Iterable[Check], deadline: Deadline) -> Report:
 
 def failed(name: str, error: BridgeError, known: Mapping[str, tuple[Cause, ...]] | None = None) -> Step:
     """Return the step `name` as failed, with what `error` says where no causes are known."""
-    found = (known or {}).get(error.code) or causes.ANYWHERE.get(error.code) or (Cause(error.message, error.action),)
+    found = (known or {}).get(error.code) or meanings.ANYWHERE.get(error.code) or (Cause(error.message, error.action),)
     return Step(name, Outcome.FAILED, error.message, found)
 
 

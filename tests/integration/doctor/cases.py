@@ -181,6 +181,12 @@ ACCOUNT = [
         "no way to DynamoDB", lambda w: w.cut_off_aws("GetItem"), "ledger", [causes.NO_WAY_TO_AWS, causes.AWS_IS_BUSY]
     ),
     Case(
+        "account runs no more functions than the events function may take",
+        lambda w: w.limit(5),
+        "concurrency",
+        [causes.CONCURRENCY_IS_SHORT],
+    ),
+    Case(
         "queue is gone",
         lambda w: w.set(QUEUE_URL=f"{w.stack.queue_url}-gone"),
         "queue",

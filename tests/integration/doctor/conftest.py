@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from local.simulator import Simulator
-from tests.integration.doctor.world import SECRET, Doctor, World
+from tests.integration.doctor.world import SECRET, Doctor, World, answer_aws, quota
 from tests.support.deployment import REGION, Context, Deployment, deployment
 
 
@@ -39,8 +39,9 @@ def stack(account: Deployment, servicenow: Simulator, monkeypatch: pytest.Monkey
     assert account.environment["SERVICENOW_INSTANCE_HOST"] == servicenow.host
     account.put_credentials("bridge", SECRET)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    for name, value in account.environment.items():
+    for name, value in {**account.environment, "API_ACCESS_LOGGING": "true"}.items():
         monkeypatch.setenv(name, value)
+    answer_aws(monkeypatch, "GetAccountSettings", quota(1000))
     return account
 
 

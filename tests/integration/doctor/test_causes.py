@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from common.checkup import causes
+from common.checkup import causes, meanings
 from common.checkup.report import Cause
 from tests.integration.doctor import test_doctor
 from tests.integration.doctor.cases import CASES, ELSEWHERE, Case
@@ -43,7 +43,7 @@ def test_every_cause_is_shown_by_some_test() -> None:
 def test_every_code_that_has_causes_is_shown_by_some_test() -> None:
     """Two codes that come to the same causes are one line too many."""
     combinations = {tuple(case.causes) for case in CASES} | {(causes.NO_TIME,)}
-    tables = [causes.ANYWHERE, causes.TOKEN_ENDPOINT, causes.TOKEN_ENDPOINT_WITH_SCOPE]
-    tables += [causes.USE_OF_TOKEN, causes.TABLE, causes.CREATION]
+    tables = [meanings.ANYWHERE, meanings.TOKEN_ENDPOINT, meanings.TOKEN_ENDPOINT_WITH_SCOPE]
+    tables += [meanings.USE_OF_TOKEN, meanings.TABLE, meanings.CREATION]
 
     assert {found for table in tables for found in table.values()} - combinations == set()

@@ -80,6 +80,10 @@ class World:
         """Let no call of an operation reach AWS."""
         self._break_aws(operation, ConnectTimeoutError(endpoint_url="https://aws.invalid"))
 
+    def limit(self, functions: int) -> None:
+        """Let the account run so many functions at once."""
+        answer_aws(self.patch, "GetAccountSettings", quota(functions))
+
     def _break_aws(self, operation: str, error: Exception) -> None:
         call = BaseClient._make_api_call  # type: ignore[attr-defined]  # every call goes through it
 
@@ -89,6 +93,21 @@ class World:
             return call(client, name, arguments)
 
         self.patch.setattr(BaseClient, "_make_api_call", broken)
+
+
+def quota(functions: int) -> dict[str, Any]:
+    """Return what Lambda says of an account that runs so many functions at once, none of them reserved."""
+    return {"AccountLimit": {"ConcurrentExecutions": functions, "UnreservedConcurrentExecutions": functions}}
+
+
+def answer_aws(patch: pytest.MonkeyPatch, operation: str, answer: dict[str, Any]) -> None:
+    """Let AWS answer an operation that moto does not know."""
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]  # every call goes through it
+
+    def answered(client: BaseClient, name: str, arguments: object) -> object:
+        return answer if name == operation else call(client, name, arguments)
+
+    patch.setattr(BaseClient, "_make_api_call", answered)
 
 
 def steps(report: dict[str, Any]) -> dict[str, str]:
