@@ -130,6 +130,10 @@ local: setup ## Keep the stack of the demo running, with a console for the brows
 rules: setup ## Check every rule file (EVENT=events/x.json shows what that event would become)
 	PYTHONPATH=src python -m local.rules $(if $(EVENT),--event "$(EVENT)") $(if $(TABLES),--tables "$(TABLES)")
 
+.PHONY: tickets
+tickets: setup ## Write the tickets that the samples of monitoring tools become into docs/sources.md
+	PYTHONPATH=src python -m local.tickets
+
 .PHONY: secret
 secret: setup ## Store the client credentials of a deployed STACK; asks without echo, or reads JSON (OPTIONS=--next, --promote)
 	@PYTHONPATH=src python -m tools.secret --stack "$(STACK)" $(OPTIONS)
@@ -151,7 +155,8 @@ adopt: setup ## Rebuild the ledger of a deployed STACK from ServiceNow (OPTIONS=
 	PYTHONPATH=src python -m tools.adopt --stack "$(STACK)" $(OPTIONS)
 
 .PHONY: build
-build: setup ## Build the deployment package (ARCHITECTURE=x86_64 for the other processor)
+build: setup ## Build the deployment package (ARCHITECTURE=x86_64 for the other processor, RULES=folder of your own rules)
+	@$(if $(RULES),mkdir -p src/rules/own && cp "$(RULES)"/*.toml src/rules/own/,:)
 	$(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
 
 # What `sam build` calls for each function (`BuildMethod: makefile`), in a folder of its own.

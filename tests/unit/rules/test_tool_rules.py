@@ -119,3 +119,69 @@ def test_two_hundred_alerts_become_two_hundred_problems() -> None:
     alerts = [{**alert, "fingerprint": "", "labels": alert["labels"] | {"instance": str(n)}} for n in range(200)]
     parts = split(event | {"detail": event["detail"] | {"alerts": alerts}}, SHIPPED)
     assert len({alert_of(dict(part)).key for part in parts}) == 200
+
+
+def notice(detail: dict[str, Any]) -> dict[str, Any]:
+    """Return an SNS message."""
+    return sample("sns-alertmanager-firing") | {"detail": detail}
+
+
+def rds(number: str, message: str) -> dict[str, Any]:
+    """Return a message of an RDS event subscription."""
+    page = "http://docs.amazonwebservices.com/AmazonRDS/latest/UserGuide/USER_Events.html"
+    return notice(
+        {
+            "Event Source": "db-instance",
+            "Event Time": "2026-11-20 10:00:00.000",
+            "Identifier Link": "https://console.aws.amazon.com/rds/home?region=eu-central-1#dbinstance:id=shop",
+            "Source ID": "shop",
+            "Source ARN": "arn:aws:rds:eu-central-1:111122223333:db:shop",
+            "Event ID": f"{page}#RDS-EVENT-{number}",
+            "Event Message": message,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("detail", "rule", "line"),
+    [
+        (rds("0007", "Storage is used up")["detail"], "sns-rds", "RDS shop: Storage is used up"),
+        (rds("0058", "The Statspack installation failed")["detail"], "sns-rds", "RDS shop: The Statspack"),
+        (
+            {"subject": "AWS Budgets: shop has exceeded your alert threshold", "text": "AWS Budget Notification"},
+            "sns-budget",
+            "AWS Budgets: shop has exceeded",
+        ),
+        (
+            {"ElastiCache:SnapshotFailed": "cache-1"},
+            "sns-elasticache",
+            "ElastiCache:SnapshotFailed cache-1",
+        ),
+        (
+            {"Resource": "dwh", "Event ID": "REDSHIFT-EVENT-3500", "Severity": "ERROR", "Event Message": "It failed"},
+            "sns-redshift",
+            "Redshift dwh: It failed",
+        ),
+    ],
+)
+def test_what_aws_tells_by_sns_alone_opens_an_incident(detail: dict[str, Any], rule: str, line: str) -> None:
+    """Of RDS event subscriptions, Budgets, ElastiCache and Redshift."""
+    event = notice(detail)
+    found = SHIPPED.match(event)
+    assert found is not None
+    assert found.name == rule
+    alert = alert_of(event)
+    assert alert.status is Status.FIRING
+    assert alert.fields["short_description"].startswith(line)
+
+
+@pytest.mark.parametrize(("begins", "ends"), [("0007", "0017"), ("0045", "0046"), ("0013", "0015"), ("0020", "0021")])
+def test_what_rds_pairs_is_one_problem(begins: str, ends: str) -> None:
+    """Storage, replication, failover and recovery; what is everyday is passed over."""
+    firing, resolved = alert_of(rds(begins, "It began")), alert_of(rds(ends, "It is over"))
+    assert (firing.status, resolved.status) == (Status.FIRING, Status.RESOLVED)
+    assert firing.key == resolved.key
+    backup = rds("0001", "Backing up DB instance")
+    rule = SHIPPED.match(backup)
+    assert rule is not None
+    assert rule.alert(backup) is None
