@@ -22,6 +22,7 @@ from common.servicenow.names import REFERENCES
 from common.text import one_line, printable
 from local.columns import column_warnings
 from local.delivery import Delivery
+from local.new_rule import first_rule
 from local.simulator.tables import default_tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,7 +44,10 @@ def main(arguments: Sequence[str]) -> int:
         default=os.environ.get("ALLOWED_TABLES", ""),
         help="what the parameter AllowedTables of the deployment says (default: the variable ALLOWED_TABLES)",
     )
+    parser.add_argument("--new", type=Path, help="a file with one event: print a first rule for it")
     options = parser.parse_args(arguments)
+    if options.new is not None:
+        return _new(options.new)
     rules, mistakes = read_rules(options.rules, list(filter(None, options.tables.split(","))))
     for mistake in mistakes:
         print(f"wrong    {mistake}")
@@ -58,6 +62,19 @@ def main(arguments: Sequence[str]) -> int:
     for warning in warnings(rules, ROOT / "template.yaml"):
         print(f"warning  {warning}")
     print(f"Rules: {len(list(rules))}, overrides: {len(rules.overrides)}. Nothing is wrong.")
+    return 0
+
+
+def _new(file: Path) -> int:
+    """Print a first rule for the event in `file`."""
+    try:
+        print(first_rule(read_event(file.read_text(encoding="utf-8"))), end="")
+    except OSError as error:
+        print(f"{'refused':<19} {file} is not readable: {error.strerror}.")
+        return 1
+    except BridgeError as error:
+        print(f"{'refused':<19} {one_line(error.message)}\n{'what to do':<19} {error.action}")
+        return 1
     return 0
 
 
