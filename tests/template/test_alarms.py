@@ -139,6 +139,13 @@ WATCHED: dict[str, tuple[str, str, str, dict[str, Any], int]] = {
         {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
         20,
     ),
+    "ApiRefusalsAlarm": (
+        "AWS/ApiGateway",
+        "4XXError",
+        "Sum",
+        {"Name": "ApiName", "Value": {"Ref": "AWS::StackName"}},
+        100,
+    ),
     "ApiErrorsAlarm": (
         "AWS/Lambda",
         "Errors",
@@ -209,7 +216,7 @@ def test_the_alarm_of_the_api_looks_for_the_name_that_the_api_has(resources: Res
     """API Gateway's metrics carry the API's name, not its id."""
     (api,) = of_type(resources, "AWS::ApiGateway::RestApi").values()
 
-    assert api["Name"] == WATCHED["ApiServerErrorsAlarm"][3]["Value"]
+    assert api["Name"] == WATCHED["ApiServerErrorsAlarm"][3]["Value"] == WATCHED["ApiRefusalsAlarm"][3]["Value"]
 
 
 @pytest.mark.parametrize("name", WATCHED)

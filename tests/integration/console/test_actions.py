@@ -46,6 +46,8 @@ def test_several_alarms_go_on_the_bus_in_their_order(caller: Caller, cloud: Fake
         ({"state": "ALARM"}, "not understood"),
         (b"[1, 2]", "not understood"),
         (b"{", "not understood"),
+        pytest.param(b"[" * 20_000 + b"]" * 20_000, "not understood", id="20 000 levels"),
+        pytest.param(b'{"state":' * 20_000 + b"1" + b"}" * 20_000, "not understood", id="20 000 objects"),
     ],
 )
 def test_what_cannot_be_fired_is_refused_with_a_reason(

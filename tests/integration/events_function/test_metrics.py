@@ -58,7 +58,7 @@ DOCUMENTED = {
         },
     },
     "AWS/Lambda": {"dimensions": [{"FunctionName"}], "metrics": {"Duration", "Errors", "Throttles"}},
-    "AWS/ApiGateway": {"dimensions": [{"ApiName"}], "metrics": {"5XXError", "Latency"}},
+    "AWS/ApiGateway": {"dimensions": [{"ApiName"}], "metrics": {"4XXError", "5XXError", "Latency"}},
     "AWS/Events": {
         "dimensions": [{"RuleName"}, {"EventBusName", "RuleName"}],
         "metrics": {"FailedInvocations", "InvocationsFailedToBeSentToDlq"},
