@@ -1,0 +1,108 @@
+"""The body of a webhook becomes one event in the shape of EventBridge's: pure."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Never
+from urllib.parse import parse_qs
+from uuid import UUID
+
+from common.errors import PermanentError
+
+SOURCE = "webhook."
+"""What the source of an event from a webhook begins with."""
+
+DETAIL_TYPE = "Webhook"
+
+DEEPEST = 64
+"""The most levels of a body."""
+
+_FORM = "application/x-www-form-urlencoded"
+_MOST_FIELDS = 1000
+
+
+def webhook_event(  # noqa: PLR0913 (what an event consists of)
+    source: str, body: bytes, content_type: str, *, account: str, region: str, now: datetime
+) -> dict[str, Any]:
+    """Return the event of a body; `now` is in UTC. The same body of the same source is the same event.
+
+    Raises PermanentError that says why a body can't be one.
+    """
+    digest = sha256(source.encode() + b"\0" + body).digest()
+    return {
+        "version": "0",
+        "id": str(UUID(bytes=digest[:16], version=5)),
+        "source": f"{SOURCE}{source}",
+        "detail-type": DETAIL_TYPE,
+        "account": account,
+        "region": region,
+        "time": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "resources": [],
+        "detail": _detail(source, body, content_type.partition(";")[0].strip().lower()),
+    }
+
+
+def _detail(source: str, body: bytes, media_type: str) -> Mapping[str, Any]:
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _refusal(source, "is not UTF-8") from None
+    if not text.strip():
+        raise _refusal(source, "is empty")
+    if media_type == _FORM:
+        return {"fields": _fields(source, text)}
+    try:
+        document = parse(text)
+    except _TooDeepError:
+        raise _refusal(source, f"is nested more than {DEEPEST} levels deep") from None
+    except ValueError:
+        # Not all tools declare what they send, so only what is declared as JSON has to be JSON.
+        if media_type.endswith("json"):
+            raise _refusal(source, "is declared as JSON and is none") from None
+        return {"text": text}
+    if isinstance(document, dict):
+        return document
+    return {"items": document} if isinstance(document, list) else {"text": text}
+
+
+def parse(text: str) -> Any:  # noqa: ANN401 (any JSON value)
+    """Return the JSON value in `text`. Raises ValueError where there is none, or where it is nested too deeply."""
+    try:
+        document = json.loads(text, parse_constant=_no_constant)
+    except RecursionError:
+        raise _TooDeepError from None
+    level = [document]
+    for _ in range(DEEPEST):
+        level = [
+            child
+            for value in level
+            if isinstance(value, dict | list)
+            for child in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return document
+    raise _TooDeepError
+
+
+class _TooDeepError(ValueError):
+    pass
+
+
+def _no_constant(name: str) -> Never:
+    raise ValueError(name)
+
+
+def _fields(source: str, text: str) -> dict[str, str | list[str]]:
+    try:
+        found = parse_qs(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise _refusal(source, f"has more than {_MOST_FIELDS} fields") from None
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
+
+
+def _refusal(source: str, why: str) -> PermanentError:
+    return PermanentError(
+        f"A webhook of {source} can't be understood: its body {why}.",
+        action="Correct what the tool sends (docs/api.md says which bodies are taken), and send it again.",
+    )
