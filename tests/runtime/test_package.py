@@ -48,6 +48,19 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
+def printed_by_a_start(script: str, environment: dict[str, str], *places: Path) -> str:
+    """Return what `script` prints in a fresh interpreter that finds modules in `places` alone."""
+    result = subprocess.run(
+        [sys.executable, "-B", "-S", "-c", script],
+        env=environment | {"PYTHONPATH": ":".join(map(str, places))},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return result.stdout
+
+
 @each_function
 def test_the_package_is_small(package: Path, function: str, tmp_path: Path) -> None:
     """Every cold start loads it; with the SDK in it, it would be four times as large. A third of it is pydantic."""
@@ -79,16 +92,9 @@ def test_a_handler_needs_nothing_but_the_package_and_what_lambda_brings(
         f"import importlib, json, sys; importlib.import_module('handlers.{handler}');"
         f"print(json.dumps([sys.modules[name].__file__ for name in {names!r}]))"
     )
-    result = subprocess.run(
-        [sys.executable, "-B", "-S", "-c", script],
-        env=environment | {"PYTHONPATH": f"{task_root}:{runtime}"},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
+    printed = printed_by_a_start(script, environment, task_root, runtime)
 
-    boto3, *others = (Path(file) for file in json.loads(result.stdout))
+    boto3, *others = (Path(file) for file in json.loads(printed))
 
     assert boto3.is_relative_to(runtime)
     assert all(file.is_relative_to(task_root) for file in others)
@@ -117,16 +123,9 @@ def test_a_start_compiles_nothing(package: Path, runtime: Path, environment: dic
         f" if (getattr(module, '__file__', None) or '').startswith({str(task_root)!r})"
         " and module.__file__.endswith('.py') and not __import__('os').path.exists(module.__cached__)])"
     )
-    result = subprocess.run(
-        [sys.executable, "-B", "-S", "-c", script],
-        env=environment | {"PYTHONPATH": f"{task_root}:{runtime}"},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
+    printed = printed_by_a_start(script, environment, task_root, runtime)
 
-    assert result.stdout.strip() == "[]"
+    assert printed.strip() == "[]"
 
 
 def test_the_same_sources_make_the_same_package(package: Path, tmp_path: Path) -> None:

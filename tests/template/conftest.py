@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from samtranslator.translator.arn_generator import ArnGenerator
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
@@ -35,13 +36,14 @@ def resources() -> dict[str, Any]:
     return expand()
 
 
-def expand(**parameters: str) -> dict[str, Any]:
-    """Return the resources that SAM makes of template.yaml where `parameters` have these values."""
+def expand(region: str = "eu-west-1", **parameters: str) -> dict[str, Any]:
+    """Return the resources that SAM makes of template.yaml in a Region, where `parameters` have these values."""
     template = _parse()
     # `sam package` would put an address of this form here.
     template["Globals"]["Function"]["CodeUri"] = "s3://bucket/package"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        patch.setattr(ArnGenerator, "BOTO_SESSION_REGION_NAME", region)  # which it reads once
+        patch.setenv("AWS_DEFAULT_REGION", region)
         expanded: dict[str, Any] = transform(template, parameters, NoManagedPolicies())
     found: dict[str, Any] = expanded["Resources"]
     return found

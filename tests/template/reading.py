@@ -76,3 +76,16 @@ LEDGER = {
 
 SECRET = {"Fn::If": ["MakesSecret", attribute("ClientCredentials", "Id"), {"Ref": "SecretArn"}]}
 """The secret of the stack, or the one that was brought along."""
+
+POLLING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
+TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+JOINING = {
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+}
+"""What Lambda does in a function's name: docs.aws.amazon.com/lambda, of queues, log groups, X-Ray and VPCs."""

@@ -10,7 +10,17 @@ from typing import Any
 import pytest
 
 from tests.support.calls import Call, calls_of
-from tests.template.reading import Resources, as_list, of_type, referred_to, role_statements
+from tests.template.reading import (
+    JOINING,
+    LOGGING,
+    POLLING,
+    TRACING,
+    Resources,
+    as_list,
+    of_type,
+    referred_to,
+    role_statements,
+)
 
 HANDLERS = {
     "ApiFunction": "handlers.api",
@@ -26,19 +36,6 @@ SERVICES = {
 
 OF_THE_ACCOUNT = {"lambda:GetAccountSettings"}
 """What is about no resource."""
-
-POLLING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
-LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
-TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
-JOINING = {
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:CreateNetworkInterface",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSubnets",
-    "ec2:UnassignPrivateIpAddresses",
-}
-"""What Lambda does in the function's name: docs.aws.amazon.com/lambda, of queues, log groups, X-Ray and VPCs."""
 
 _OF_A_TABLE = {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"}
 KEY_USES = {
