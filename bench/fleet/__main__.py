@@ -23,7 +23,6 @@ _LIFETIMES_OTHERS = 3
 _OUTAGES = 6
 _SIZE_OF_OTHERS_IN_OUTAGES = 1_000
 _MOST_REQUESTS = 3.0
-_MOST_REQUESTS_FIXED = 8.0
 _LARGE_TOKEN = 6_000
 
 _HERE = "this project"
@@ -106,9 +105,9 @@ def main() -> int:
     results = [
         *_results("requests_per_lifetime", renewed, _MOST_REQUESTS, "new or renewed token", others),
         *_results("requests_per_lifetime_large", large, _MOST_REQUESTS, "new signed token of 6,000 characters", {}),
-        *_results("… that stands still", standing, _MOST_REQUESTS_FIXED, "its record slides, its exp does not", {}),
-        *_results("requests_per_lifetime_fixed", fixed, _MOST_REQUESTS_FIXED, "one token until its end", {}),
-        *_results("… with cold starts", fixed_with_cold_starts, _MOST_REQUESTS_FIXED, "one token until its end", {}),
+        *_results("… that stands still", standing, _MOST_REQUESTS, "its record slides, its exp does not", {}),
+        *_results("requests_per_lifetime_fixed", fixed, _MOST_REQUESTS, "one token until its end", {}),
+        *_results("… with cold starts", fixed_with_cold_starts, _MOST_REQUESTS, "one token until its end", {}),
         *_results("… calls sent back at its end", failed_at_the_end, math.inf, "one token until its end", {}),
         Result(
             "outage_failed_calls",

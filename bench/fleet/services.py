@@ -104,6 +104,7 @@ class ServiceNow:
     def send(self, method: str, target: str, *, body: bytes | None, deadline: Deadline, **_options: object) -> Response:
         """Answer a token request, or one that revokes a token, or with 503 while it is away."""
         if method == "POST" and target.endswith(REVOKE_PATH):
+            self._simulation.sleep(min(self._dice.uniform(*_TOKEN_SECONDS), deadline.remaining()))
             self._desk.revoke(dict(parse_qsl((body or b"").decode())).get("token", ""))
             return Response(200, {}, b"")
         self.requests += 1

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, TypeIs
 
 from common.errors import BridgeError, HeldError, TransientError
@@ -11,6 +12,9 @@ from common.oauth.token import EARLIEST_REFRESH, LATEST_REFRESH, AccessToken, Mi
 REFUSAL_SECONDS: Final = 30.0
 """Seconds for which a refusal is remembered instead of provoked again."""
 
+TRIAL_SHARE: Final = 0.125
+"""How many of the tokens of a server whose tokens age are asked for early all the same: it may renew them now."""
+
 LONGEST_SILENCE: Final = 300.0
 """The longest, in seconds, that a server's wish to be left alone keeps every caller of this process away."""
 
@@ -19,7 +23,7 @@ class TokenMemory:
     """The token in hand. `held` is replaced as a whole, so it is read without a lock.
 
     `last` is the newest token that was seen anywhere, usable or not. `tokens_age` tells that this server was
-    seen to hand out one token with less and less time left: all environments lose such a token together.
+    last seen to hand out one token with less and less time left: all environments lose such a token together.
     """
 
     def __init__(self, now: Callable[[], float], dice: Dice) -> None:
@@ -49,6 +53,17 @@ class TokenMemory:
             self.held = (fresh_until, token)
         return token
 
+    def expect(self, token: AccessToken) -> AccessToken:
+        """Return a token that was just issued as one that ages where this server's do, so that nobody asks early.
+
+        All environments learn it with the token. Of some it is left open, to find out that the server has changed.
+        """
+        last = self.last
+        came_at_the_end = last is None or (token.value != last.value and _is_at_the_end(token, last))
+        if came_at_the_end and self.tokens_age and self._dice.uniform(0.0, 1.0) >= TRIAL_SHARE:
+            return replace(token, renewable=False)
+        return token
+
     def postpone(self, token: AccessToken, seconds: float) -> None:
         """Hold `token` and let it count as fresh for half to all of `seconds`, unless it expires earlier."""
         until = self._now() + seconds * self._dice.uniform(0.5, 1.0)
@@ -57,8 +72,12 @@ class TokenMemory:
     def see(self, token: AccessToken) -> AccessToken:
         """Note a token to compare the next one with, and return what it is beside the one before."""
         token = token.after(self.last)
-        self.tokens_age = self.tokens_age or not token.renewable
-        if self.last is None or token.is_newer_than(self.last):
+        last = self.last
+        if not token.renewable:
+            self.tokens_age = True
+        if last is None or token.is_newer_than(last):
+            if token.renewable and last is not None and not _is_at_the_end(token, last):
+                self.tokens_age = False
             self.last = token
         return token
 
@@ -77,6 +96,11 @@ class TokenMemory:
         if stored.value == rejected.value:
             return stored.issued > max(when, rejected.issued)
         return stored.issued >= rejected.issued
+
+
+def _is_at_the_end(token: AccessToken, last: AccessToken) -> bool:
+    """Tell whether `token` was asked for when `last` was over, or nearly so."""
+    return token.asked >= last.expires - last.least_interval
 
 
 class FailureMemory:

@@ -3,12 +3,13 @@
 Parameter Store serves some 40 reads a second to a whole account. Environments draw different moments to look for
 a newer token, so they seldom meet there. They do meet where the server hands out one token until its end
 (`TokenMemory.tokens_age`): all of them lose it at the same moment. From then on each looks when it is its turn: a
-few early ones ask the endpoint, most find what these have stored, and whoever is throttled comes again later and
+few early ones look and find nothing, the first of them claims the request and asks the endpoint, the others find what
+it has stored, and whoever is throttled comes again later and
 later, so that the store has room for others, above all for new environments, which know nothing of the crowd.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from common.clock import Clock, Deadline
@@ -32,10 +33,15 @@ LATEST_TURNS: Final = 300.0
 CROWD_SECONDS: Final = 900.0
 """Seconds after such an end during which a store that throttles shows that others are being served."""
 
+CLAIM_SECONDS: Final = 5.0
+"""Seconds for which all others leave the endpoint to the environment that is asking it for the next token."""
+
 _FIRST_PAUSE = 0.25
-_LONGEST_PAUSE = 1.0
+_LONGEST_PAUSE = 0.25
 # What a caller needs after it has waited: to ask the endpoint, or to note its failure and to hide what it has in hand.
 _RESERVE = 5.0
+# How long one waits at most before another look at what somebody else is asking for.
+_CLAIM_PAUSE = 1.0
 # How much more often a late moment is drawn than an early one: the logarithm of the number of environments.
 _STEEPNESS = 10.0
 # How much longer the others wait each time that they are throttled again.
@@ -110,13 +116,24 @@ class SharedToken:
             longest = min(_LONGEST_PAUSE, 2 * longest)
 
     def _in_turn(self, turn: Turn, client_id: str, deadline: Deadline) -> AccessToken | Miss:
-        """Look when it is this environment's turn, until the store answers."""
+        """Look when it is this environment's turn, until the store answers and nobody else is asking the endpoint."""
         while True:
             self._wait_for(turn, deadline)
             stored = self._load(client_id)
-            if stored is not Miss.BUSY:
+            if stored is Miss.BUSY:
+                turn = self._turn = turn.later(self._clock.now(), self._dice.uniform(0.0, 1.0))
+                continue
+            if not isinstance(stored, AccessToken) or self._memory.accepts(stored):
                 return stored
-            turn = self._turn = turn.later(self._clock.now(), self._dice.uniform(0.0, 1.0))
+            pause = self._dice.uniform(0.5, 1.0) * _CLAIM_PAUSE
+            if not self._is_claimed(stored) or deadline.remaining() < pause + _RESERVE:
+                self._store.save(replace(stored, asked=max(self._clock.now(), stored.expires)), client_id)
+                return stored
+            self._clock.sleep(pause)
+
+    def _is_claimed(self, stored: AccessToken) -> bool:
+        """Tell whether somebody has begun to ask after the end of `stored`, and not long ago."""
+        return stored.asked >= stored.expires and 0 <= self._clock.now() - stored.asked < CLAIM_SECONDS
 
     def _wait_for(self, turn: Turn, deadline: Deadline) -> None:
         """Sleep until it is `turn`. Who has too little time for the first one does not wait: its call comes first."""

@@ -233,7 +233,7 @@ class TokenSource:
             raise
         self._early_failures = 0
         self._telemetry.protect(token.value)
-        token = self._memory.take(token)
+        token = self._memory.take(self._memory.expect(token))
         self._store.save(token, self._client.known().client_id)
         return token
 

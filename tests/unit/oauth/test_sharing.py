@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from common.clock import Deadline
 from common.errors import NotYetError
 from common.intake import _QUEUE_CALL_SECONDS
-from common.oauth.sharing import CROWD_SECONDS, FIRST_TURNS, LATER_TURNS, LATEST_TURNS, Turn
+from common.oauth.sharing import CLAIM_SECONDS, CROWD_SECONDS, FIRST_TURNS, LATER_TURNS, LATEST_TURNS, Turn
 from common.oauth.token import AccessToken, Miss
 from common.servicenow.client import RESERVE_SECONDS
 from tests.support.clock import EPOCH
@@ -120,3 +120,34 @@ class TestCrowd:
         stack.clock.slept.clear()
         assert stack.token().value == "token-3"
         assert stack.clock.slept == [pytest.approx(Turn.first(END, 0.5).at - END)]
+
+    def test_who_asks_tells_all_others_first(self, stack: Stack) -> None:
+        """The claim is the ended token, asked for after its end; the new token takes its place."""
+        assert stack.token().value == "token-2"
+        claim, token = stack.store.saved[-2:]
+        assert (claim.value, claim.expires, claim.asked) == ("token-1", END, stack.clock.now())
+        assert token.value == "token-2"
+
+    def test_who_comes_second_waits_for_what_the_first_one_asks_for(self, stack: Stack) -> None:
+        """And takes it from the store."""
+        begun = Turn.first(END, 0.5).at
+        claim = AccessToken("token-1", EPOCH, END, begun, renewable=False)
+        stack.store.answers.extend([claim, claim, AccessToken("token-2", begun, begun + 1800, begun)])
+        assert stack.token().value == "token-2"
+        assert stack.clock.slept == [begun - END, 0.75, 0.75]
+        assert stack.asked == 2
+
+    def test_a_claim_of_somebody_who_never_answered_ends(self, stack: Stack) -> None:
+        """The next one asks."""
+        begun = Turn.first(END, 0.5).at
+        stack.store.kept = AccessToken("token-1", EPOCH, END, begun, renewable=False)
+        assert stack.token().value == "token-2"
+        assert begun + CLAIM_SECONDS <= stack.clock.now() <= begun + CLAIM_SECONDS + 1
+        assert stack.asked == 3
+
+    def test_a_call_without_time_does_not_wait_for_others(self, stack: Stack) -> None:
+        """One request too many is better than a call too late."""
+        stack.store.kept = AccessToken("token-1", EPOCH, END, END, renewable=False)
+        stack.source.token(stack.deadline(5.5))
+        assert stack.clock.slept == []
+        assert stack.asked == 3

@@ -79,6 +79,38 @@ class TestAgeing:
         assert stack.clock.slept == [pytest.approx(1 + 5 * math.log((1 + math.exp(10)) / 2) / 10)]
         assert (stack.asked, stack.store.looks) == (3, 3)
 
+    def test_the_next_token_is_not_asked_for_in_vain_again(self, stack: Stack) -> None:
+        """The server is known by now, to everybody who sees the token."""
+        other = stack.another()
+        for source in (stack.source, other):
+            source.token(stack.deadline())
+        stack.clock.advance(STALE_AT)
+        stack.token()
+        stack.clock.advance(1800 - STALE_AT)
+        for _ in range(1700):
+            for source in (stack.source, other):
+                source.token(stack.deadline())
+            stack.clock.advance(1)
+        assert stack.asked == 3
+
+    @pytest.mark.parametrize("behaviour", ["sliding", "fresh"])
+    def test_a_server_that_renews_its_tokens_after_all_is_found_out(self, stack: Stack, behaviour: str) -> None:
+        """Some tokens are asked for early all the same; from then on nobody loses one any more."""
+        stack.token()
+        stack.clock.advance(STALE_AT)
+        stack.token()
+        stack.clock.advance(1800 - STALE_AT)
+        stack.issuer.behaviour = behaviour
+        stack.dice.share = 0.1
+        stack.token()
+        stack.dice.share = 0.5
+        waits = len(stack.clock.slept)
+        for _ in range(10):
+            stack.clock.advance(STALE_AT)
+            stack.token()
+        assert stack.asked == 13
+        assert len(stack.clock.slept) == waits
+
     def test_a_cold_environment_learns_of_the_end_from_the_store(self, stack: Stack) -> None:
         """It looks, waits, and looks again."""
         stack.token()
