@@ -30,7 +30,7 @@ MEBIBYTE = 1 << 20
 def event(name: str, state: str, second: int) -> dict[str, Any]:
     """Return an event of the alarm `name` that happened `second` seconds after noon."""
     made = alarm_event(state, name=name, at=NOW + timedelta(seconds=second))
-    made |= {"account": ACCOUNT, "region": REGION}
+    made |= {"account": ACCOUNT, "region": REGION, "time": made["detail"]["state"]["timestamp"]}
     made["detail"]["state"]["reason"] = f"{name} {state} {second}"
     return made
 

@@ -10,7 +10,7 @@ from tests.support.rules import PROJECT
 @pytest.mark.parametrize("rules", ["", "/rules of/mine"])
 def test_a_folder_of_rules_is_copied_before_the_build(rules: str) -> None:
     """Into the folder that belongs to whoever deploys; without the parameter nothing is copied."""
-    command = ["make", "--dry-run", "build", f"RULES={rules}"]
+    command = ["make", "--dry-run", "--no-print-directory", "build", f"RULES={rules}"]
     steps = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.splitlines()
     copies = [number for number, step in enumerate(steps) if "src/rules/own/" in step]
     assert [steps[number].strip() for number in copies] == (
