@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import replace
 from random import SystemRandom
 from typing import Any
 
@@ -12,6 +13,7 @@ from common.incidents.alert import Alert, Fold
 from common.incidents.circuit import Circuit
 from common.incidents.desk import CLAIM_NEEDS_SECONDS, Desk
 from common.incidents.rules import Rules
+from common.incidents.rules.splitting import split
 from common.queue import EventQueue, Message, pause_before_return
 from common.telemetry import Telemetry
 
@@ -25,6 +27,8 @@ _DEFECT_RECEIVES = 10
 _QUEUE_CALL_SECONDS = 5.0
 _random = SystemRandom()
 
+# A message, or one of the problems of which it tells, with the event that says so.
+type _Part = tuple[Message, Mapping[str, Any]]
 type _Group = list[tuple[Message, Alert]]
 # A message to settle, with its alert unless it could not even be read.
 type _Settled = tuple[Message, Alert | None]
@@ -55,6 +59,7 @@ class Intake:
         self._sample = sample
         self._oldest: dict[bool, float] = {}
         self._unknown_types: set[tuple[str, str]] = set()
+        self._refused_parts: list[tuple[_Settled, BridgeError]] = []
 
     def process(self, messages: Sequence[Message], deadline: Deadline) -> list[str]:
         """Handle a batch and return the ids of the messages that stay in the queue, each once."""
@@ -74,9 +79,10 @@ class Intake:
 
     def _handle(self, messages: Sequence[Message], deadline: Deadline, stay: list[str]) -> None:
         groups: dict[str, _Group] = {}
-        for message in messages:
+        self._refused_parts.clear()
+        for message, event in self._parts(messages, deadline, stay):
             try:
-                alert = self._alert(message)
+                alert = self._alert(event)
             except Exception as error:  # noqa: BLE001 (one bad message must not take its neighbours along)
                 self._settle((message, None), self._as_error(error, message), deadline, stay)
                 continue
@@ -84,9 +90,27 @@ class Intake:
                 groups.setdefault(alert.key, []).append((message, alert))
         for group in groups.values():
             self._apply(group, deadline, stay)
+        for pair, refusal in self._refused_parts:
+            # A message that comes back for its other problems brings this one again: one dead letter is enough.
+            if pair[0].message_id not in stay:
+                self._refuse(pair, refusal, deadline, stay)
 
-    def _alert(self, message: Message) -> Alert | None:
-        event = read_event(message.body)
+    def _parts(self, messages: Sequence[Message], deadline: Deadline, stay: list[str]) -> Iterator[_Part]:
+        """Return each message with its event, or once for each of the problems of which its event tells."""
+        for message in messages:
+            try:
+                event = read_event(message.body)
+                events = split(event, self._rules)
+            except Exception as error:  # noqa: BLE001 (the same)
+                self._settle((message, None), self._as_error(error, message), deadline, stay)
+                continue
+            if len(events) == 1:
+                yield message, event
+                continue
+            for part in events:
+                yield replace(message, body=json.dumps(part), is_part=True), part
+
+    def _alert(self, event: Mapping[str, Any]) -> Alert | None:
         rule = self._rules.match(event)
         if rule is None:
             self._drop_unknown(event)
@@ -145,7 +169,10 @@ class Intake:
         message, _ = pair
         given_up = isinstance(error, _DefectError) and message.receives >= _DEFECT_RECEIVES
         if isinstance(error, PermanentError) or given_up:
-            self._refuse(pair, error, deadline, stay)
+            if message.is_part:
+                self._refused_parts.append((pair, error))
+            else:
+                self._refuse(pair, error, deadline, stay)
             return
         held = isinstance(error, HeldError)
         pause = pause_before_return(message.receives, error, held=held, sample=self._sample())

@@ -36,7 +36,8 @@ class Message:
     """One message of the event queue.
 
     `receives` counts how often it was received, this time included. `sent_at` is when it was put into the queue, in
-    seconds since the epoch, None where the record does not say.
+    seconds since the epoch, None where the record does not say. `is_part` tells that the body is one of several
+    problems of which the message in the queue tells.
     """
 
     message_id: str
@@ -44,6 +45,7 @@ class Message:
     body: str = field(repr=False)
     receives: int = 1
     sent_at: float | None = None
+    is_part: bool = False
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> "Message":

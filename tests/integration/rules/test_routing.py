@@ -1,11 +1,16 @@
 """Overrides and a catch-all, from the queue to the fields of an incident."""
 
+import json
+
 import pytest
 
-from local.simulator import Simulator
+from local.simulator import Fault, Simulator
 from tests.integration.rules.conftest import Start
-from tests.support.deployment import alarm
+from tests.support.deployment import Deployment, alarm
 from tests.support.own_events import minutes
+from tests.support.rules import PROJECT
+
+NOW = minutes(0).isoformat()
 
 
 def test_an_override_routes_an_alarm_to_a_team_by_name(start: Start, servicenow: Simulator) -> None:
@@ -90,3 +95,33 @@ def test_a_catch_all_takes_what_no_rule_knows(start: Start, servicenow: Simulato
         "CloudWatch alarm y in eu-west-1",
         "Something New of aws.new",
     ]
+
+
+def test_each_problem_of_one_event_opens_its_own_incident(start: Start, servicenow: Simulator) -> None:
+    """Findings that a person sends by hand in one go, delivered twice."""
+    event = json.loads((PROJECT / "events" / "securityhub-custom-action-two-findings.json").read_text()) | {"time": NOW}
+    function = start()
+    assert function(event) == []
+    assert function(event) == []
+    found = [finding["Id"] for finding in event["detail"]["findings"]]
+    described = [row["description"] for row in servicenow.records("incident")]
+    assert len(described) == 2
+    assert [[name in text for name in found].count(True) for text in described] == [1, 1]
+
+
+def test_a_part_that_is_refused_takes_no_neighbour_along_and_is_one_dead_letter(
+    start: Start, servicenow: Simulator, stack: Deployment
+) -> None:
+    """While its neighbour waits the message comes back whole; the letter holds only what was refused."""
+    event = json.loads((PROJECT / "events" / "webhook-alertmanager-firing.json").read_text()) | {"time": NOW}
+    good = {**event["detail"]["alerts"][0], "startsAt": NOW}
+    bad = {**good, "labels": {}, "fingerprint": ""}
+    event["detail"]["alerts"] = [bad, good]
+    function = start()
+    servicenow.add_fault(Fault(on="api", status=429, times=1, headers={"Retry-After": "600"}))
+    assert len(function(event)) == 1
+    assert stack.dead_letters() == []
+    assert function(event) == []
+    [letter] = stack.dead_letters()
+    assert json.loads(letter["body"])["detail"]["alerts"] == [bad]
+    assert len(servicenow.records("incident")) == 1
