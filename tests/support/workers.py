@@ -230,6 +230,9 @@ class _Rules:
     def __init__(self, alerts: Sequence[Alert]) -> None:
         self._alerts = alerts
 
+    def about(self, _event: Mapping[str, Any]) -> Sequence["_Rules"]:
+        return ()
+
     def match(self, _event: Mapping[str, Any]) -> "_Rules":
         return self
 
