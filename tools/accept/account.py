@@ -1,12 +1,12 @@
 """What AWS says of a deployed stack: things that only a real account can settle, looked at and never changed."""
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from tools.accept.sheet import MissedError, SkippedError
+from tools.accept.waiting import wait_for
 from tools.deployed import DeployedStack
 
 _PAUSE_SECONDS = 1.0
@@ -130,13 +130,7 @@ class Account:
         yield from (event["message"] for page in pages for event in page["events"])
 
     def _wait(self, look: Callable[[], str], missed: str) -> str:
-        end = time.monotonic() + self.patience
-        while True:
-            if seen := look():
-                return seen
-            if time.monotonic() >= end:
-                raise MissedError(f"{missed} within {self.patience:.0f} s")
-            time.sleep(_PAUSE_SECONDS)
+        return wait_for(look, missed, patience=self.patience, pause=_PAUSE_SECONDS)
 
 
 def _parsed(text: str) -> dict[str, Any] | None:

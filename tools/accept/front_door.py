@@ -1,7 +1,6 @@
 """The front door: an alert of one's own on the event bus, and what becomes of it."""
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from common.incidents.alert import DEFAULT_TABLE, dedup_key
 from common.incidents.item import Item, problem_of
 from common.incidents.ledger import Ledger
 from tools.accept.sheet import MissedError
+from tools.accept.waiting import wait_for
 from tools.deployed import DeployedStack
 
 SOURCE = "servicenow-bridge.accept"
@@ -57,8 +57,8 @@ class FrontDoor:
         mark = f"accept-{uuid4()}"
         self._send({"dedup_key": mark, "status": "firing"})
         queue, sqs = self.stack.output("DeadLetterQueueUrl"), self.stack.client("sqs")
-        end = time.monotonic() + self.patience
-        while time.monotonic() < end:
+
+        def look() -> str:
             answer = sqs.receive_message(
                 QueueUrl=queue, MaxNumberOfMessages=_MOST_LETTERS, MessageAttributeNames=["All"], VisibilityTimeout=5
             )
@@ -69,8 +69,9 @@ class FrontDoor:
                     if not reason:
                         raise MissedError("the dead letter has no reason")
                     return "found with its reason, and taken out again"
-            time.sleep(_PAUSE_SECONDS)
-        raise MissedError(f"no dead letter within {self.patience:.0f} s")
+            return ""
+
+        return wait_for(look, "no dead letter", patience=self.patience, pause=_PAUSE_SECONDS)
 
     def _put(self, status: str) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -92,10 +93,8 @@ class FrontDoor:
         return ledger.read(problem, dedup_key=key, table=DEFAULT_TABLE)
 
     def _wait(self, condition: Callable[[Item], bool], missed: str) -> Item:
-        end = time.monotonic() + self.patience
-        while time.monotonic() < end:
+        def look() -> Item | None:
             item = self._item()
-            if condition(item):
-                return item
-            time.sleep(_PAUSE_SECONDS)
-        raise MissedError(f"{missed} within {self.patience:.0f} s")
+            return item if condition(item) else None
+
+        return wait_for(look, missed, patience=self.patience, pause=_PAUSE_SECONDS)

@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Never
+from typing import Any
 from urllib.parse import unquote
 
 from common.api.problems import Kind, ProblemError, invalid
+from common.strict_json import is_deeper, no_constant
 
 JSON_LIMIT = 256 * 1024
 """The most bytes of a JSON body."""
@@ -90,13 +91,9 @@ def parse_json(text: str) -> dict[str, Any]:
         raise invalid("The body is not JSON.") from None
     if not isinstance(document, dict):
         raise invalid("The body is not a JSON object.")
-    if text.count("{") + text.count("[") > DEEPEST:
-        _check_depth(document)
+    if text.count("{") + text.count("[") > DEEPEST and is_deeper(document, DEEPEST):
+        raise invalid(f"The body is nested more than {DEEPEST} levels deep.")
     return document
-
-
-def _no_constant(name: str) -> Never:
-    raise ValueError(name)
 
 
 class _TwiceError(ValueError):
@@ -110,21 +107,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_each_once)
-
-
-def _check_depth(document: object) -> None:
-    level = [document]
-    for _ in range(DEEPEST):
-        level = [
-            child
-            for value in level
-            if isinstance(value, dict | list)
-            for child in (value.values() if isinstance(value, dict) else value)
-        ]
-        if not level:
-            return
-    raise invalid(f"The body is nested more than {DEEPEST} levels deep.")
+_DECODER = json.JSONDecoder(parse_constant=no_constant, object_pairs_hook=_each_once)
 
 
 def _body(event: Mapping[str, Any], limit: int) -> bytes:

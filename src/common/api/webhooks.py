@@ -7,7 +7,7 @@ from datetime import datetime
 from common.api.alerts import CallersAlert
 from common.api.times import FIRST_YEAR
 from common.incidents.labels import fingerprint_of
-from common.incidents.severities import known_severity
+from common.incidents.severities import DEFAULT_SEVERITY, known_severity
 from common.text import link_line
 
 _LEVEL_LABELS = ("severity", "priority", "level")
@@ -35,7 +35,7 @@ class WebhookEntry:
 
 def severity_of(label: str) -> str:
     """Return the bridge's severity for what a monitoring system calls it."""
-    return known_severity(label) or "medium"
+    return known_severity(label) or DEFAULT_SEVERITY
 
 
 def webhook_alerts(entries: Iterable[WebhookEntry], *, truncated: int = 0) -> list[CallersAlert]:

@@ -4,11 +4,12 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Never
+from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
 from common.errors import PermanentError
+from common.strict_json import is_deeper, no_constant
 
 SOURCE = "webhook."
 """What the source of an event from a webhook begins with."""
@@ -69,28 +70,16 @@ def _detail(source: str, body: bytes, media_type: str) -> Mapping[str, Any]:
 def parse(text: str) -> Any:  # noqa: ANN401 (any JSON value)
     """Return the JSON value in `text`. Raises ValueError where there is none, or where it is nested too deeply."""
     try:
-        document = json.loads(text, parse_constant=_no_constant)
+        document = json.loads(text, parse_constant=no_constant)
     except RecursionError:
         raise _TooDeepError from None
-    level = [document]
-    for _ in range(DEEPEST):
-        level = [
-            child
-            for value in level
-            if isinstance(value, dict | list)
-            for child in (value.values() if isinstance(value, dict) else value)
-        ]
-        if not level:
-            return document
-    raise _TooDeepError
+    if is_deeper(document, DEEPEST):
+        raise _TooDeepError
+    return document
 
 
 class _TooDeepError(ValueError):
     pass
-
-
-def _no_constant(name: str) -> Never:
-    raise ValueError(name)
 
 
 def _fields(source: str, text: str) -> dict[str, str | list[str]]:
@@ -104,5 +93,5 @@ def _fields(source: str, text: str) -> dict[str, str | list[str]]:
 def _refusal(source: str, why: str) -> PermanentError:
     return PermanentError(
         f"A webhook of {source} can't be understood: its body {why}.",
-        action="Correct what the tool sends (docs/api.md says which bodies are taken), and send it again.",
+        action="Correct what the tool sends (docs/sources.md says which bodies are taken), and send it again.",
     )

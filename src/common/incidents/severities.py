@@ -4,6 +4,9 @@ from collections.abc import Mapping
 
 from common.incidents.own_events import SEVERITIES
 
+DEFAULT_SEVERITY = "medium"
+"""What a problem is where nothing is known of its severity."""
+
 _OTHER_NAMES: Mapping[str, str] = {
     name: severity
     for severity, names in {

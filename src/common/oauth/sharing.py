@@ -36,8 +36,8 @@ CROWD_SECONDS: Final = 900.0
 CLAIM_SECONDS: Final = 5.0
 """Seconds for which all others leave the endpoint to the environment that is asking it for the next token."""
 
-_FIRST_PAUSE = 0.25
-_LONGEST_PAUSE = 0.25
+# How long one waits at most before another look into a store that throttles.
+_STORE_PAUSE = 0.25
 # What a caller needs after it has waited: to ask the endpoint, or to note its failure and to hide what it has in hand.
 _RESERVE = 5.0
 # How long one waits at most before another look at what somebody else is asking for.
@@ -106,14 +106,12 @@ class SharedToken:
     def _patiently(self, client_id: str, deadline: Deadline) -> AccessToken | Miss:
         """Look again and again while the store throttles."""
         give_up = self._clock.monotonic() + min(STORE_PATIENCE, deadline.remaining() / 2)
-        longest = _FIRST_PAUSE
         while True:
             stored = self._load(client_id)
-            pause = self._dice.uniform(0.0, longest)
+            pause = self._dice.uniform(0.0, _STORE_PAUSE)
             if stored is not Miss.BUSY or self._clock.monotonic() + pause > give_up:
                 return stored
             self._clock.sleep(pause)
-            longest = min(_LONGEST_PAUSE, 2 * longest)
 
     def _in_turn(self, turn: Turn, client_id: str, deadline: Deadline) -> AccessToken | Miss:
         """Look when it is this environment's turn, until the store answers and nobody else is asking the endpoint."""

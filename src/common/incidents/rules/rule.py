@@ -12,11 +12,9 @@ from common.incidents.expressions import Expression, Template, as_text, millisec
 from common.incidents.fields import inert_fields, inert_note, with_footer
 from common.incidents.own_events import SEVERITIES
 from common.incidents.rules.names import LEVELS, is_column
-from common.incidents.severities import known_severity
+from common.incidents.severities import DEFAULT_SEVERITY, known_severity
 from common.servicenow.event_management import EVENT_TABLE
 from common.text import link_line
-
-DEFAULT_SEVERITY = "medium"
 
 _LONGEST_ID = 64
 # Milliseconds. The desk refuses what is older than 30 days, or lies 5 minutes ahead.

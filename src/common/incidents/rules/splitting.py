@@ -14,7 +14,10 @@ def split(event: Mapping[str, Any], rules: Rules) -> list[Mapping[str, Any]]:
     entry, or what is no list, leaves the event as it is. The first rule that takes the event, or one of its parts,
     says whether it is split.
     """
-    for rule in rules.about(event):
+    about = list(rules.about(event))
+    if all(rule.each is None for rule in about):
+        return [event]
+    for rule in about:
         parts = _parts(event, rule.each)
         if rule.when is None or any(map(rule.when.holds, parts)):
             return parts
