@@ -128,7 +128,7 @@ local: setup ## Keep the stack of the demo running, with a console for the brows
 
 .PHONY: rules
 rules: setup ## Check every rule file (EVENT=events/x.json shows what that event would become, NEW=x.json a first rule for it)
-	PYTHONPATH=src python -m local.rules $(if $(EVENT),--event "$(EVENT)") $(if $(TABLES),--tables "$(TABLES)") $(if $(NEW),--new "$(NEW)")
+	@PYTHONPATH=src python -m local.rules $(if $(EVENT),--event "$(EVENT)") $(if $(TABLES),--tables "$(TABLES)") $(if $(NEW),--new "$(NEW)")
 
 .PHONY: tickets
 tickets: setup ## Write the tickets that the samples of monitoring tools become into docs/sources.md

@@ -3,9 +3,10 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from common.incidents.decide import Moment, Next, Write, plan
 from common.incidents.expressions import Template
 from common.incidents.item import Item, RecordReference, problem_of
 from common.incidents.rules import Rules, read_rules
+from common.incidents.rules.splitting import split
 from common.intake import read_event
 from common.servicenow.event_management import EVENT_TABLE
 from common.servicenow.names import REFERENCES
@@ -47,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--new", type=Path, help="a file with one event: print a first rule for it")
     options = parser.parse_args(arguments)
     if options.new is not None:
-        return _new(options.new)
+        return _tell(options.new, _new)
     rules, mistakes = read_rules(options.rules, list(filter(None, options.tables.split(","))))
     for mistake in mistakes:
         print(f"wrong    {mistake}")
@@ -58,24 +60,31 @@ def main(arguments: Sequence[str]) -> int:
         )
         return 1
     if options.event is not None:
-        return _show(rules, options.event)
+        return _tell(options.event, partial(_show, rules))
     for warning in warnings(rules, ROOT / "template.yaml"):
         print(f"warning  {warning}")
     print(f"Rules: {len(list(rules))}, overrides: {len(rules.overrides)}. Nothing is wrong.")
     return 0
 
 
-def _new(file: Path) -> int:
-    """Print a first rule for the event in `file`."""
+def _tell(file: Path, tell: Callable[[Mapping[str, Any]], None]) -> int:
+    """Let `tell` print what is asked about the event in `file`, and return the status to end with."""
     try:
-        print(first_rule(read_event(file.read_text(encoding="utf-8"))), end="")
+        text = file.read_text(encoding="utf-8")
     except OSError as error:
         print(f"{'refused':<19} {file} is not readable: {error.strerror}.")
         return 1
+    try:
+        tell(read_event(text))
     except BridgeError as error:
         print(f"{'refused':<19} {one_line(error.message)}\n{'what to do':<19} {error.action}")
         return 1
     return 0
+
+
+def _new(event: Mapping[str, Any]) -> None:
+    """Print a first rule for an event."""
+    print(first_rule(event), end="")
 
 
 def warnings(rules: Rules, template: Path) -> Iterator[str]:
@@ -110,22 +119,14 @@ def _choice_warning(place: str, name: str, text: str) -> Iterator[str]:
         )
 
 
-def _show(rules: Rules, file: Path) -> int:
-    """Print what the event in `file` would become."""
-    try:
-        event = read_event(file.read_text(encoding="utf-8"))
-        for name, text in _story(rules, event):
+def _show(rules: Rules, event: Mapping[str, Any]) -> None:
+    """Print what an event would become, each of its problems where it tells of several."""
+    for part in split(event, rules):
+        for name, text in _story(rules, part):
             first, *others = printable(text).split("\n")
             print(f"{name:<19} {first}")
             for line in others:
                 print(f"{'':<19} {line}".rstrip())
-    except OSError as error:
-        print(f"{'refused':<19} {file} is not readable: {error.strerror}.")
-        return 1
-    except BridgeError as error:
-        print(f"{'refused':<19} {one_line(error.message)}\n{'what to do':<19} {error.action}")
-        return 1
-    return 0
 
 
 def _story(rules: Rules, event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

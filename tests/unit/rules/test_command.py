@@ -171,6 +171,13 @@ def test_a_firing_event_shows_the_record_that_it_would_open(run: Run) -> None:
     assert "Runbook: wiki/checkout#latency" in text
 
 
+def test_each_problem_of_an_event_is_shown(run: Run) -> None:
+    """As the events function takes them."""
+    status, text = run("--event", str(PROJECT / "events/securityhub-custom-action-two-findings.json"))
+    assert status == 0
+    assert text.count("\ndedup key ") == text.count("\nwrites ") == 2
+
+
 def test_a_recovery_shows_what_it_would_write_into_an_open_record(run: Run) -> None:
     """State, code and notes."""
     shown = lines_of(run(event=OK)[1])
