@@ -80,7 +80,10 @@ class DoctorSettings(Settings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings(AccessSettings):
-    """What the API function can be told. `tables` holds the fields of each table that callers may use."""
+    """What the API function can be told. `tables` holds the fields of each table that callers may use.
+
+    `requests_per_caller` is how many requests a minute one may send, 0 where nobody counts them.
+    """
 
     ledger_table: str
     queue_url: str
@@ -94,6 +97,7 @@ class ApiSettings(AccessSettings):
     swagger_ui: bool = False
     tied: bool = False
     wide_callers: frozenset[str] = frozenset()
+    requests_per_caller: int = 0
 
 
 class _Reader:
@@ -175,6 +179,7 @@ def read_api_settings(environment: Mapping[str, str]) -> ApiSettings:
     reader = _Reader(environment)
     text: Callable[..., str] = reader.text
     requestable = _requestable(reader)
+    share = text("API_REQUESTS_PER_CALLER", _COUNT, "set it to a whole number, 0 for no limit", "0")
     settings = ApiSettings(
         **asdict(_access(reader)),
         **_desk(reader),
@@ -186,6 +191,7 @@ def read_api_settings(environment: Mapping[str, str]) -> ApiSettings:
         swagger_ui=reader.switch("API_SWAGGER_UI"),
         tied=text("API_CHANGES", _CHANGES, "set it to everybody or opener", "everybody") == "opener",
         wide_callers=frozenset(filter(None, text("API_WIDE_ROLES", _ARNS, "set it to ARNs of roles", "").split(","))),
+        requests_per_caller=int(share) if _COUNT.fullmatch(share) else 0,
     )
     reader.check()
     return settings

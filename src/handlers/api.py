@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.api import models, parameters
-from common.api.admission import admit, content_type
+from common.api.admission import admit, caller_of, content_type
 from common.api.alerts import Origin
 from common.api.audit import note_write
 from common.api.creation import Created
@@ -33,6 +33,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of API Gateway (REST API, Lambda proxy integration)."""
     seconds = context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS
     try:
+        # First of all, so that requests that are refused count too.
+        bridge.limit.take(caller_of(event), event.get("requestContext", {}).get("accountId", ""))
         admitted = admit(event)
         app.context.update(request=admitted, deadline=Deadline.after(bridge.clock, seconds))
         answer = app.resolve(admitted.event, context)
@@ -247,6 +249,7 @@ def post_alerts(alerts: Annotated[models.OwnAlert | models.Webhook, Body()]) -> 
     origin = Origin(_sender(None).caller, context.account_id or "", bridge.region)
     if isinstance(alerts, models.OwnAlert):
         return reply(202, {"accepted": bridge.alerts.accept([alerts.alert()], origin), "refused": 0, "truncated": 0})
+    bridge.limit.take_more(origin.caller, origin.account, len(alerts.alerts) - 1)
     accepted = bridge.alerts.accept(alerts.understood(), origin)
     refused = bridge.alerts.keep(alerts.refused(), origin)
     bridge.telemetry.count("AlertsRefused", refused)

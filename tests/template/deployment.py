@@ -64,7 +64,7 @@ class Stack:
             "Fn::GetAtt": self._attribute,
             "Fn::Sub": self._substituted,
             "Fn::Split": lambda parts: self.value(parts[1]).split(parts[0]),
-            "Fn::Join": lambda parts: parts[0].join(self.value(parts[1])),
+            "Fn::Join": lambda parts: parts[0].join(map(str, self.value(parts[1]))),
             "Fn::Select": lambda parts: self.value(parts[1])[int(parts[0])],
             "Fn::FindInMap": self._mapped,
             "Fn::If": lambda parts: self.value(parts[1 if self.holds(parts[0]) else 2]),

@@ -255,7 +255,7 @@ def settings_of(template: dict[str, Any], resources: Resources, **given: str) ->
     variables = of_type(resources, "AWS::Lambda::Function")["ApiFunction"]["Environment"]["Variables"]
     parameters = {"InstanceHost": "example.service-now.com"} | given
     return read_api_settings(
-        {name: DEPLOYED.get(name) or expanded(template, found, parameters) for name, found in variables.items()}
+        {name: DEPLOYED.get(name) or str(expanded(template, found, parameters)) for name, found in variables.items()}
     )
 
 
@@ -276,7 +276,9 @@ def test_the_code_knows_the_same_defaults_as_the_template(template: dict[str, An
     """A function reads the same settings whether a variable is left out or has the parameter's default."""
     variables = of_type(resources, "AWS::Lambda::Function")["ApiFunction"]["Environment"]["Variables"]
     given = {"InstanceHost": "example.service-now.com"}
-    environment = {name: DEPLOYED.get(name) or expanded(template, found, given) for name, found in variables.items()}
+    environment = {
+        name: DEPLOYED.get(name) or str(expanded(template, found, given)) for name, found in variables.items()
+    }
     without = {name: value for name, value in environment.items() if not name.startswith("API_")}
 
     assert read_api_settings(without) == read_api_settings(environment)

@@ -159,7 +159,7 @@ def test_a_call_is_found_whichever_way_it_is_written() -> None:
     """As a method, as a name that is handed on, and by the library that is handed a client."""
     found = calls_of("handlers.events")
 
-    assert Call("dynamodb", "GetItem", "table") in found
+    assert Call("dynamodb", "GetItem", "") in found
     assert Call("sqs", "ChangeMessageVisibility", "queue_url") in found
     assert Call("dynamodb", "UpdateItem", "") in found
     assert not [call for call in calls_of("handlers.token_refresh") if call.service in ("sqs", "dynamodb")]

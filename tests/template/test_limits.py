@@ -26,6 +26,7 @@ OTHERS: dict[str, dict[str, str]] = {
     "ApiAccessLogging": {"ApiAccessLogging": "true"},
     "ApiCallerOrganization": {"ApiCallerOrganization": "o-a1b2c3d4e5", "ApiCallerAccounts": "111122223333"},
     "ApiCallerAccounts": {"ApiCallerAccounts": "111122223333,444455556666"},
+    "ApiRequestsPerCaller": {"ApiRequestsPerCaller": "600"},
     "ApiSwaggerUi": {"ApiSwaggerUi": "true"},
     "ApiVpcEndpointIds": {"ApiVpcEndpointIds": "vpce-0123456789abcdef0,vpce-1123456789abcdef0"},
     "ApiWebAclArn": {"ApiWebAclArn": "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/company/1d3f5a7b"},

@@ -89,6 +89,7 @@ API_FUNCTION = [
     ({"sqs:SendMessage", "sqs:GetQueueAttributes"}, attribute("DeadLetterQueue"), None),
     ({"kms:Decrypt", "kms:GenerateDataKey"}, KEY, {"kms:ViaService": via("sqs")}),
     ({"dynamodb:GetItem", "dynamodb:PutItem"}, LEDGER, None),
+    ({"dynamodb:UpdateItem"}, LEDGER, {"dynamodb:LeadingKeys": "caller/*"}),  # with ApiRequestsPerCaller
     (
         {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},
         KEY,

@@ -52,8 +52,7 @@ def admit(event: Mapping[str, Any]) -> Admitted:
     path = str(event.get("path") or "")
     if _SUSPICIOUS_PATH.search(unquote(path)):
         raise invalid("The path holds .., // or a character that no path of this API has.")
-    caller = "" if path.rstrip("/") == PUBLIC_PATH else _caller(event)
-    admitted = Admitted(dict(event), caller, b"")
+    admitted = Admitted(dict(event), caller_of(event), b"")
     if event.get("httpMethod") not in _WITH_BODY:
         admitted.event.update(body=None, isBase64Encoded=False)
         return admitted
@@ -130,7 +129,10 @@ def _too_large(limit: int) -> ProblemError:
     return ProblemError(Kind.TOO_LARGE, f"The body is larger than {limit} bytes.", action="Send less at once.")
 
 
-def _caller(event: Mapping[str, Any]) -> str:
+def caller_of(event: Mapping[str, Any]) -> str:
+    """Return who signed a request, empty for a path that anybody may see. Raises ProblemError where it is nobody."""
+    if str(event.get("path") or "").rstrip("/") == PUBLIC_PATH:
+        return ""
     context = event.get("requestContext") or {}
     arn = (context.get("identity") or {}).get("userArn")
     if arn:

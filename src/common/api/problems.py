@@ -41,6 +41,7 @@ class Kind(Enum):
     MEDIA_TYPE = ("unsupported-media-type", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The content type is not supported.")
     KEY_REUSED = ("idempotency-key-reused", HTTPStatus.UNPROCESSABLE_ENTITY, "The key was used for something else.")
     RATE_LIMITED = ("rate-limited", HTTPStatus.TOO_MANY_REQUESTS, "ServiceNow limits the rate of calls.")
+    TOO_MANY = ("too-many-requests", HTTPStatus.TOO_MANY_REQUESTS, "This caller has sent too much.")
     INTERNAL = ("internal-error", HTTPStatus.INTERNAL_SERVER_ERROR, "The bridge failed.")
     UNAVAILABLE = ("unavailable", HTTPStatus.SERVICE_UNAVAILABLE, "Nothing was done; it will work later.")
     HELD = ("held", HTTPStatus.SERVICE_UNAVAILABLE, "The bridge waits for a person.")

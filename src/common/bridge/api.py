@@ -8,6 +8,7 @@ import boto3
 
 from common.api.alerts import AlertQueue
 from common.api.allow_list import AllowList
+from common.api.caller_limit import CallerLimit
 from common.api.creation import Creation
 from common.api.incidents import Incidents, fields_of_one, fields_of_page
 from common.api.once import Once
@@ -32,13 +33,14 @@ if TYPE_CHECKING:
 class Api(Access):
     """What the API does.
 
-    `region` is where it runs; `swagger_ui` says whether it shows its own page. `check_up` walks through what it
-    depends on.
+    `region` is where it runs; `swagger_ui` says whether it shows its own page. `limit` counts what each caller sends.
+    `check_up` walks through what it depends on.
     """
 
     region: str
     instance_host: str
     swagger_ui: bool
+    limit: CallerLimit
     incidents: Incidents
     tables: Tables
     alerts: AlertQueue
@@ -66,9 +68,10 @@ def build_api(environment: Mapping[str, str]) -> Api:
     def check_up(deadline: Deadline) -> "Report":
         from common.bridge.health import examine_api  # noqa: PLC0415 (no start has to wait for what only this needs)
 
-        return examine_api(settings, access, ledger, sqs, deadline)
+        return examine_api(settings, access, ledger, sqs, deadline, limit=limit)
 
     ownership = Ownership(ledger, tied=settings.tied, wide=settings.wide_callers)
+    limit = CallerLimit(ledger, share=settings.requests_per_caller, deployment=deployment, telemetry=telemetry)
     allowed = AllowList(settings.incident_fields, settings.all_incidents, settings.tables)
     return Api(
         clock,
@@ -78,6 +81,7 @@ def build_api(environment: Mapping[str, str]) -> Api:
         environment.get("AWS_REGION", ""),
         settings.instance_host,
         settings.swagger_ui,
+        limit,
         Incidents(
             records_of(settings, access, fields_of_one(allowed)),
             records_of(settings, access, fields_of_page(allowed)),

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from common.api.caller_limit import CallerLimit
 from common.bridge.access import Access, client_of, credentials_reader
 from common.checkup.account import Account
 from common.checkup.checks import health_checks
@@ -16,8 +17,16 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
 
 
-def examine_api(settings: ApiSettings, access: Access, ledger: Ledger, sqs: "SQSClient", deadline: Deadline) -> Report:
+def examine_api(  # noqa: PLR0913 (each is one part of what the API uses)
+    settings: ApiSettings,
+    access: Access,
+    ledger: Ledger,
+    sqs: "SQSClient",
+    deadline: Deadline,
+    *,
+    limit: CallerLimit,
+) -> Report:
     """Walk through what the API depends on, with the shared token, and return what was found; never raises."""
     account = Account(credentials_reader(settings), ledger, sqs)
     instance = Instance(settings.instance_host, access.transport, client_of(access), clock=access.clock)
-    return examine(health_checks(settings, account, instance, access.tokens), deadline)
+    return examine(health_checks(settings, account, instance, access.tokens, prove_limit=limit.prove), deadline)

@@ -1,6 +1,6 @@
 """Which steps a check-up has: all of them for the doctor, those that leave no trace for the API's deep health."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from common.checkup import meanings
@@ -112,20 +112,33 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
     ]
 
 
-def health_checks(settings: ApiSettings, account: Account, instance: Instance, tokens: TokenSource) -> list[Check]:
+def health_checks(
+    settings: ApiSettings,
+    account: Account,
+    instance: Instance,
+    tokens: TokenSource,
+    *,
+    prove_limit: Callable[[Deadline], None],
+) -> list[Check]:
     """Return the checks that read only, with the token that everybody shares.
 
-    Clocks are not compared: the bridge works whatever they show, and a caller is not helped by a 503.
+    `prove_limit` tries to count a caller's requests, where they are counted. Clocks are not compared: the bridge works
+    whatever they show, and a caller is not helped by a 503.
     """
 
     def token(deadline: Deadline) -> Finding:
         tokens.token(deadline)
         return Finding("there is one")
 
+    def limit(deadline: Deadline) -> Finding:
+        prove_limit(deadline)
+        return Finding(f"{settings.requests_per_caller} requests a minute can be counted")
+
     return [
         *_account(account, settings.queue_url),
         Check("dead letters", account.queue(settings.dead_letter_queue_url)),
         Check("ledger", account.ledger_answers),
+        *([Check("limit of callers", limit)] if settings.requests_per_caller else []),
         *_way(settings, instance),
         Check("token", token, needs=("secret", "TLS"), causes=_of_the_endpoint(settings)),
         *_use(instance, settings.tables, needs="token"),

@@ -49,7 +49,7 @@ class Ledger:
 
     def read(self, problem: str, *, dedup_key: str, table: str) -> Item:
         """Return the item of a problem, or a new one of version 0 where the ledger has none."""
-        answer = self._call("get_item", TableName=self._table, Key={"pk": {"S": problem}}, ConsistentRead=True)
+        answer = self.call("get_item", Key={"pk": {"S": problem}}, ConsistentRead=True)
         stored = answer.get("Item")
         return _decode(stored) if stored else Item(problem=problem, dedup_key=dedup_key, table=table)
 
@@ -69,25 +69,25 @@ class Ledger:
                 "ExpressionAttributeValues": {":seen": {"N": str(item.version)}},
             }
         try:
-            self._call(
+            self.call(
                 "put_item",
-                TableName=self._table,
                 Item=attributes,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 **condition,
             )
-        except _LostRaceError as lost:
+        except LostRaceError as lost:
             return written if lost.stored is not None and _decode(lost.stored) == written else None
         return written
 
-    def _call(self, operation: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 (DynamoDB's own arguments)
+    def call(self, operation: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 (DynamoDB's own arguments)
+        """Make one call on the ledger's table. Raises LostRaceError where its condition does not hold."""
         try:
-            answer: Mapping[str, Any] = getattr(self._dynamodb, operation)(**arguments)
+            answer: Mapping[str, Any] = getattr(self._dynamodb, operation)(TableName=self._table, **arguments)
         except ClientError as error:
             self._set_clock(error.response)
             code = code_of(error)
             if code == _LOST_RACE:
-                raise _LostRaceError(cast("dict[str, Any]", error.response).get("Item")) from None
+                raise LostRaceError(cast("dict[str, Any]", error.response).get("Item")) from None
             if needs_a_person(error) or code == _OTHER_TABLE:
                 raise _refused(operation, error) from None
             raise TransientError(
@@ -129,8 +129,11 @@ def _seconds(date: str) -> float | None:
         return None
 
 
-class _LostRaceError(Exception):
+class LostRaceError(Exception):
+    """Another was first: `stored` is the item as it is, None where there is none, or it was not asked for."""
+
     def __init__(self, stored: Attributes | None) -> None:
+        """Keep what is stored."""
         super().__init__()
         self.stored = stored
 

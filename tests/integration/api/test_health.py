@@ -1,5 +1,7 @@
 """GET /health: shallow for load balancers, and deep with the doctor's checks."""
 
+import pytest
+
 from common.checkup import causes
 from common.checkup.report import Cause
 from local.simulator import Simulator
@@ -104,3 +106,19 @@ def test_health_in_depth_ends_within_the_functions_time(api: Gateway, servicenow
     assert reply.status == 503
     assert causes_of(reply, "settings") == [causes.NO_TIME]
     assert servicenow.calls == []
+
+
+class TestWithShares:
+    """Where what callers send is counted."""
+
+    @pytest.fixture
+    def settings(self) -> dict[str, str]:
+        """Return the setting that counts."""
+        return {"API_REQUESTS_PER_CALLER": "600"}
+
+    def test_health_in_depth_tries_to_count(self, api: Gateway, stack: Deployment) -> None:
+        """By an item that counts for nobody."""
+        reply = deep(api)
+
+        assert outcomes(reply)["limit of callers"] == "ok"
+        assert {item["pk"]["S"].partition("/")[0] for item in stack.ledger_items()} == {"caller"}

@@ -97,6 +97,7 @@ def test_types_are_never_renamed() -> None:
         "unsupported-media-type": 415,
         "idempotency-key-reused": 422,
         "rate-limited": 429,
+        "too-many-requests": 429,
         "internal-error": 500,
         "unavailable": 503,
         "held": 503,
