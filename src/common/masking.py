@@ -1,4 +1,7 @@
-"""What must not stand in a log: keys, tokens, numbers of cards and people, mail addresses, as src/masking.toml says."""
+"""What must not be read: keys, tokens, numbers of cards and people, mail addresses, as src/masking.toml says.
+
+In logs always, in what ServiceNow gets where that is asked for.
+"""
 
 import re
 import tomllib
@@ -10,6 +13,10 @@ from pathlib import Path
 FILE = Path(__file__).resolve().parents[1] / "masking.toml"
 
 _MASKED = "[masked]"
+# What the bridge knows its own records by: hashes and its own words, in which a pattern could only hit by chance.
+_OURS = frozenset(
+    {"correlation_id", "correlation_display", "message_key", "resolution_state", "state", "time_of_event"}
+)
 _ESCAPED = re.compile(r"(\\[nrtbf]|\\u[0-9a-f]{4})")
 
 
@@ -30,25 +37,32 @@ _CHECKS: Mapping[str, Callable[[str], bool]] = {"luhn": _luhn, "iban": _iban}
 
 @dataclass(frozen=True, slots=True)
 class Masking:
-    """Patterns, each with its name and a check digit that may have to be right, and fields that are masked whole."""
+    """Patterns, each with its name and a check digit that may have to be right, and fields that are masked whole.
+
+    `fields` are those of records in logs, `record_fields` those of what ServiceNow gets.
+    """
 
     patterns: tuple[tuple[str, re.Pattern[str], Callable[[str], bool] | None], ...]
     fields: frozenset[str]
+    record_fields: frozenset[str] = frozenset()
 
     @classmethod
     def parse(cls, text: str) -> "Masking":
-        """Return what a file says. Raises ValueError or KeyError for one that is wrong."""
+        """Return what a file says. Raises ValueError, KeyError or re.PatternError for one that is wrong."""
         document = tomllib.loads(text)
         patterns = tuple(
             (entry["name"], re.compile(entry["pattern"]), _CHECKS[entry["check"]] if "check" in entry else None)
             for entry in document.get("pattern", [])
         )
-        return cls(patterns, frozenset(document.get("fields", [])))
+        return cls(patterns, frozenset(document.get("fields", [])), frozenset(document.get("record_fields", [])))
 
-    def text(self, text: str) -> str:
-        """Return `text` with what matches a pattern replaced by its name."""
+    def text(self, text: str, *, fits: bool = False) -> str:
+        """Return `text` with what matches a pattern replaced by its name.
+
+        With `fits` it is no longer than it was: stars stand where a name would be longer than what it replaces.
+        """
         for name, pattern, check in self.patterns:
-            text = pattern.sub(_masker(f"[{name}]", check), text)
+            text = pattern.sub(_masker(f"[{name}]", check, fits=fits), text)
         return text
 
     def line(self, line: str) -> str:
@@ -59,9 +73,25 @@ class Masking:
         """Return the fields of a record as they may be logged."""
         return {name: _MASKED if name in self.fields and value else self.text(value) for name, value in fields.items()}
 
+    def written(self, fields: Mapping[str, str]) -> dict[str, str]:
+        """Return the fields of a record as ServiceNow may get them: what fitted into a column still does."""
+        return {name: value if name in _OURS else self._written(name, value) for name, value in fields.items()}
 
-def _masker(mask: str, check: Callable[[str], bool] | None) -> Callable[[re.Match[str]], str]:
-    return lambda found: mask if check is None or check(found[0]) else found[0]
+    def _written(self, name: str, value: str) -> str:
+        return _fitting(_MASKED, value) if name in self.record_fields and value else self.text(value, fits=True)
+
+
+def _masker(mask: str, check: Callable[[str], bool] | None, *, fits: bool) -> Callable[[re.Match[str]], str]:
+    def masked(found: re.Match[str]) -> str:
+        if check is not None and not check(found[0]):
+            return found[0]
+        return _fitting(mask, found[0]) if fits else mask
+
+    return masked
+
+
+def _fitting(mask: str, text: str) -> str:
+    return mask if len(mask) <= len(text) else "*" * len(text)
 
 
 @cache

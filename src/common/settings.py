@@ -66,6 +66,7 @@ class Settings(AccessSettings):
     deployment: str
     close_code: str = "Solution provided"
     shadow_mode: bool = False
+    mask_records: bool = False
     allowed_tables: tuple[str, ...] = ()
     requestable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -91,6 +92,7 @@ class ApiSettings(AccessSettings):
     deployment: str
     close_code: str = "Solution provided"
     shadow_mode: bool = False
+    mask_records: bool = False
     incident_fields: frozenset[str] = frozenset()
     all_incidents: bool = False
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -221,6 +223,7 @@ def _desk(reader: _Reader) -> dict[str, Any]:
         "deployment": text("DEPLOYMENT", _ANY_TEXT, "set it to a name that no other stack uses, such as its name"),
         "close_code": text("CLOSE_CODE", _ANY_TEXT, "set it to a resolution code", "Solution provided"),
         "shadow_mode": reader.switch("SHADOW_MODE"),
+        "mask_records": reader.switch("MASK_RECORDS"),
     }
 
 

@@ -49,6 +49,7 @@ def test_a_complete_environment_becomes_settings() -> None:
         "certificate_authorities": "",
         "proxy_url": "",
         "shadow_mode": False,
+        "mask_records": False,
         "allowed_tables": (),
         "requestable": {"incident": tuple(WRITABLE.split(","))},
     }

@@ -112,7 +112,7 @@ class Incidents:
         allowed = self._allowed.for_incident(fields)
         # First, so that who may not see the record learns nothing about the names either.
         record = self._own(sender, identifier, deadline)
-        values = self._references.resolved(allowed, deadline)
+        values = self._records.as_written(self._references.resolved(allowed, deadline))
         changed = sorted(name for name, value in values.items() if record.fields.get(name, "") != value)
         if changed:
             done = f"Changed through the AWS API for {on_behalf(sender.caller)}: {', '.join(changed)}."

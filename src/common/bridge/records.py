@@ -19,7 +19,9 @@ def deployment_of(settings: Settings | ApiSettings) -> str:
 
 def records_of(settings: Settings | ApiSettings, access: Access, fields: Sequence[str] = READ_FIELDS) -> Records:
     """Return the rows of tables, of which `fields` come back; in shadow mode nothing is written."""
-    return ShadowRecords(access.telemetry) if settings.shadow_mode else Records(client_of(access), fields)
+    if settings.shadow_mode:
+        return ShadowRecords(access.telemetry)
+    return Records(client_of(access), fields, masks=settings.mask_records)
 
 
 def targets_of(settings: Settings | ApiSettings, access: Access) -> Records:
@@ -28,5 +30,5 @@ def targets_of(settings: Settings | ApiSettings, access: Access) -> Records:
         return ShadowRecords(access.telemetry)
     client = client_of(access)
     names = Names(Records(client, NAME_FIELDS), clock=access.clock, telemetry=access.telemetry)
-    events = EventManagement(client, Records(client, EVENT_FIELDS))
-    return Targets(client, READ_FIELDS, names=names, events=events)
+    events = EventManagement(client, Records(client, EVENT_FIELDS, masks=settings.mask_records))
+    return Targets(client, READ_FIELDS, names=names, events=events, masks=settings.mask_records)

@@ -1,5 +1,6 @@
 """Which steps a check-up has: all of them for the doctor, those that leave no trace for the API's deep health."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -10,7 +11,8 @@ from common.checkup.instance import Instance
 from common.checkup.limits import Limits
 from common.checkup.report import Cause, Check, Finding
 from common.clock import Deadline
-from common.errors import CredentialsError, TransientError
+from common.errors import ConfigurationError, CredentialsError, TransientError
+from common.masking import FILE, Masking
 from common.oauth.client import ClientInUse
 from common.oauth.endpoint import TokenEndpoint
 from common.oauth.source import TokenSource
@@ -88,6 +90,7 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
         Check("ledger", account.ledger_is_written),
         Check("concurrency", limits.concurrency),
         Check("access logs", limits.access_logs),
+        Check("masking", _masking(in_records=settings.mask_records)),
         *_way(settings, instance),
         Check("clock", instance.skew, needs=("TLS",)),
         Check("token endpoint", trial.request, needs=("secret", "TLS"), causes=_of_the_endpoint(settings)),
@@ -143,6 +146,20 @@ def health_checks(
         Check("token", token, needs=("secret", "TLS"), causes=_of_the_endpoint(settings)),
         *_use(instance, settings.tables, needs="token"),
     ]
+
+
+def _masking(*, in_records: bool) -> Callable[[Deadline], Finding]:
+    def read(_: Deadline) -> Finding:
+        try:
+            found = Masking.parse(FILE.read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError, re.PatternError) as error:
+            raise ConfigurationError(
+                f"src/masking.toml can't be used ({type(error).__name__}).", action="Correct it, and deploy again."
+            ) from None
+        where = "logs and records" if in_records else "logs; records are written as they are (MaskRecords)"
+        return Finding(f"{len(found.patterns)} patterns, applied to {where}")
+
+    return read
 
 
 def _of_the_endpoint(settings: AccessSettings) -> Mapping[str, tuple[Cause, ...]]:

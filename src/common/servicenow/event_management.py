@@ -33,7 +33,7 @@ class EventManagement:
     """Sends events, and shows the last one of a key the way a record of a table would look."""
 
     def __init__(self, client: ServiceNowClient, events: Records) -> None:
-        """Send through `client`; read with `events`, which must show `EVENT_FIELDS`."""
+        """Send through `client`; read with `events`, which must show `EVENT_FIELDS` and masks where anything is."""
         self._client = client
         self._events = events
 
@@ -44,8 +44,10 @@ class EventManagement:
         Raises what `ServiceNowClient.call` raises, and AmbiguousError where the answer does not tell of an insert.
         """
         ours = {name: fields[name] for name in _OURS if name in fields}
-        event = {name: text for name, text in fields.items() if name not in _OURS}
-        event["additional_info"] = json.dumps({**_object(fields.get("additional_info", "")), **ours})
+        event = {name: text for name, text in fields.items() if name not in (*_OURS, "additional_info")}
+        event = self._events.as_written(event)
+        info = self._events.as_written(_object(fields.get("additional_info", "")))
+        event["additional_info"] = json.dumps({**info, **ours})
         answer = self._client.call("POST", _PATH, fields={"records": [event]}, deadline=deadline)
         if not _tells_of_insert(answer):
             raise AmbiguousError(

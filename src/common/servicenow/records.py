@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from common.clock import Deadline
 from common.errors import AmbiguousError, PermanentError, TransientError
+from common.masking import masking
 from common.servicenow.client import Answer, Content, ServiceNowClient
 from common.servicenow.kept import comparable, ignored
 
@@ -42,8 +43,14 @@ class Page:
 class Records:
     """The rows of tables. Which fields come back is fixed once, so that answers stay small."""
 
-    def __init__(self, client: ServiceNowClient, fields: Sequence[str]) -> None:
-        """Call through `client`; every answer holds `fields`, which must include sys_id."""
+    _masks = False
+
+    def __init__(self, client: ServiceNowClient, fields: Sequence[str], *, masks: bool = False) -> None:
+        """Call through `client`; every answer holds `fields`, which must include sys_id.
+
+        With `masks` what is written is masked as src/masking.toml says; files that are attached are not.
+        """
+        self._masks = masks
         self._client = client
         self._fields = tuple(fields)
         self._shown = self._showing(())
@@ -53,8 +60,13 @@ class Records:
 
         Raises what `ServiceNowClient.call` raises; a 403 may follow an insert that succeeded (KB2697679).
         """
+        fields = self.as_written(fields)
         target = f"/api/now/v2/table/{_name(table)}?{self._showing(comparable(fields))}"
         return _written(self._client.call("POST", target, fields=fields, deadline=deadline), sent=fields)
+
+    def as_written(self, fields: Mapping[str, str]) -> dict[str, str]:
+        """Return fields the way they are written. Doing it twice is doing it once."""
+        return masking().written(fields) if self._masks else dict(fields)
 
     def read(self, table: str, sys_id: str, deadline: Deadline) -> Record | None:
         """Return one row, or None where there is none (or where access controls hide it)."""
@@ -71,6 +83,7 @@ class Records:
 
     def update(self, table: str, sys_id: str, fields: Mapping[str, str], deadline: Deadline) -> Record:
         """Change fields of a row and return it. Journal fields append, so this is not repeated blindly either."""
+        fields = self.as_written(fields)
         target = f"/api/now/v2/table/{_name(table)}/{_sys_id(sys_id)}?{self._showing(comparable(fields))}"
         answer = self._client.call("PATCH", target, fields=fields, deadline=deadline)
         return _written(answer, sys_id, sent=fields)

@@ -16,10 +16,16 @@ class Targets(Records):
     """Records of any target. An event of Event Management looks like a record whose sys_id is its message key."""
 
     def __init__(
-        self, client: ServiceNowClient, fields: Sequence[str], *, names: Names, events: EventManagement
+        self,
+        client: ServiceNowClient,
+        fields: Sequence[str],
+        *,
+        names: Names,
+        events: EventManagement,
+        masks: bool = False,
     ) -> None:
-        """Call through `client`; every answer of a table holds `fields`, which must include sys_id."""
-        super().__init__(client, fields)
+        """Do what `Records` does; `names` are looked up before anything is masked."""
+        super().__init__(client, fields, masks=masks)
         self._names = names
         self._event_management = events
 
