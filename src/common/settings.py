@@ -83,7 +83,8 @@ class DoctorSettings(Settings):
 class ApiSettings(AccessSettings):
     """What the API function can be told. `tables` holds the fields of each table that callers may use.
 
-    `requests_per_caller` is how many requests a minute one may send, 0 where nobody counts them.
+    `requests_per_caller` is how many requests a minute one may send, 0 where nobody counts them; `health_readers` see
+    what deep health found.
     """
 
     ledger_table: str
@@ -100,6 +101,7 @@ class ApiSettings(AccessSettings):
     tied: bool = False
     wide_callers: frozenset[str] = frozenset()
     requests_per_caller: int = 0
+    health_readers: frozenset[str] = frozenset()
 
 
 class _Reader:
@@ -192,11 +194,16 @@ def read_api_settings(environment: Mapping[str, str]) -> ApiSettings:
         tables=requestable,
         swagger_ui=reader.switch("API_SWAGGER_UI"),
         tied=text("API_CHANGES", _CHANGES, "set it to everybody or opener", "everybody") == "opener",
-        wide_callers=frozenset(filter(None, text("API_WIDE_ROLES", _ARNS, "set it to ARNs of roles", "").split(","))),
+        wide_callers=_arns(reader, "API_WIDE_ROLES"),
+        health_readers=_arns(reader, "API_HEALTH_ROLES"),
         requests_per_caller=int(share) if _COUNT.fullmatch(share) else 0,
     )
     reader.check()
     return settings
+
+
+def _arns(reader: _Reader, name: str) -> frozenset[str]:
+    return frozenset(filter(None, reader.text(name, _ARNS, "set it to ARNs of roles", "").split(",")))
 
 
 def _requestable(reader: _Reader) -> dict[str, tuple[str, ...]]:

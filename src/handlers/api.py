@@ -13,7 +13,6 @@ from common.api.alerts import Origin
 from common.api.audit import note_write
 from common.api.creation import Created
 from common.api.files import MEDIA_TYPES, file_of
-from common.api.health import answer_of
 from common.api.incidents import Search, shown
 from common.api.problems import Kind, ProblemError
 from common.api.requests import Sender
@@ -269,7 +268,7 @@ def health(*, deep: parameters.Deep = False) -> Response[str]:
     only_parameters(app, "deep")
     if not deep:
         return reply(200, {"status": "ok", "checks": []})
-    return reply(200, answer_of(bridge.check_up(_deadline()), bridge.telemetry))
+    return reply(200, bridge.health.answer_to(_sender(None).caller, bridge.check_up(_deadline())))
 
 
 @app.get("/swagger", include_in_schema=False)

@@ -116,6 +116,35 @@ def test_whoever_another_authoriser_names_is_told_as_it_does() -> None:
     assert on_behalf("principal:bil\u202eling\n[x]") == "principal:billing [x]"
 
 
+class TestHealth:
+    """With one role that may see what deep health found."""
+
+    @pytest.fixture
+    def settings(self) -> dict[str, str]:
+        """Return the setting that names it."""
+        return {"API_TABLES": "cmdb_ci:name", "API_HEALTH_ROLES": f"arn:aws:iam::{ACCOUNT}:role/team/operators"}
+
+    @pytest.mark.parametrize("denied", [False, True])
+    @pytest.mark.parametrize("caller", [BOB, BILLING, OPERATORS.replace(ACCOUNT, "999999999999")])
+    def test_whoever_calls_learns_whether_it_works_and_nothing_of_how(
+        self, api: Gateway, servicenow: Simulator, caller: str, *, denied: bool
+    ) -> None:
+        """Neither names of tables nor which right the integration user lacks: a map for whoever attacks next."""
+        servicenow.configure(api_denied=denied)
+        reply = api.call("GET", "/health", query={"deep": "true"}, caller=caller)
+        assert reply.status == (503 if denied else 200)
+        assert not reply.json.get("checks")
+        told = reply.text.lower()
+        assert not [word for word in ("cmdb_ci", "token", "secret", "role", "queue", "acl", "property") if word in told]
+
+    def test_the_roles_that_are_listed_see_what_to_mend(self, api: Gateway, servicenow: Simulator) -> None:
+        """By any session."""
+        servicenow.configure(api_denied=True)
+        reply = api.call("GET", "/health", query={"deep": "true"}, caller=OPERATORS)
+        assert "token usable" in reply.json["detail"]
+        assert [check for check in reply.json["checks"] if check["causes"]]
+
+
 class TestTied:
     """With ApiChanges=opener."""
 

@@ -250,13 +250,17 @@ def test_the_gateway_waits_longer_than_the_function_works(resources: Resources) 
     assert of_type(resources, "AWS::Lambda::Function")["ApiFunction"]["Timeout"] <= 29 - 4
 
 
-def settings_of(template: dict[str, Any], resources: Resources, **given: str) -> ApiSettings:
-    """Return the settings of the API function in a stack with these parameters."""
+def environment_of(template: dict[str, Any], resources: Resources, **given: str) -> dict[str, str]:
+    """Return what the API function finds in its environment in a stack with these parameters."""
     variables = of_type(resources, "AWS::Lambda::Function")["ApiFunction"]["Environment"]["Variables"]
     parameters = {"InstanceHost": "example.service-now.com"} | given
-    return read_api_settings(
-        {name: DEPLOYED.get(name) or str(expanded(template, found, parameters)) for name, found in variables.items()}
-    )
+    values = {name: DEPLOYED.get(name) or expanded(template, found, parameters) for name, found in variables.items()}
+    return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def settings_of(template: dict[str, Any], resources: Resources, **given: str) -> ApiSettings:
+    """Return the settings of that environment."""
+    return read_api_settings(environment_of(template, resources, **given))
 
 
 def test_by_default_callers_see_what_the_bridge_opened_and_no_other_table(
@@ -274,11 +278,7 @@ def test_by_default_callers_see_what_the_bridge_opened_and_no_other_table(
 
 def test_the_code_knows_the_same_defaults_as_the_template(template: dict[str, Any], resources: Resources) -> None:
     """A function reads the same settings whether a variable is left out or has the parameter's default."""
-    variables = of_type(resources, "AWS::Lambda::Function")["ApiFunction"]["Environment"]["Variables"]
-    given = {"InstanceHost": "example.service-now.com"}
-    environment = {
-        name: DEPLOYED.get(name) or str(expanded(template, found, given)) for name, found in variables.items()
-    }
+    environment = environment_of(template, resources)
     without = {name: value for name, value in environment.items() if not name.startswith("API_")}
 
     assert read_api_settings(without) == read_api_settings(environment)

@@ -26,6 +26,7 @@ OTHERS: dict[str, dict[str, str]] = {
     "ApiAccessLogging": {"ApiAccessLogging": "true"},
     "ApiCallerOrganization": {"ApiCallerOrganization": "o-a1b2c3d4e5", "ApiCallerAccounts": "111122223333"},
     "ApiCallerAccounts": {"ApiCallerAccounts": "111122223333,444455556666"},
+    "ApiHealthRoles": {"ApiHealthRoles": "arn:aws:iam::123456789012:role/operators"},
     "ApiRequestsPerCaller": {"ApiRequestsPerCaller": "600"},
     "ApiSwaggerUi": {"ApiSwaggerUi": "true"},
     "ApiVpcEndpointIds": {"ApiVpcEndpointIds": "vpce-0123456789abcdef0,vpce-1123456789abcdef0"},
@@ -49,14 +50,16 @@ OTHERS: dict[str, dict[str, str]] = {
 }
 """For each parameter that decides a condition, what turns the condition."""
 
+LONG_ARNS = ",".join(
+    [*[f"arn:aws:iam::123456789012:role/{'x' * 576}"] * 2, f"arn:aws:iam::123456789012:role/{'x' * 200}"]
+)
 LONGEST: dict[str, str] = {
     "AllowedTables": "incident_task," * 35 + "problem",
     "ApiIncidentFields": "u_a_long_field," * 66 + "u_last",
     "ApiSensitiveTables": "sys_table:" + "u_a_long_field," * 60 + "u_last",
     "ApiTables": "u_table:" + "u_a_long_field," * 120 + "u_last",
-    "ApiWideRoles": ",".join([f"arn:aws:iam::123456789012:role/{'x' * 576}"] * 2)
-    + ",arn:aws:iam::123456789012:role/"
-    + "x" * 200,
+    "ApiHealthRoles": LONG_ARNS,
+    "ApiWideRoles": LONG_ARNS,
     "CertificateAuthorities": "-----BEGIN CERTIFICATE-----" + "A" * 2740 + "-----END CERTIFICATE-----",
     "CloseCode": "é" * 100,
     "DeploymentName": "x" * 200,

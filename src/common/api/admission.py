@@ -31,6 +31,7 @@ _JSON_TYPE = re.compile(r"application/json(\s*;\s*charset=\"?utf-8\"?)?", re.IGN
 _WITH_BODY = frozenset({"POST", "PATCH"})
 _FILE_ROUTE = re.compile(r"/incidents/[^/]+/attachments/*")
 _SUSPICIOUS_PATH = re.compile(r"\.\.|//|[\\\x00-\x1f\x7f]")
+_ROLE = re.compile(r"arn:(?P<partition>[a-z0-9-]+):iam::(?P<account>[0-9]{12}):role/(?:.*/)?(?P<name>[^/]+)")
 _ASSUMED_ROLE = re.compile(r"(arn:[a-z0-9-]+:sts::[0-9]{12}:assumed-role/[^/]+)/.+")
 
 
@@ -70,6 +71,14 @@ def admit(event: Mapping[str, Any]) -> Admitted:
     except UnicodeDecodeError:
         raise invalid("The body is not UTF-8.") from None
     return admitted
+
+
+def as_caller(arn: str) -> str:
+    """Return what `caller_of` calls the sessions of a role of IAM, or a user, by its ARN."""
+    found = _ROLE.fullmatch(arn)
+    if found is None:
+        return arn
+    return f"arn:{found['partition']}:sts::{found['account']}:assumed-role/{found['name']}"
 
 
 def content_type(event: Mapping[str, Any]) -> str:

@@ -271,7 +271,7 @@ class HealthReport(Strict):
     """Whether the API works."""
 
     status: Literal["ok"]
-    checks: list[CheckResult] = []
+    checks: Annotated[list[CheckResult], Field(description="Each check, for roles that may see them.")] = []
 
 
 class Mistake(BaseModel):
@@ -292,4 +292,4 @@ class Problem(BaseModel):
     action: Annotated[str, Field(description="What to do next.")] = ""
     errors: Annotated[list[Mistake], Field(description="What is not valid.")] = []
     idempotency_key: Annotated[str, Field(description="The key to repeat the request with.")] = ""
-    checks: Annotated[list[CheckResult], Field(description="What deep health found.")] = []
+    checks: Annotated[list[CheckResult], Field(description="What deep health found, for roles that may see it.")] = []

@@ -3,6 +3,7 @@
 import json
 import re
 
+from common.api.admission import as_caller
 from common.api.problems import Kind, ProblemError
 from common.api.requests import Sender
 from common.incidents.ledger import Ledger
@@ -10,7 +11,6 @@ from common.incidents.own_events import API_SOURCE
 from common.servicenow.records import Record
 
 _CORRELATION_ID = re.compile(r"([0-9a-f]{32})-[0-9a-f]{16}")
-_ROLE = re.compile(r"arn:(?P<partition>[a-z0-9-]+):iam::(?P<account>[0-9]{12}):role/(?:.*/)?(?P<name>[^/]+)")
 
 
 class Ownership:
@@ -24,7 +24,7 @@ class Ownership:
         """Let the roles and users of `wide`, as ARNs of IAM, change every record."""
         self._ledger = ledger
         self._tied = tied
-        self._wide = frozenset(map(_as_caller, wide))
+        self._wide = frozenset(map(as_caller, wide))
 
     def check(self, sender: Sender, table: str, record: Record) -> None:
         """Raise ProblemError where the sender may not change the record. Raises what reading the ledger raises."""
@@ -54,11 +54,3 @@ class Ownership:
             case [str(), str(), source, str(), str(caller), *_] if source == API_SOURCE:
                 return caller
         return None
-
-
-def _as_caller(arn: str) -> str:
-    """Return how a request names the sessions of a role."""
-    found = _ROLE.fullmatch(arn)
-    if found is None:
-        return arn
-    return f"arn:{found['partition']}:sts::{found['account']}:assumed-role/{found['name']}"

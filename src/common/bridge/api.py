@@ -10,6 +10,7 @@ from common.api.alerts import AlertQueue
 from common.api.allow_list import AllowList
 from common.api.caller_limit import CallerLimit
 from common.api.creation import Creation
+from common.api.health import Health
 from common.api.incidents import Incidents, fields_of_one, fields_of_page
 from common.api.once import Once
 from common.api.ownership import Ownership
@@ -34,13 +35,14 @@ class Api(Access):
     """What the API does.
 
     `region` is where it runs; `swagger_ui` says whether it shows its own page. `limit` counts what each caller sends.
-    `check_up` walks through what it depends on.
+    `check_up` walks through what it depends on, and `health` says how much of that a caller gets to see.
     """
 
     region: str
     instance_host: str
     swagger_ui: bool
     limit: CallerLimit
+    health: Health
     incidents: Incidents
     tables: Tables
     alerts: AlertQueue
@@ -82,6 +84,7 @@ def build_api(environment: Mapping[str, str]) -> Api:
         settings.instance_host,
         settings.swagger_ui,
         limit,
+        Health(settings.health_readers, telemetry),
         Incidents(
             records_of(settings, access, fields_of_one(allowed)),
             records_of(settings, access, fields_of_page(allowed)),

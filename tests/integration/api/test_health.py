@@ -5,8 +5,15 @@ import pytest
 from common.checkup import causes
 from common.checkup.report import Cause
 from local.simulator import Simulator
-from tests.integration.api.gateway import Gateway, Reply
+from tests.integration.api.conftest import FIELDS, TABLES
+from tests.integration.api.gateway import ALICE, Gateway, Reply
 from tests.support.deployment import Deployment
+
+
+@pytest.fixture
+def settings() -> dict[str, str]:
+    """Return the settings of the API, whose internals Alice may see."""
+    return {"API_INCIDENT_FIELDS": FIELDS, "API_TABLES": TABLES, "API_HEALTH_ROLES": ALICE}
 
 
 def deep(api: Gateway, remaining: int = 28_000) -> Reply:
@@ -114,7 +121,7 @@ class TestWithShares:
     @pytest.fixture
     def settings(self) -> dict[str, str]:
         """Return the setting that counts."""
-        return {"API_REQUESTS_PER_CALLER": "600"}
+        return {"API_REQUESTS_PER_CALLER": "600", "API_HEALTH_ROLES": ALICE}
 
     def test_health_in_depth_tries_to_count(self, api: Gateway, stack: Deployment) -> None:
         """By an item that counts for nobody."""
