@@ -5,7 +5,7 @@ In logs always, in what ServiceNow gets where that is asked for.
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -36,13 +36,41 @@ _CHECKS: Mapping[str, Callable[[str], bool]] = {"luhn": _luhn, "iban": _iban}
 
 
 @dataclass(frozen=True, slots=True)
+class Pattern:
+    """What is masked: `mask` stands for it afterwards, and `check` says of what was found whether it is that.
+
+    Every match holds one of `hints`, in whatever case; a text without any is not searched. No hint at all means that
+    every text is.
+    """
+
+    mask: str
+    expression: re.Pattern[str]
+    check: Callable[[str], bool] | None
+    hints: tuple[str, ...]
+
+    def may_match(self, folded: str) -> bool:
+        """Tell whether a text, given without its case (`str.casefold`), has to be searched."""
+        return not self.hints or any(hint in folded for hint in self.hints)
+
+    def masked(self, text: str, *, fits: bool) -> str:
+        """Return `text` with everything that it finds replaced, with `fits` by nothing longer."""
+
+        def replacement(found: re.Match[str]) -> str:
+            if self.check is not None and not self.check(found[0]):
+                return found[0]
+            return _fitting(self.mask, found[0]) if fits else self.mask
+
+        return self.expression.sub(replacement, text)
+
+
+@dataclass(frozen=True, slots=True)
 class Masking:
-    """Patterns, each with its name and a check digit that may have to be right, and fields that are masked whole.
+    """Patterns, and fields that are masked whole.
 
     `fields` are those of records in logs, `record_fields` those of what ServiceNow gets.
     """
 
-    patterns: tuple[tuple[str, re.Pattern[str], Callable[[str], bool] | None], ...]
+    patterns: tuple[Pattern, ...]
     fields: frozenset[str]
     record_fields: frozenset[str] = frozenset()
 
@@ -51,7 +79,12 @@ class Masking:
         """Return what a file says. Raises ValueError, KeyError or re.PatternError for one that is wrong."""
         document = tomllib.loads(text)
         patterns = tuple(
-            (entry["name"], re.compile(entry["pattern"]), _CHECKS[entry["check"]] if "check" in entry else None)
+            Pattern(
+                f"[{entry['name']}]",
+                re.compile(entry["pattern"]),
+                _CHECKS[entry["check"]] if "check" in entry else None,
+                tuple(hint.casefold() for hint in entry.get("hints", [])),
+            )
             for entry in document.get("pattern", [])
         )
         return cls(patterns, frozenset(document.get("fields", [])), frozenset(document.get("record_fields", [])))
@@ -61,13 +94,14 @@ class Masking:
 
         With `fits` it is no longer than it was: stars stand where a name would be longer than what it replaces.
         """
-        for name, pattern, check in self.patterns:
-            text = pattern.sub(_masker(f"[{name}]", check, fits=fits), text)
-        return text
+        return _masked(text, self._hinted(text), fits=fits)
 
     def line(self, line: str) -> str:
         """Return a line of JSON, masked. A line end in a text is spelt with a letter there, and ends a word too."""
-        return "".join(part if _ESCAPED.fullmatch(part) else self.text(part) for part in _ESCAPED.split(line))
+        hinted = self._hinted(line)
+        if "\\" not in line:
+            return _masked(line, hinted)
+        return "".join(part if _ESCAPED.fullmatch(part) else _masked(part, hinted) for part in _ESCAPED.split(line))
 
     def record(self, fields: Mapping[str, str]) -> dict[str, str]:
         """Return the fields of a record as they may be logged."""
@@ -80,14 +114,15 @@ class Masking:
     def _written(self, name: str, value: str) -> str:
         return _fitting(_MASKED, value) if name in self.record_fields and value else self.text(value, fits=True)
 
+    def _hinted(self, text: str) -> list[Pattern]:
+        folded = text.casefold()
+        return [pattern for pattern in self.patterns if pattern.may_match(folded)]
 
-def _masker(mask: str, check: Callable[[str], bool] | None, *, fits: bool) -> Callable[[re.Match[str]], str]:
-    def masked(found: re.Match[str]) -> str:
-        if check is not None and not check(found[0]):
-            return found[0]
-        return _fitting(mask, found[0]) if fits else mask
 
-    return masked
+def _masked(text: str, patterns: Iterable[Pattern], *, fits: bool = False) -> str:
+    for pattern in patterns:
+        text = pattern.masked(text, fits=fits)
+    return text
 
 
 def _fitting(mask: str, text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -173,6 +174,23 @@ def test_a_log_line_is_json_and_holds_no_secret(reports: Reports) -> None:
     for secret in (SECRET, TOKEN):
         for form in FORMS.values():
             assert form(secret).strip("\"'=") not in text
+
+
+@pytest.mark.parametrize("arguments", [(), ("one", 2)], ids=["text", "text with arguments"])
+@pytest.mark.parametrize("facts", [{}, {"operation": "open", "nothing": None, "process_id": {"a": [1]}}], ids=str)
+def test_a_line_is_what_powertools_writes(
+    reports: Reports, monkeypatch: pytest.MonkeyPatch, arguments: tuple[object, ...], facts: dict[str, object]
+) -> None:
+    """Key by key and in the same order, the request's trace included; only the way to it is shorter."""
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1")
+    [handler] = logging.getLogger(reports.telemetry.log.name).handlers
+    formatter = handler.formatter
+    assert isinstance(formatter, LambdaPowertoolsFormatter)
+    record = logging.getLogger("x").makeRecord(
+        "x", logging.INFO, __file__, 7, "%s of %s" if arguments else "100%", arguments, None, "there", facts
+    )
+
+    assert formatter.format(record) == LambdaPowertoolsFormatter.format(formatter, record)
 
 
 def test_half_a_surrogate_pair_does_not_lose_the_line(reports: Reports) -> None:

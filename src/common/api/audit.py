@@ -36,7 +36,7 @@ def note_write(telemetry: Telemetry, request: Admitted, answer: Mapping[str, Any
     telemetry.audit(
         "A caller of the API asked for a write.",
         caller=request.caller,
-        route=f"{method} {_route(path)}",
+        route=f"{method} {_route(path, found)}",
         table=(found and found["table"]) or ("incident" if found else ""),
         record=one_line(str(record))[:40],
         fields=_names(_members(request.event.get("body"))),
@@ -54,8 +54,7 @@ def on_behalf(caller: str) -> str:
     return f"{_KINDS[found['kind']]} {found['name']} of AWS account {found['account']}"
 
 
-def _route(path: str) -> str:
-    found = _PATH.fullmatch(path)
+def _route(path: str, found: re.Match[str] | None) -> str:
     if found is None:
         return one_line(path)[:100]
     start = "/tables/{table}/records" if found["table"] else "/incidents"

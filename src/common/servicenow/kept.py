@@ -29,6 +29,8 @@ def ignored(sent: Mapping[str, str], shown: Mapping[str, str]) -> tuple[str, ...
 
 
 def _is_kept(sent: str, shown: str) -> bool:
+    if sent == shown:
+        return True
     mine, theirs = " ".join(sent.split()), " ".join(shown.split())
     if mine == theirs:
         return True

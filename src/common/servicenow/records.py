@@ -116,11 +116,15 @@ class Records:
         return _written(self._client.call("POST", target, content=content, deadline=deadline))
 
     def _showing(self, more: Iterable[str]) -> str:
-        names = dict.fromkeys((*self._fields, *more))
-        return urlencode({"sysparm_exclude_reference_link": "true", "sysparm_fields": ",".join(names)})
+        return _showing(tuple(dict.fromkeys((*self._fields, *more))))
 
     def _one(self, table: str, sys_id: str) -> str:
         return f"/api/now/v2/table/{_name(table)}/{_sys_id(sys_id)}?{self._shown}"
+
+
+@lru_cache(maxsize=256)
+def _showing(names: tuple[str, ...]) -> str:
+    return urlencode({"sysparm_exclude_reference_link": "true", "sysparm_fields": ",".join(names)})
 
 
 def _sys_id(sys_id: str) -> str:
