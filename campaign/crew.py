@@ -11,6 +11,7 @@ from typing import Self
 from campaign import (
     api,
     beyond,
+    held_events,
     messages,
     planted_leaks,
     plants,
@@ -36,6 +37,7 @@ GROUPS = (
     messages,
     api,
     beyond,
+    held_events,
 )
 """The modules of scenarios."""
 

@@ -264,6 +264,12 @@ def unknown_words_given_up(patch: Patch) -> None:
     patch.setattr(Precedents, "concerns_everybody", lambda *_: False)
 
 
+@caught_by(107, "wrong")
+def held_for_an_hour(patch: Patch) -> None:
+    """The pause of a held event grows to an hour, as that of any other."""
+    patch.setattr("common.queue._LONGEST_HELD_PAUSE", 3600.0)
+
+
 def name_of(plant: Plant) -> str:
     """Return what a defect is."""
     return plant.__name__.replace("_", " ")

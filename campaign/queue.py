@@ -1,6 +1,7 @@
 """A standard queue that goes by the campaign's clock: visibility, receives, retention. Nothing of it is real time."""
 
 import heapq
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -48,6 +49,9 @@ class VirtualQueue:
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    def __iter__(self) -> Iterator[Queued]:
+        return iter(self._waiting.values())
 
     def __contains__(self, message_id: object) -> bool:
         return message_id in self._waiting
