@@ -1,15 +1,16 @@
 """The change table: the states of its models, and what each state wants.
 
-Facts: ServiceNow's page on the change state model; the refusal's words and the rule's name are captured. Approvals are
-not simulated: a state that waits for one is left as soon as somebody asks.
+Facts: ServiceNow's page on the change state model; the refusal's words and the rule's name are captured. Who is asked
+for approval stands in approvals.py; where nobody is, a state is left as soon as somebody wants to.
 """
 
 import itertools
 from collections.abc import Mapping
 
-from .records import Row
+from .records import Row, Store
 
 NEW, ASSESS, AUTHORIZE, SCHEDULED, IMPLEMENT, REVIEW, CLOSED, CANCELED = "-5", "-4", "-3", "-2", "-1", "0", "3", "4"
+APPROVALS = "sysapproval_approver"
 RULE = "Change Model: Check State Transition"
 _WORK = (SCHEDULED, IMPLEMENT, REVIEW, CLOSED)
 _WAYS = {
@@ -27,7 +28,20 @@ def may_move(kind: str, before: str, after: str) -> bool:
     if after == CANCELED:
         return before in _CANCELABLE
     way = _WAYS.get(kind, _NORMAL)
+    if after == NEW:
+        return kind != "standard" and before == way[1]
     return (before, after) in itertools.pairwise(way)
+
+
+def following(kind: str, state: str) -> str:
+    """Return the next state of the model of a kind of change. Raises KeyError where there is none."""
+    return dict(itertools.pairwise(_WAYS.get(kind, _NORMAL)))[state]
+
+
+def pending(store: Store, sys_id: str) -> list[Row]:
+    """Return the approvals of a change that nobody has answered yet."""
+    asked = store.rows(APPROVALS)
+    return [row for row in asked if row["sysapproval"] == sys_id and row["state"] == "requested"]
 
 
 def missing(before: Mapping[str, str], values: Mapping[str, str]) -> list[str]:

@@ -93,6 +93,7 @@ APPROVALS = {
     "approved": "Approved",
     "rejected": "Rejected",
 }
+APPROVER_STATES = {**APPROVALS, "cancelled": "Cancelled", "not_required": "No Longer Required"}
 SEVERITIES = {"0": "Clear", "1": "Critical", "2": "Major", "3": "Minor", "4": "Warning", "5": "OK"}
 INSTALL_STATUSES = {
     "1": "Installed",

@@ -36,6 +36,12 @@ class Context:
             detail = f"ACL Exception {operation.capitalize()} Failed due to security constraints"
             raise ApiError(403, _INVALID, detail)
 
+    def roles(self) -> frozenset[str]:
+        """Return the names of the roles that the user holds."""
+        names = {row["sys_id"]: row["name"] for row in self.store.rows("sys_user_role")}
+        held = self.store.rows("sys_user_has_role")
+        return frozenset(names.get(row["role"], "") for row in held if row["user"] == self.actor_id)
+
     def blank_fields(self, table: str) -> frozenset[str]:
         """Return the names of the fields that the user may not read."""
         return _of_table(self.switches.unreadable_fields, table)

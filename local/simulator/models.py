@@ -67,12 +67,18 @@ def _modelled(context: Context, root: str, before: Mapping[str, str], values: Ro
     if new == old:
         return values
     kind = values.get("type") or before.get("type", "")
-    if root == "change_request" and before and change.may_move(kind, old, new):
+    if root == "change_request" and before and _may_move(context, kind, before, new):
         _enforce_policy(change.missing(before, values))
         return values
     if context.switches.state_models == "ignored":
         return {name: value for name, value in values.items() if name not in {"state", "problem_state"}}
     raise aborted(context, root, problem.RULE if root == "problem" else change.RULE)
+
+
+def _may_move(context: Context, kind: str, before: Mapping[str, str], state: str) -> bool:
+    """Tell whether a change may be moved to a state: what waits for approval can only be taken back."""
+    waits = state not in {change.NEW, change.CANCELED} and bool(change.pending(context.store, before["sys_id"]))
+    return change.may_move(kind, before["state"], state) and not waits
 
 
 def _incident(context: Context, table: str, before: Mapping[str, str], values: Row) -> Row:

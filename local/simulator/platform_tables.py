@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from . import choices
-from .schema import BOOLEAN, DATETIME, INTEGER, Field, Table, choice, reference, string
+from .schema import BOOLEAN, DATETIME, INTEGER, JOURNAL, Field, Table, choice, reference, string
 
 _ACTIVE = Field("boolean", default="true")
 _NAMED: Mapping[str, Field] = {"name": string(255), "description": string(), "active": _ACTIVE}
@@ -164,6 +164,19 @@ _ARTICLE: Mapping[str, Field] = {
     "kb_knowledge_base": reference("kb_knowledge_base"),
     "workflow_state": choice({"draft": "Draft", "published": "Published", "retired": "Retired"}, "draft"),
 }
+_APPROVAL: Mapping[str, Field] = {
+    "sysapproval": reference("task"),
+    "document_id": string(32),
+    "source_table": string(80),
+    "approver": reference("sys_user"),
+    "state": choice(choices.APPROVER_STATES, "not requested"),
+    "comments": JOURNAL,
+}
+_TEMPLATE_VERSION: Mapping[str, Field] = {
+    **_NAMED,
+    "version": INTEGER,
+    "std_change_producer": reference("std_change_record_producer"),
+}
 _DICTIONARY: Mapping[str, Field] = {
     "name": string(80),
     "element": string(80),
@@ -213,8 +226,10 @@ def platform_tables() -> tuple[Table, ...]:
         Table(
             "cmdb_rel_type", {"name": string(100), "parent_descriptor": string(), "child_descriptor": string()}, "name"
         ),
+        Table("sysapproval_approver", _APPROVAL),
+        Table("std_change_record_producer", _NAMED, "name"),
         Table("chg_model", _NAMED, "name"),
-        Table("std_change_producer_version", {**_NAMED, "version": INTEGER}, "name"),
+        Table("std_change_producer_version", _TEMPLATE_VERSION, "name"),
         Table("sc_catalog", {"title": string(100), "description": string(), "active": _ACTIVE}, "title"),
         Table("sc_category", {"title": string(100), "sc_catalog": reference("sc_catalog"), "active": _ACTIVE}, "title"),
         Table("sc_cat_item", _CATALOG_ITEM, "name"),

@@ -39,8 +39,7 @@ class Switches:
         authenticate_scheme: what `WWW-Authenticate` names, `BASIC` or `BEARER`.
         closed_records: whether a closed or cancelled incident may be changed by integrations: `changeable`, or
             refused by an access rule (`acl`) or a business rule (`rule`).
-        state_models: Literal["enforced", "ignored", "open"] = "enforced"
-    aborting_rules: business rules that stop every write, as `incident.insert:Name of the rule`.
+        aborting_rules: business rules that stop every write, as `incident.insert:Name of the rule`.
         state_models: what becomes of a state that the model of problems or changes does not let an integration set:
             `enforced` (a business rule aborts the write), `ignored`, or `open` (there is no model).
         language: of the integration user; refusals are told in it.

@@ -23,7 +23,9 @@ _ROLES = (
     "sn_incident_read",
     "sn_incident_write",
     "sn_problem_write",
+    "sn_change_read",
     "sn_change_write",
+    "change_manager",
     "cmdb_read",
     "evt_mgmt_integration",
     "snc_platform_rest_api_access",
@@ -52,6 +54,7 @@ _RECORDS: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("chg_model", {"name": "Normal"}),
     ("chg_model", {"name": "Standard"}),
     ("chg_model", {"name": "Emergency"}),
+    ("std_change_record_producer", {"name": "Reboot Windows Server"}),
     ("std_change_producer_version", {"name": "Reboot Windows Server - 1", "version": "1"}),
     ("sys_properties", {"name": "glide.oauth.inbound.client.credential.grant_type.enabled", "value": "true"}),
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from .approvals import follow_up
 from .business_rules import enforce
 from .context import Context
 from .dictionary import CHOICES, take_over_choices
@@ -24,7 +25,7 @@ def insert_record(context: Context, table: str, body: Mapping[str, object], *, b
     values.pop("sys_id", None)
     values = asked(context, table, {}, values)
     row = store.insert(table, values, context.actor, sys_id)
-    _written(context, row)
+    _written(context, {}, row)
     return row
 
 
@@ -39,29 +40,33 @@ def update_record(context: Context, row: Row, body: Mapping[str, object], *, by_
     values = _allowed_values(context, table, body, by_display=by_display)
     values.pop("sys_id", None)
     values = asked(context, table, row, values)
-    context.store.update(row, values, context.actor)
-    _written(context, row)
+    _change(context, row, values)
 
 
 def delete_record(context: Context, row: Row) -> None:
     """Delete a row. Raises ApiError 403 where an access rule refuses."""
     context.require(row["sys_class_name"], "delete")
     context.store.delete(row)
-    _written(context, row)
+    _written(context, row, row)
 
 
 def update_as_person(context: Context, row: Row, values: Mapping[str, object]) -> None:
     """Change a row as an administrator does in a form: the table's rules apply, no policy refuses it."""
     table = row["sys_class_name"]
     stored = stored_values(context.store, table, values, by_display=True)
-    stored = as_person(context, table, row, stored)
-    context.store.update(row, stored, context.actor)
-    _written(context, row)
+    _change(context, row, as_person(context, table, row, stored))
 
 
-def _written(context: Context, row: Row) -> None:
+def _change(context: Context, row: Row, values: Row) -> None:
+    before = dict(row)
+    context.store.update(row, values, context.actor)
+    _written(context, before, row)
+
+
+def _written(context: Context, before: Mapping[str, str], row: Row) -> None:
     if row["sys_class_name"] == CHOICES:
         take_over_choices(context.store, row)
+    follow_up(context, before, row)
 
 
 def _allowed_values(context: Context, table: str, body: Mapping[str, object], *, by_display: bool) -> Row:

@@ -7,12 +7,12 @@ from typing import Any
 
 from common.errors import BridgeError
 from local.simulator import Simulator
-from tests.contract import answer_probes, table_probes, token_probes, write_probes
+from tests.contract import answer_probes, change_probes, table_probes, token_probes, write_probes
 from tests.contract.facts import Fact
 from tests.contract.instance import Instance, Target
 from tests.contract.verdict import PROBES, Finding, NotObservableError, Probe, RefutedError
 
-PROBE_MODULES = (token_probes, answer_probes, table_probes, write_probes)
+PROBE_MODULES = (token_probes, answer_probes, table_probes, write_probes, change_probes)
 
 _SECRET = "contract+~[#,secret"
 _CALLS_AN_HOUR = 5000
@@ -79,6 +79,7 @@ def simulated(**switches: Any) -> Iterator[tuple[Instance, Simulator]]:  # noqa:
     with Simulator(client_id="contract", client_secret=_SECRET, seed=1, **settings) as simulator:
         for number in range(3):
             simulator.insert("incident", {"short_description": f"Example {number}"})
+        simulator.insert("sys_user_has_role", {"user": "AWS Bridge", "role": "change_manager"})
 
         def pause(seconds: float) -> None:
             simulator.clock_offset += seconds

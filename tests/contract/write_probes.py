@@ -241,13 +241,3 @@ def attachment(instance: Instance) -> None:
     row = content_of(made, 201)["result"]
     instance.made("sys_attachment", str(row["sys_id"]))
     expect((row["table_sys_id"], row["size_bytes"]) == (sys_id, str(len(TITLE))), "another file, or another row")
-
-
-@probe("change-insert-200", writes=True)
-def change(instance: Instance) -> None:
-    """No 201, and every field twice."""
-    made = instance.api("POST", "/api/sn_chg_rest/v1/change/normal", {"short_description": TITLE})
-    observable(made.status not in {400, 403, 404}, "the Change Management API is not there for this user")
-    row = content_of(made, 200)["result"]
-    instance.made("change_request", str(row["sys_id"]["value"]))
-    expect({"display_value", "value"} <= set(row["number"]), "a field of another shape")

@@ -26,6 +26,13 @@ def simulator(running: Simulator) -> Simulator:
 
 
 @pytest.fixture
+def manager(simulator: Simulator, caller: Caller) -> Caller:
+    """Return a caller who holds the role of change managers."""
+    simulator.insert("sys_user_has_role", {"user": "AWS Bridge", "role": "change_manager"})
+    return caller
+
+
+@pytest.fixture
 def caller(simulator: Simulator) -> Iterator[Caller]:
     """Return a caller without a token."""
     caller = Caller(simulator)

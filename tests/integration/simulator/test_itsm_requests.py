@@ -49,13 +49,13 @@ def test_a_record_of_any_table_goes_through_its_life(caller: Caller, table: str)
     assert listed(caller, table, sys_id=record["sys_id"]) == []
 
 
-def test_names_are_looked_up(caller: Caller) -> None:
+def test_names_are_looked_up(manager: Caller) -> None:
     """People by user name, groups and templates of standard changes by name."""
-    assert len(listed(caller, "sys_user", user_name="abel.tuter")) == 1
-    assert len(listed(caller, "sys_user_group", name="Network")) == 1
-    [template] = listed(caller, "std_change_producer_version", name="Reboot Windows Server - 1")
+    assert len(listed(manager, "sys_user", user_name="abel.tuter")) == 1
+    assert len(listed(manager, "sys_user_group", name="Network")) == 1
+    [template] = listed(manager, "std_change_producer_version", name="Reboot Windows Server - 1")
     path = f"/api/sn_chg_rest/change/standard/{template['sys_id']}"
-    assert caller.api("POST", path, {}).json()["result"]["type"]["value"] == "standard"
+    assert manager.api("POST", path, {}).json()["result"]["type"]["value"] == "standard"
 
 
 def test_an_incident_is_held_resolved_and_closed(caller: Caller) -> None:

@@ -1,7 +1,6 @@
 import base64
 import json
 
-import pytest
 from urllib3.filepost import encode_multipart_formdata
 
 from local.simulator import Simulator
@@ -148,19 +147,6 @@ def test_configuration_items_are_identified(caller: Caller) -> None:
     assert [row["name"] for row in caller.found("ip_address=10.0.0.2", "cmdb_ci_server")] == ["web-1"]
 
 
-@pytest.mark.parametrize(("path", "kind"), [("", "normal"), ("/emergency", "emergency"), ("/standard/1", "standard")])
-def test_a_change_answers_200_with_typed_values(caller: Caller, path: str, kind: str) -> None:
-    """Every field has both values, numbers and truth values as such."""
-    answer = caller.api("POST", f"/api/sn_chg_rest/v1/change{path}", {"short_description": "patch"})
-    change = answer.json()["result"]
-    assert answer.status == 200
-    assert change["type"]["value"] == kind
-    assert change["impact"] == {"display_value": "3 - Low", "value": 3}
-    assert change["active"]["value"] is True
-    read = caller.api("GET", f"/api/sn_chg_rest/v1/change/{change['sys_id']['value']}").json()["result"]
-    assert read["number"]["value"] == "CHG0030001"
-
-
 def test_seed_records(caller: Caller) -> None:
     """Users, groups and configuration items are there from the start."""
     assert caller.found("user_name=abel.tuter", "sys_user")[0]["name"] == "Abel Tuter"
@@ -224,23 +210,6 @@ def test_an_unknown_data_source_is_refused(caller: Caller) -> None:
     body = {"items": [{"className": "cmdb_ci_server", "values": {"name": "a"}}]}
     answer = caller.api("POST", "/api/now/identifyreconcile", body, sysparm_data_source="Nobody")
     assert answer.status == 400
-
-
-def test_changes_and_their_tasks_are_listed(caller: Caller) -> None:
-    """By type, and the tasks below their change."""
-    path = "/api/sn_chg_rest/v1/change"
-    normal, _ = (caller.api("POST", f"{path}/{kind}", {}).json()["result"] for kind in ("normal", "emergency"))
-    assert len(caller.api("GET", path).json()["result"]) == 2
-    [listed] = caller.api("GET", f"{path}/normal").json()["result"]
-    assert listed["number"] == normal["number"]
-    sys_id = normal["sys_id"]["value"]
-    task = caller.api("POST", f"{path}/{sys_id}/task", {"short_description": "first"}).json()["result"]
-    [found] = caller.api("GET", f"{path}/{sys_id}/task").json()["result"]
-    assert found["number"] == task["number"]
-    task_path = f"{path}/{sys_id}/task/{task['sys_id']['value']}"
-    assert caller.api("PATCH", task_path, {"state": "3"}).json()["result"]["active"]["value"] is False
-    assert caller.api("DELETE", task_path).status == 204
-    assert caller.api("DELETE", f"{path}/{sys_id}").status == 204
 
 
 def test_items_and_their_relations(caller: Caller) -> None:
