@@ -1,6 +1,6 @@
 """Starts MiniStack; runs with the Python of the emulator's own virtual environment, see `local/emulator.py`.
 
-Six things differ from the command `ministack`:
+Seven things differ from the command `ministack`:
 
 - PutEvents takes events whose source starts with `aws.`. AWS takes those from its own services only, and so
   does MiniStack, whose CloudWatch sends none.
@@ -9,11 +9,14 @@ Six things differ from the command `ministack`:
 - Saved queries of CloudWatch Logs Insights, which it does not know, are accepted and forgotten instead of stopping a
   deployment.
 - A batch of messages needs the permission of one message: AWS knows no `sqs:SendMessageBatch`, and the emulator asks
-  for it.
+  for it. Whoever reads the account's quotas needs `lambda:GetAccountSettings`; the emulator asks for nothing.
+- Parameters that are read together (`ssm:GetParameters`) need the permission on each of them, as on AWS; the emulator
+  asks for one on everything.
 - It listens on the one port it was told, never on 443 beside it.
 - It ends when its standard input is closed, so it can't outlive the process that started it.
 """
 
+import json
 import os
 import signal
 import sys
@@ -21,7 +24,7 @@ import threading
 from typing import Any
 
 from ministack import app
-from ministack.core import iam_actions
+from ministack.core import iam_actions, iam_evaluator
 from ministack.services import eventbridge, lambda_svc
 from ministack.services.cloudformation import provisioners
 
@@ -62,14 +65,35 @@ def accept_saved_queries() -> None:
 
 
 def ask_for_permissions_that_exist() -> None:
-    """Let `sqs:SendMessage` cover SendMessageBatch, and so on, as AWS's service authorization reference says."""
+    """Let `sqs:SendMessage` cover SendMessageBatch, and a look at quotas need one, as AWS documents."""
     action_of = iam_actions.extract_iam_action
 
-    def existing_action_of(service: str, *arguments: object, **options: object) -> str | None:
-        action: str | None = action_of(service, *arguments, **options)
+    def existing_action_of(service: str, method: str, path: str, *arguments: object, **options: object) -> str | None:
+        if service == "lambda" and path.rstrip("/").endswith("/account-settings"):
+            return "lambda:GetAccountSettings"
+        action: str | None = action_of(service, method, path, *arguments, **options)
         return action.removesuffix("Batch") if action and service == "sqs" else action
 
     iam_actions.extract_iam_action = existing_action_of
+
+
+def ask_for_each_parameter() -> None:
+    """Let `ssm:GetParameters` be asked for on every parameter that a request names."""
+    resource_of, enforce = iam_actions.extract_resource_arn, iam_evaluator.enforce
+
+    def resources_of(service: str, *arguments: Any, **options: object) -> str:  # noqa: ANN401
+        resource = str(resource_of(service, *arguments, **options))
+        _, _, headers, body, _, region, account = arguments
+        if service != "ssm" or not str(headers.get("x-amz-target", "")).endswith(".GetParameters"):
+            return resource
+        return "\n".join(f"arn:aws:ssm:{region}:{account}:parameter{name}" for name in json.loads(body)["Names"])
+
+    def enforce_each(*arguments: object, resource_arn: str = "*", **options: object) -> object:
+        denials = (enforce(*arguments, resource_arn=one, **options) for one in resource_arn.split("\n"))
+        return next((denial for denial in denials if denial), None)
+
+    iam_actions.extract_resource_arn = resources_of
+    iam_evaluator.enforce = enforce_each
 
 
 def listen_on_one_port() -> None:
@@ -88,6 +112,7 @@ if __name__ == "__main__":
     take_concurrency_as_number()
     accept_saved_queries()
     ask_for_permissions_that_exist()
+    ask_for_each_parameter()
     listen_on_one_port()
     threading.Thread(target=end_with_standard_input, daemon=True).start()
     app.main()

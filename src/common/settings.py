@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from common.errors import ConfigurationError
+from common.stored_settings import stored_names
 
 _PORT = r":([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -73,10 +74,11 @@ class Settings(AccessSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorSettings(Settings):
-    """The same, and what only the doctor looks at: whether access logs are on, and the share of the events function."""
+    """The same, and what only the doctor looks at: access logs, the share of the events function, what is stored."""
 
     access_logging: bool = False
     maximum_concurrency: int = 5
+    stored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +159,7 @@ def read_doctor_settings(environment: Mapping[str, str]) -> DoctorSettings:
         **_settings(reader),
         access_logging=reader.switch("API_ACCESS_LOGGING"),
         maximum_concurrency=int(concurrency) if _COUNT.fullmatch(concurrency) else 0,
+        stored=stored_names(environment),
     )
     reader.check()
     return settings

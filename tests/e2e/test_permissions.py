@@ -1,9 +1,9 @@
 """What the deployed roles may do, tried with them: a table of calls, and of the roles that may make them.
 
 The account's own key, which is never refused, only sets up what the calls are about and proves that each of them is a
-proper one. Three things are not in the table, because MiniStack can't tell them: it has no quotas of an account,
-which the doctor reads; it does not know the `:*` at the end of a log group's ARN, so nobody may write logs; nor
-`dynamodb:LeadingKeys`, which keeps UpdateItem to the circuit's item, and the doctor to an item of its own.
+proper one. Two things are not in the table, because MiniStack can't tell them: it does not know the `:*` at the end of
+a log group's ARN, so nobody may write logs; nor `dynamodb:LeadingKeys`, which keeps UpdateItem to the circuit's item,
+and the doctor to an item of its own.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,6 +28,7 @@ class Names:
 
     secret: str
     token: str
+    stored: str
     key: str
     ledger: str
     queue: str
@@ -50,6 +51,7 @@ CALLS: dict[str, Call] = {
         Name=of.token, Value="x", Type="SecureString", KeyId=of.key, Overwrite=True
     ),
     "read the shared token": lambda aws, of: aws.parameters.get_parameter(Name=of.token, WithDecryption=True),
+    "read the stored settings": lambda aws, of: aws.parameters.get_parameters(Names=[of.stored]),
     "write the ledger": lambda aws, of: aws.dynamodb.put_item(TableName=of.ledger, Item=_ITEM),
     "read the ledger": lambda aws, of: aws.dynamodb.get_item(TableName=of.ledger, Key=_ITEM),
     "take events": lambda aws, of: aws.queues.receive_message(QueueUrl=of.queue),
@@ -64,6 +66,9 @@ CALLS: dict[str, Call] = {
     "read former tokens": lambda aws, of: aws.parameters.get_parameter_history(Name=of.token),
     "read another parameter": lambda aws, of: aws.parameters.get_parameter(Name=of.other_parameter),
     "read parameters by their path": lambda aws, _: aws.parameters.get_parameters_by_path(Path="/"),
+    "read another parameter with the stored settings": lambda aws, of: aws.parameters.get_parameters(
+        Names=[of.stored, of.other_parameter]
+    ),
     "write another parameter": lambda aws, of: aws.parameters.put_parameter(
         Name=of.other_parameter, Value="x", Type="String", Overwrite=True
     ),
@@ -86,10 +91,16 @@ CALLS: dict[str, Call] = {
     ),
     "read a log": lambda aws, of: aws.logs.filter_log_events(logGroupName=of.logs),
     "see a role": lambda aws, of: aws.iam.get_role(RoleName=of.role),
+    "see the account's quotas": lambda aws, _: aws.functions.get_account_settings(),
     "see the stack": lambda aws, _: aws.cloudformation.describe_stacks(),
 }
 
-_TOKEN = {"read the client credentials", "write the shared token", "read the shared token"}
+_TOKEN = {
+    "read the client credentials",
+    "write the shared token",
+    "read the shared token",
+    "read the stored settings",
+}
 MAY: dict[str, set[str]] = {
     "EventsFunctionRole": {
         *_TOKEN,
@@ -115,6 +126,7 @@ MAY: dict[str, set[str]] = {
         "read the ledger",
         "see the state of the event queue",
         "see the state of the dead-letter queue",
+        "see the account's quotas",
     },
 }
 """Which calls a role may make, by the role's name in the template; all others are denied."""
@@ -138,6 +150,7 @@ def names(deployed: LocalStack) -> Names:
     names = Names(
         secret=outputs["SecretArn"],
         token=outputs["TokenParameterName"],
+        stored=outputs["TokenParameterName"].replace("/access-token", "/settings/certificate-authorities"),
         key=outputs["KeyArn"],
         ledger=outputs["LedgerTableName"],
         queue=outputs["QueueUrl"],

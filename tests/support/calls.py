@@ -106,5 +106,5 @@ def _calls(tree: ast.Module, known: Mapping[str, tuple[str, str]]) -> Iterator[C
 
 
 def _argument(call: ast.Call) -> str:
-    named = [word for word in call.keywords if word.arg in ("QueueUrl", "TableName", "Name", "SecretId")]
+    named = [word for word in call.keywords if word.arg in ("QueueUrl", "TableName", "Name", "Names", "SecretId")]
     return ast.unparse(named[0].value).rpartition(".")[2].lstrip("_") if named else ""

@@ -131,6 +131,7 @@ class Stack:
             "AWS::CloudWatch::Dashboard": lambda: self.value(properties["DashboardName"]),
             "AWS::ApiGateway::Stage": lambda: self.value(properties["StageName"]),
             "AWS::ApiGateway::RestApi": lambda: "a1b2c3d4e5",
+            "AWS::SSM::Parameter": lambda: self.value(properties["Name"]),
             "AWS::KMS::Key": lambda: "1d3f5a7b-0000-4000-8000-000000000000",
             "AWS::AppConfig::Application": lambda: "a1b2c3d",
             "AWS::AppConfig::ConfigurationProfile": lambda: "a1b2c3e",

@@ -57,6 +57,16 @@ def referred_to(value: Any) -> Iterator[str]:  # noqa: ANN401 (any part of a tem
                 yield from referred_to(part)
 
 
+def stored_settings(resources: Resources, variables: dict[str, Any]) -> dict[str, str]:
+    """Return what STORED_SETTINGS of an environment can name: the variable that each stands for, by logical name."""
+    paths = {
+        found["Name"]["Fn::Sub"].rpartition("/")[2]: name
+        for name, found in of_type(resources, "AWS::SSM::Parameter").items()
+    }
+    told = re.findall(r"'([a-z][a-z-]+)'", str(variables["STORED_SETTINGS"]))
+    return {paths[name]: name.replace("-", "_").upper() for name in told}
+
+
 def attribute(name: str, of: str = "Arn") -> dict[str, list[str]]:
     """Return how the expanded template points to an attribute of the resource `name`."""
     return {"Fn::GetAtt": [name, of]}

@@ -11,7 +11,7 @@ from samtranslator.translator.transform import transform
 from common.settings import ApiSettings, read_api_settings
 from tests.template.conftest import NoManagedPolicies, expand
 from tests.template.deployment import Parameters, Stack
-from tests.template.reading import Resources, of_type
+from tests.template.reading import Resources, of_type, stored_settings
 from tests.template.test_environment import DEPLOYED, accepts
 
 OPEN_TO_ALL = {"ApiSwaggerUi": "true"}
@@ -253,9 +253,10 @@ def test_the_gateway_waits_longer_than_the_function_works(resources: Resources) 
 def environment_of(template: dict[str, Any], resources: Resources, **given: str) -> dict[str, str]:
     """Return what the API function finds in its environment in a stack with these parameters."""
     variables = of_type(resources, "AWS::Lambda::Function")["ApiFunction"]["Environment"]["Variables"]
-    parameters = {"InstanceHost": "example.service-now.com"} | given
-    values = {name: DEPLOYED.get(name) or expanded(template, found, parameters) for name, found in variables.items()}
-    return {name: str(value) for name, value in values.items() if value is not None}
+    stack = Stack(template, given, resources)
+    told = {name: DEPLOYED.get(name) or str(stack.value(found)) for name, found in variables.items()}
+    stored = stored_settings(resources, variables)
+    return told | {variable: stack.properties(name)["Value"] for name, variable in stored.items() if stack.has(name)}
 
 
 def settings_of(template: dict[str, Any], resources: Resources, **given: str) -> ApiSettings:

@@ -20,6 +20,7 @@ from tests.template.reading import (
     of_type,
     referred_to,
     role_statements,
+    stored_settings,
 )
 
 HANDLERS = {
@@ -72,6 +73,10 @@ def of_code(resources: Resources, function: str) -> Iterator[Right]:
     for call in calls_of(HANDLERS[function]):
         if call.action in OF_THE_ACCOUNT:
             yield call.action, frozenset()
+            continue
+        if call.argument == "stored_settings":
+            for name in stored_settings(resources, variables):
+                yield call.action, frozenset({name})
             continue
         candidates = {name: found for name, found in variables.items() if call.service in services(resources, found)}
         assert candidates, f"{function} calls {call} and is told nothing of {call.service}"

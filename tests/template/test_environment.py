@@ -9,7 +9,7 @@ import pytest
 
 from common.errors import ConfigurationError
 from common.settings import Settings, read_access_settings, read_api_settings, read_doctor_settings, read_settings
-from tests.template.reading import Resources, of_type
+from tests.template.reading import Resources, of_type, stored_settings
 
 # What the references of the template come to in a stack.
 DEPLOYED: dict[str, str] = {
@@ -88,6 +88,8 @@ def environment(variables: dict[str, Any], template: dict[str, Any]) -> dict[str
         written = variables[name]
         if name in DEPLOYED:
             return DEPLOYED[name]
+        if name == "STORED_SETTINGS":
+            return ""
         written = written.get("Fn::If", [None, written])[1]  # what the stack makes of a parameter that is left empty
         if "Ref" in written:
             return known[written["Ref"]]
@@ -130,14 +132,21 @@ def test_the_functions_get_exactly_the_variables_that_the_code_reads(
 
     of_powertools = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
 
-    assert set(variables_of(resources, function)) == recorder.asked | of_powertools
+    variables = variables_of(resources, function)
+    stored = set(stored_settings(resources, variables).values())
+
+    assert "STORED_SETTINGS" in variables
+    assert (variables.keys() | stored) - {"STORED_SETTINGS"} == (recorder.asked - {"STORED_SETTINGS"}) | of_powertools
+    assert not variables.keys() & stored
 
 
 def test_a_variable_has_one_value_whichever_function_reads_it(resources: Resources, variables: dict[str, Any]) -> None:
     """The token that one function stores is the one that the other looks for."""
     refresher = variables_of(resources, "TokenRefreshFunction")
+    known = stored_settings(resources, variables).items()
 
-    assert refresher == {name: variables[name] for name in refresher}
+    assert {name for name in refresher if refresher[name] != variables[name]} == {"STORED_SETTINGS"}
+    assert stored_settings(resources, refresher).items() <= known
 
 
 def test_a_function_that_only_gets_tokens_is_told_the_same_as_the_others(environment: dict[str, str]) -> None:

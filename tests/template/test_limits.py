@@ -1,6 +1,7 @@
 """The transformed template, under every combination of its conditions and in every partition, against AWS's limits.
 
-A resource depends on some of the conditions only, so every combination of those is every combination of all.
+A resource depends on some of the conditions only, so every combination of those is every combination of all. What is
+stored outside of environments comes with none and with all of the others, and each alone in test_stored_settings.py.
 """
 
 import json
@@ -21,12 +22,23 @@ KEY = "arn:aws:kms:eu-west-1:123456789012:key/1d3f5a7b-0000-4000-8000-0000000000
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:servicenow/oauth-1A2b3C"
 ALL_SOURCES = ",".join(sorted({source for rule in aws_rules().values() for source in rule.sources}))
 
+LONG_ARNS = ",".join([f"arn:aws:iam::123456789012:role/{'x' * 510}"] * 7)
+LONG_VALUES: dict[str, str] = {
+    "ApiHealthRoles": LONG_ARNS,
+    "ApiIncidentFields": "u_a_long_field," * 272 + "u_last",
+    "ApiSensitiveTables": "sys_table:" + "u_a_long_field," * 270 + "u_last",
+    "ApiTables": "u_table:" + "u_a_long_field," * 270 + "u_last",
+    "ApiWideRoles": LONG_ARNS,
+    "CertificateAuthorities": "-----BEGIN CERTIFICATE-----" + "A" * 4040 + "-----END CERTIFICATE-----",
+}
+"""What is stored outside of the environment, each about as long as its parameter lets it be."""
+
 OTHERS: dict[str, dict[str, str]] = {
+    **dict.fromkeys(LONG_VALUES, LONG_VALUES),
     "AlarmTopicArn": {"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:on-call"},
     "ApiAccessLogging": {"ApiAccessLogging": "true"},
     "ApiCallerOrganization": {"ApiCallerOrganization": "o-a1b2c3d4e5", "ApiCallerAccounts": "111122223333"},
     "ApiCallerAccounts": {"ApiCallerAccounts": "111122223333,444455556666"},
-    "ApiHealthRoles": {"ApiHealthRoles": "arn:aws:iam::123456789012:role/operators"},
     "ApiRequestsPerCaller": {"ApiRequestsPerCaller": "600"},
     "ApiSwaggerUi": {"ApiSwaggerUi": "true"},
     "ApiVpcEndpointIds": {"ApiVpcEndpointIds": "vpce-0123456789abcdef0,vpce-1123456789abcdef0"},
@@ -50,33 +62,29 @@ OTHERS: dict[str, dict[str, str]] = {
 }
 """For each parameter that decides a condition, what turns the condition."""
 
-LONG_ARNS = ",".join(
-    [*[f"arn:aws:iam::123456789012:role/{'x' * 576}"] * 2, f"arn:aws:iam::123456789012:role/{'x' * 200}"]
-)
-LONGEST: dict[str, str] = {
+LONGEST: dict[str, str] = LONG_VALUES | {
     "AllowedTables": "incident_task," * 35 + "problem",
-    "ApiIncidentFields": "u_a_long_field," * 66 + "u_last",
-    "ApiSensitiveTables": "sys_table:" + "u_a_long_field," * 60 + "u_last",
-    "ApiTables": "u_table:" + "u_a_long_field," * 120 + "u_last",
-    "ApiHealthRoles": LONG_ARNS,
-    "ApiWideRoles": LONG_ARNS,
-    "CertificateAuthorities": "-----BEGIN CERTIFICATE-----" + "A" * 2740 + "-----END CERTIFICATE-----",
-    "CloseCode": "é" * 100,
+    "CloseCode": "\N{MUSICAL SYMBOL G CLEF}" * 100,
     "DeploymentName": "x" * 200,
     "InstanceHost": ".".join(["x" * 62] * 4),
+    "KeyArn": f"arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/{'x' * 64}",
     "LedgerTableName": "x" * 255,
-    "OAuthScope": "s" * 500,
+    "OAuthScope": "s" * 255,
     "OAuthTokenPath": "/" + "x" * 200,
-    "SecretArn": f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{'x' * 512}-1A2b3C",
+    "ProxyUrl": "https://" + "x" * 241 + ":65535",
+    "SecretArn": f"arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:{'x' * 327}-1A2b3C",
 }
-"""Values of which Lambda's 4 KB could get too full, each about as long as its parameter lets it be."""
+"""Values of which Lambda's 4 KB could get too full, each about as long, in bytes too, as its parameter lets it be."""
 
 
 def variants(template: dict[str, Any], resources: Resources, partition: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each resource as it can be in a stack of this partition, with its logical name, every form once."""
     seen = set()
     for name, found in resources.items():
-        for given in combinations(parameters_behind(template, found), OTHERS):
+        behind = parameters_behind(template, found)
+        together = list(combinations(behind - LONG_VALUES.keys(), OTHERS))
+        stored = LONG_VALUES if behind & LONG_VALUES.keys() else {}
+        for given in [*together, together[0] | stored, together[-1] | stored]:
             local = {key: text.replace("arn:aws:", f"arn:{partition}:") for key, text in given.items()}
             stack = Stack(template, {"EventSources": ALL_SOURCES} | local, resources, partition=partition)
             if stack.accepted() and stack.has(name):
@@ -215,24 +223,43 @@ def test_names_and_texts_are_no_longer_than_aws_takes(
     )
 
 
-def environment_bytes(template: dict[str, Any], resources: Resources, function: str, **given: str) -> int:
+def environment_bytes(stack: Stack, function: str) -> int:
     """Return how much of Lambda's 4 KB the environment of a function takes: it is measured as JSON."""
-    variables = Stack(template, given, resources).properties(function)["Environment"]["Variables"]
+    variables = stack.properties(function)["Environment"]["Variables"]
     return len(json.dumps(variables, separators=(",", ":"), ensure_ascii=False).encode())
 
 
 FUNCTIONS = ["ApiFunction", "DoctorFunction", "EventsFunction", "TokenRefreshFunction"]
 
 
+@pytest.mark.parametrize("partition", REGIONS)
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_whatever_one_parameter_is_set_to_the_environment_has_room(
-    template: dict[str, Any], resources: Resources, function: str
+def test_an_environment_has_room_for_every_parameter_at_its_longest(
+    template: dict[str, Any], resources: Resources, function: str, partition: str
 ) -> None:
-    """4,096 bytes. What several long ones need together Lambda refuses, as the guide says, before anything changes."""
-    taken = {name: environment_bytes(template, resources, function, **{name: value}) for name, value in LONGEST.items()}
+    """All of them together, in a stack of the longest name: 4,096 bytes, of which 32 are left for longer Regions."""
+    chosen = {
+        name: max(map(str, [parameter["MaxValue"]] if "MaxValue" in parameter else parameter["AllowedValues"]), key=len)
+        for name, parameter in template["Parameters"].items()
+        if {"MaxValue", "AllowedValues"} & parameter.keys()
+    }
+    stack = Stack(template, chosen | LONGEST, resources, partition=partition, name="x" * 128)
 
-    assert environment_bytes(template, resources, function) <= 4096 // 2
-    assert {name: count for name, count in taken.items() if count > 4096} == {}
+    assert environment_bytes(stack, function) <= 4096 - 32
+    assert environment_bytes(Stack(template, {}, resources, partition=partition), function) <= 4096 // 2
+
+
+def test_a_parameter_that_is_stored_keeps_to_what_a_standard_one_takes(
+    template: dict[str, Any], resources: Resources
+) -> None:
+    """4,096 bytes, and names of 1,011 characters without the ARN before them; larger ones cost by the month."""
+    stack = Stack(template, LONG_VALUES, resources, name="x" * 128)
+    stored = [stack.properties(name) for name, found in resources.items() if found["Type"] == "AWS::SSM::Parameter"]
+
+    assert sorted(parameter["Value"] for parameter in stored) == sorted(LONG_VALUES.values())
+    assert all(len(parameter["Value"].encode()) <= 4096 for parameter in stored)
+    assert all(len(parameter["Name"]) <= 1011 for parameter in stored)
+    assert {parameter.get("Tier", "Standard") for parameter in stored} == {"Standard"}
 
 
 @pytest.mark.parametrize("name", LONGEST)
@@ -241,7 +268,7 @@ def test_the_longest_value_is_one_that_the_parameter_takes(template: dict[str, A
     parameter = template["Parameters"][name]
 
     assert re.fullmatch(parameter["AllowedPattern"], LONGEST[name])
-    assert 0.9 * parameter.get("MaxLength", 0) <= len(LONGEST[name]) <= parameter.get("MaxLength", 4096)
+    assert 0.9 * parameter.get("MaxLength", 0) <= len(LONGEST[name]) <= parameter.get("MaxLength", 4096) <= 4096
 
 
 def test_every_parameter_without_bounds_on_its_length_is_tried_at_its_longest(
@@ -256,8 +283,7 @@ def test_every_parameter_without_bounds_on_its_length_is_tried_at_its_longest(
         if f"'{name}'" in str(written) and parameter["Type"] == "String" and "AllowedValues" not in parameter
     }
 
-    short = {"KeyArn", "ProxyUrl"}  # an ARN without a name in it, and a host with a scheme
-    assert told - short == LONGEST.keys(), "give LONGEST the longest of each"
+    assert told == LONGEST.keys() - LONG_VALUES.keys(), "give LONGEST the longest of each"
 
 
 def test_the_template_keeps_to_the_quotas_of_cloudformation(template: dict[str, Any], resources: Resources) -> None:

@@ -33,6 +33,20 @@ def via(service: str) -> dict[str, str]:
     return {"Fn::Sub": service + ".${AWS::Region}.${AWS::URLSuffix}"}
 
 
+def stored(setting: str) -> dict[str, str]:
+    """Return the ARN of what holds a parameter of the stack that is too long for an environment."""
+    return {
+        "Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${" + setting + "Setting}",
+    }
+
+
+def stored_where_given(*settings: str) -> list[dict[str, Any]]:
+    """Return the same of several, each only where it is given."""
+    return [{"Fn::If": [f"Stores{name}", stored(name), {"Ref": "AWS::NoValue"}]} for name in settings]
+
+
+FIELDS = ("ApiIncidentFields", "ApiTables", "ApiSensitiveTables")
+
 COMMON = [
     ({"secretsmanager:GetSecretValue"}, SECRET, None),
     (
@@ -60,6 +74,7 @@ COMMON = [
         {"Ref": "FormerKeyArn"},
         {"kms:ViaService": via("dynamodb")},
     ),
+    ({"ssm:GetParameters"}, stored("CertificateAuthorities"), None),
     (TRACING, "*", None),
     (JOINING, "*", {"lambda:SourceFunctionArn": "true"}),  # in a VPC, and not for the function's code
 ]
@@ -80,6 +95,7 @@ EVENTS_FUNCTION = [
         KEY,
         {"kms:ViaService": via("dynamodb")},
     ),
+    ({"ssm:GetParameters"}, stored_where_given(*FIELDS), None),
     *COMMON,
     (LOGGING, attribute("EventsFunctionLogs"), None),
 ]
@@ -95,6 +111,7 @@ API_FUNCTION = [
         KEY,
         {"kms:ViaService": via("dynamodb")},
     ),
+    ({"ssm:GetParameters"}, stored_where_given(*FIELDS, "ApiWideRoles", "ApiHealthRoles"), None),
     *COMMON,
     (LOGGING, attribute("ApiFunctionLogs"), None),
 ]
@@ -113,6 +130,7 @@ DOCTOR_FUNCTION = [
         KEY,
         {"kms:ViaService": via("dynamodb")},
     ),
+    ({"ssm:GetParameters"}, stored_where_given(*FIELDS), None),
     *COMMON,
     (LOGGING, attribute("DoctorFunctionLogs"), None),
 ]

@@ -15,6 +15,7 @@ from common.oauth.source import TokenSource
 from common.oauth.store import TokenStore
 from common.servicenow.client import ServiceNowClient
 from common.settings import AccessSettings, read_access_settings
+from common.stored_settings import with_stored_settings
 from common.telemetry import Telemetry
 from common.transport import Transport
 
@@ -23,6 +24,9 @@ AWS_CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standar
 
 QUICK_CONFIG = Config(connect_timeout=0.5, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
 """The same for ledger and queue: a claim leaves 5 s for writing its outcome down, and two tries must fit."""
+
+START_CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3})
+"""The same for settings that are read when a function starts: Lambda gives a start 10 s, and many may start at once."""
 
 STORE_CONFIG = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
 """The same for the token's store: it only spares a token request, so nobody waits long for it."""
@@ -39,11 +43,16 @@ class Access:
 
 
 def build_access(environment: Mapping[str, str]) -> Access:
-    """Put together what it takes to get a token; nothing is fetched or connected yet.
+    """Put together what it takes to get a token; nothing but stored settings is fetched yet.
 
-    Raises ConfigurationError that names the setting that is wrong.
+    Raises ConfigurationError that names the setting that is wrong, or as `whole`.
     """
-    return access_of(read_access_settings(environment), environment)
+    return access_of(read_access_settings(whole(environment)), environment)
+
+
+def whole(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Return an environment with the settings that are stored for it. Raises as `with_stored_settings`."""
+    return with_stored_settings(environment, lambda: boto3.client("ssm", config=START_CONFIG))
 
 
 def access_of(settings: AccessSettings, environment: Mapping[str, str]) -> Access:

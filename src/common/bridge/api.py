@@ -16,7 +16,7 @@ from common.api.once import Once
 from common.api.ownership import Ownership
 from common.api.references import References
 from common.api.tables import Tables
-from common.bridge.access import AWS_CONFIG, QUICK_CONFIG, Access, access_of, client_of
+from common.bridge.access import AWS_CONFIG, QUICK_CONFIG, Access, access_of, client_of, whole
 from common.bridge.records import deployment_of, records_of, targets_of
 from common.clock import Deadline
 from common.dead_letters import DeadLetters
@@ -50,11 +50,11 @@ class Api(Access):
 
 
 def build_api(environment: Mapping[str, str]) -> Api:
-    """Put the API's parts together; nothing is fetched or connected yet.
+    """Put the API's parts together; nothing but stored settings is fetched yet.
 
-    Raises ConfigurationError that names the setting that is wrong.
+    Raises ConfigurationError that names the setting that is wrong, or as `whole`.
     """
-    settings = read_api_settings(environment)
+    settings = read_api_settings(whole(environment))
     access = access_of(settings, environment)
     clock, telemetry = access.clock, access.telemetry
     deployment = deployment_of(settings)

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import boto3
 
-from common.bridge.access import AWS_CONFIG, QUICK_CONFIG, access_of, credentials_reader, token_endpoint, token_store
+from common.bridge.access import (
+    AWS_CONFIG,
+    QUICK_CONFIG,
+    access_of,
+    credentials_reader,
+    token_endpoint,
+    token_store,
+    whole,
+)
 from common.checkup.account import Account
 from common.checkup.checks import FixedToken, TokenTrial, doctor_checks
 from common.checkup.dictionary import Dictionary
@@ -30,7 +38,11 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
     With `write` the walk also opens a marked incident and resolves it.
     """
     try:
-        settings = read_doctor_settings(environment)
+        complete = whole(environment)
+    except BridgeError as error:
+        return Report((failed("stored settings", error),))
+    try:
+        settings = read_doctor_settings(complete)
         access = access_of(settings, environment)
     except BridgeError as error:
         return Report((failed("settings", error),))

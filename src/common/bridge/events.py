@@ -6,7 +6,7 @@ from pathlib import Path
 
 import boto3
 
-from common.bridge.access import QUICK_CONFIG, Access, access_of
+from common.bridge.access import QUICK_CONFIG, Access, access_of, whole
 from common.bridge.records import deployment_of, targets_of
 from common.incidents.circuit import Circuit
 from common.incidents.desk import Desk
@@ -31,11 +31,11 @@ class Bridge(Access):
 
 
 def build_bridge(environment: Mapping[str, str]) -> Bridge:
-    """Put everything together; nothing is fetched or connected yet.
+    """Put everything together; nothing but stored settings is fetched yet.
 
-    Raises ConfigurationError that names the setting that is wrong. Rules with a mistake hold every event.
+    Raises ConfigurationError that names the setting that is wrong, or as `whole`. Rules with a mistake hold all events.
     """
-    settings = read_settings(environment)
+    settings = read_settings(whole(environment))
     access = access_of(settings, environment)
     clock, telemetry, transport, tokens = access.clock, access.telemetry, access.transport, access.tokens
     dynamodb = boto3.client("dynamodb", config=QUICK_CONFIG)

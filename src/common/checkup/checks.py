@@ -18,7 +18,7 @@ from common.oauth.endpoint import TokenEndpoint
 from common.oauth.source import TokenSource
 from common.oauth.store import TokenStore
 from common.oauth.token import AccessToken
-from common.settings import AccessSettings, ApiSettings, Settings
+from common.settings import AccessSettings, ApiSettings, DoctorSettings
 
 
 class FixedToken:
@@ -74,7 +74,7 @@ class TokenTrial:
 
 
 def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
-    settings: Settings,
+    settings: DoctorSettings,
     account: Account,
     instance: Instance,
     trial: TokenTrial,
@@ -84,7 +84,9 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
     write: bool,
 ) -> list[Check]:
     """Return every check, in the order in which one makes the next possible; with `write` also that of creation."""
+    stored = f"read: {', '.join(settings.stored)}" if settings.stored else "there are none"
     return [
+        Check("stored settings", lambda _: Finding(stored)),
         *_account(account, settings.queue_url),
         Check("dead letters", account.queue(settings.dead_letter_queue_url)),
         Check("ledger", account.ledger_is_written),

@@ -199,3 +199,45 @@ def test_a_name_server_that_hangs_keeps_nobody_for_ever(world: World, doctor: Do
     released.set()
 
     assert causes_of(report, "name")[0] == causes.NO_NAME_SERVER
+
+
+def store_tables(world: World, *, lost: bool = False) -> None:
+    """Let the function read its tables from Parameter Store, where they stand unless they are lost."""
+    world.set(STORED_SETTINGS="api-tables")
+    name, ssm = "/servicenow-bridge/test/settings/api-tables", world.stack.clients["ssm"]
+    ssm.put_parameter(Name=name, Value="problem:number", Type="String", Overwrite=True)
+    if lost:
+        ssm.delete_parameter(Name=name)
+
+
+def test_stored_settings_are_read_and_named(world: World, doctor: Doctor) -> None:
+    """Without any the step says so."""
+    assert "there are none" in doctor()["text"]
+    store_tables(world)
+
+    report = doctor()
+
+    assert report["healthy"]
+    assert "read: api-tables" in report["text"]
+
+
+def test_stored_settings_that_are_lost_are_all_that_is_reported(world: World, doctor: Doctor) -> None:
+    """Nothing can be examined without them."""
+    store_tables(world, lost=True)
+
+    report = doctor()
+
+    assert steps(report) == {"stored settings": "failed"}
+    assert causes_of(report, "stored settings") == [causes.RESOURCE_IS_GONE]
+    assert "/servicenow-bridge/test/settings/api-tables" in report["text"]
+
+
+def test_stored_settings_that_may_not_be_read_are_all_that_is_reported(world: World, doctor: Doctor) -> None:
+    """The role, its boundary or a policy of the organization is in the way."""
+    store_tables(world)
+    world.refuse_aws("GetParameters", "AccessDeniedException")
+
+    report = doctor()
+
+    assert steps(report) == {"stored settings": "failed"}
+    assert causes_of(report, "stored settings")[0] == causes.ROLE_IS_REFUSED
