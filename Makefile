@@ -138,6 +138,10 @@ tickets: setup ## Write the tickets that the samples of monitoring tools become 
 secret: setup ## Store the client credentials of a deployed STACK; asks without echo, or reads JSON (OPTIONS=--next, --promote)
 	@PYTHONPATH=src python -m tools.secret --stack "$(STACK)" $(OPTIONS)
 
+.PHONY: signing-certificate
+signing-certificate: setup ## Print the certificate of the signing key KEY (its ARN), for ServiceNow's JWT verifier map
+	@PYTHONPATH=src python -m tools.signing_certificate --key "$(KEY)" $(OPTIONS)
+
 .PHONY: doctor
 doctor: setup ## Check the set-up of a deployed STACK from inside its account (OPTIONS=--write also opens a record)
 	@PYTHONPATH=src python -m tools.doctor --stack "$(STACK)" $(OPTIONS)

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import boto3
 import requests
 from authlib.integrations.requests_client import OAuth2Session
 from aws_lambda_powertools.utilities.auth_alpha.oauth2 import OAuth2Client
 from msal import ConfidentialClientApplication
 
 from common.clock import Clock, Deadline, SystemClock
+from common.oauth.assertion import KmsSigner
 from common.oauth.credentials import ClientCredentials
 from common.oauth.endpoint import TokenEndpoint
 from common.oauth.source import TokenSource
@@ -82,7 +84,9 @@ def token_source(host: str, authorities: str, clock: Clock, *, stored: AccessTok
     return TokenSource(
         credentials=FixedCredentials(),
         store=PrivateStore(stored),
-        endpoint=TokenEndpoint(transport, clock=clock, telemetry=telemetry, path=TOKEN_PATH),
+        endpoint=TokenEndpoint(
+            transport, signer=KmsSigner(lambda: boto3.client("kms")), clock=clock, telemetry=telemetry, path=TOKEN_PATH
+        ),
         clock=clock,
         telemetry=telemetry,
     )

@@ -17,6 +17,7 @@ from common.telemetry import Telemetry
 from common.transport import Transport
 from local.certificates import Certificate, create_authority, issue, issue_self_signed
 from local.simulator import Fault, Simulator
+from tests.support.aws import kms_signer
 from tests.support.clock import FakeClock
 from tests.support.exchanges import ListedTokens
 from tests.support.raw_server import RawServer, tls_context
@@ -103,7 +104,9 @@ def _redirects(found: Addresses) -> None:
         telemetry.log.setLevel("CRITICAL")
         clock = FakeClock()
         transport = Transport(simulator.host, clock=SystemClock(), certificate_authorities=simulator.ca_pem)
-        endpoint = TokenEndpoint(transport, clock=clock, telemetry=telemetry, path="/oauth_token.do")
+        endpoint = TokenEndpoint(
+            transport, signer=kms_signer(), clock=clock, telemetry=telemetry, path="/oauth_token.do"
+        )
         client = ServiceNowClient(transport, ListedTokens(), clock=clock, telemetry=telemetry)
         for location in locations(host).values():
             for status in _STATUSES:
@@ -222,7 +225,9 @@ def _certificate(found: Addresses, authority: Certificate, why: str, context: ss
         transport = Transport(
             f"localhost:{server.port}", clock=SystemClock(), certificate_authorities=authority.certificate_pem
         )
-        endpoint = TokenEndpoint(transport, clock=FakeClock(), telemetry=Telemetry("hosts"), path="/oauth_token.do")
+        endpoint = TokenEndpoint(
+            transport, signer=kms_signer(), clock=FakeClock(), telemetry=Telemetry("hosts"), path="/oauth_token.do"
+        )
         try:
             endpoint.request(ClientCredentials("bridge", _SECRET, "1"), _deadline(FakeClock()))
             found.wrong.append(f"a certificate {why} is trusted")

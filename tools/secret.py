@@ -1,5 +1,7 @@
 """`make secret`: store the client credentials, asked for without echo or read from standard input as JSON.
 
+They are a client id with a client secret, or with the ARN of a key of KMS that signs.
+
 They never stand on a command line, where the shell's history and other users of the machine would see them. What else
 the secret holds stays there.
 """
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from botocore.exceptions import ClientError
 
 from common.aws_errors import code_of
-from common.oauth.credentials import CURRENT, KEYS, NEXT
+from common.oauth.credentials import CLAIMS, CURRENT, KEY_ARN, KEYS, NEXT, SIGNED_KEYS
 from tools.deployed import ToolError, find_stack, parser, run
 
 if TYPE_CHECKING:
@@ -57,9 +59,15 @@ def change(secrets_manager: "SecretsManagerClient", secret_id: str, arguments: N
     return told
 
 
+_OF_A_CLIENT = frozenset({*KEYS, *SIGNED_KEYS, *CLAIMS})
+
+
 def with_current(content: Mapping[str, Any], pair: Mapping[str, str]) -> dict[str, Any]:
     """Return the secret's `content` with `pair` where the current one stands."""
-    return {**content, CURRENT: dict(pair)} if CURRENT in content else {**content, **pair}
+    if CURRENT in content:
+        return {**content, CURRENT: dict(pair)}
+    rest = {key: value for key, value in content.items() if key not in _OF_A_CLIENT}
+    return {**rest, **pair}
 
 
 def promoted(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,7 +105,7 @@ def credentials(stream: TextIO) -> dict[str, str]:
     """
     found: Any
     if stream.isatty():
-        found = {"client_id": input("Client id: ").strip(), "client_secret": getpass("Client secret: ").strip()}
+        found = _asked()
     else:
         try:
             found = json.load(stream)
@@ -105,10 +113,34 @@ def credentials(stream: TextIO) -> dict[str, str]:
             raise ToolError(
                 'Standard input is no JSON object such as {"client_id": "…", "client_secret": "…"}.'
             ) from None
-    for key in KEYS:
-        if not isinstance(found, dict) or not isinstance(found.get(key), str) or not found[key].strip():
+    texts = found.items() if isinstance(found, dict) else ()
+    pair = {
+        key: value.strip() for key, value in texts if key in _OF_A_CLIENT and isinstance(value, str) and value.strip()
+    }
+    for key in SIGNED_KEYS if "signing_key" in pair else KEYS:
+        if key not in pair:
             raise ToolError(f"{key} is missing or empty.")
-    return {key: found[key].strip() for key in KEYS}
+    if "signing_key" not in pair:
+        return {key: pair[key] for key in KEYS}
+    if not KEY_ARN.fullmatch(pair["signing_key"]):
+        raise ToolError("signing_key is not the ARN of a KMS key; that of an alias does not do.")
+    if not any(claim in pair for claim in CLAIMS):
+        raise ToolError(
+            "subject is missing: the user that the assertion stands for, as the record's User field has it."
+        )
+    return pair
+
+
+def _asked() -> dict[str, str]:
+    client_id = input("Client id: ")
+    if client_secret := getpass("Client secret (empty if it signs): ").strip():
+        return {"client_id": client_id, "client_secret": client_secret}
+    return {
+        "client_id": client_id,
+        "signing_key": input("ARN of the KMS key that signs: "),
+        "key_id": input("Kid of the JWT verifier map: "),
+        "subject": input("User that the assertion stands for, as the record's User field has it: "),
+    }
 
 
 if __name__ == "__main__":

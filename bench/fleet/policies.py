@@ -5,9 +5,12 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+import boto3
+
 from bench.fleet.engine import Simulation
 from bench.fleet.services import ParameterStore, ServiceNow
 from common.clock import Deadline
+from common.oauth.assertion import KmsSigner
 from common.oauth.credentials import ClientCredentials
 from common.oauth.endpoint import TokenEndpoint
 from common.oauth.parts import Dice, Store
@@ -64,7 +67,13 @@ class Place:
         """Keep what new callers are made of."""
         self.simulation = simulation
         self.dice = dice
-        self.endpoint = TokenEndpoint(servicenow, clock=simulation, telemetry=_SILENCE, path="/oauth_token.do")
+        self.endpoint = TokenEndpoint(
+            servicenow,
+            signer=KmsSigner(lambda: boto3.client("kms")),
+            clock=simulation,
+            telemetry=_SILENCE,
+            path="/oauth_token.do",
+        )
         self._parameter_store = parameter_store
 
     def store(self) -> TokenStore:

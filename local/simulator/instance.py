@@ -9,6 +9,7 @@ from itertools import count
 from threading import RLock
 from typing import Any
 
+from .assertions import AssertionDesk, Verifiers
 from .calls import Call, table_of
 from .context import Context
 from .dictionary import choice_rows, dictionary_rows
@@ -23,11 +24,10 @@ from .schema import Schema, Table
 from .scopes import api_of, enforce_scopes
 from .switches import Switches
 from .tables import default_tables, seed_id, seed_records
-from .token_api import REVOKE_PATH, TOKEN_PATH, OAuthRecord, basic_credentials, handle_revoke, handle_token
+from .token_api import REVOKE_PATH, TOKEN_PATH, OAuthRecord, TokenEndpoint, basic_credentials, handle_revoke
 from .tokens import TokenDesk
 
 _LONGEST_URL = 8192
-_INTEGRATION_USER = "aws.bridge"
 
 
 class Instance:
@@ -62,10 +62,12 @@ class Instance:
             self.switches = self._first_switches
             self.record.client_secret = self._first_secret
             self.record.further_secrets = ()
+            self.record.verifiers = Verifiers()
             self.further_clients: list[OAuthRecord] = []
             self.clock_offset = 0.0
             self.store = Store(Schema(default_tables()), self.now, self._random)
             self.tokens = TokenDesk()
+            self.assertions = AssertionDesk(self.store)
             self.calls: list[Call] = []
             self.faults.clear()
             self._limit = RateLimit()
@@ -162,7 +164,7 @@ class Instance:
         if request.path == REVOKE_PATH:
             return handle_revoke(self.tokens, request)
         records = (self.record, *self.further_clients)
-        return handle_token(records, self.tokens, request, self.switches, self.now())
+        return TokenEndpoint(self.tokens, self.assertions, self.switches, self.now()).answer(records, request)
 
     def _api(self, request: Request) -> Answer:
         if request.target_length > _LONGEST_URL:
@@ -201,8 +203,8 @@ class Instance:
 
     def _actor(self, request: Request) -> str:
         scheme, _, credential = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self.tokens.accepts(credential.strip(), self.now()):
-            return _INTEGRATION_USER
+        if scheme.lower() == "bearer" and (user := self.tokens.user_of(credential.strip(), self.now())):
+            return user
         if scheme.lower() == "basic" and self._basic_user[1] and basic_credentials(request) == self._basic_user:
             return self._basic_user[0]
         headers = {

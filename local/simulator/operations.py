@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from .assertions import Verifiers
 from .calls import Call
 from .display import View, render
 from .faults import Fault
@@ -95,6 +96,18 @@ class Operations:
         with self._instance.lock:
             record = OAuthRecord(client_id, client_secret, seed_id("oauth_entity", client_id))
             self._instance.further_clients.append(record)
+
+    def add_verifier(
+        self, kid: str, certificate_pem: str, *, public_client: bool = False, user_field: str = "email"
+    ) -> None:
+        """Let the client sign with the key of a certificate (PEM) that it calls `kid`, until the next reset.
+
+        With `public_client` it need not send its secret any more. `user_field` is where subjects are looked for.
+        """
+        with self._instance.lock:
+            verifiers = self._instance.record.verifiers
+            certificates = {**verifiers.certificates, kid: certificate_pem}
+            self._instance.record.verifiers = Verifiers(certificates, public_client, user_field)
 
     def declare_table(
         self,

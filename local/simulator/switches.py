@@ -25,6 +25,8 @@ class Switches:
         user_configured, user_locked: the OAuth Application User of the registry record.
         guest: the token belongs to guest (release Vancouver and older); every API call then answers 401.
         wrong_secret_error: `server_error` as measured, or `invalid_client` as RFC 6749 has it.
+        private_key_jwt: clients may authenticate with a signed assertion (RFC 7523, section 2.2), which is not
+            documented for ServiceNow; gateways and other authorization servers offer it.
         hibernating: every URL answers the page of a hibernating developer instance.
 
     Access (operations are written `incident.insert`, with read, insert, update and delete; fields
@@ -67,6 +69,7 @@ class Switches:
     user_locked: bool = False
     guest: bool = False
     wrong_secret_error: Literal["server_error", "invalid_client"] = "server_error"  # noqa: S105 -- no password
+    private_key_jwt: bool = False
     hibernating: bool = False
 
     api_denied: bool = False

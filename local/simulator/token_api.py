@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
+from .assertions import CLIENT_ASSERTION, JWT_BEARER, AssertionDesk, Verifiers
 from .messages import Answer, Request, json_answer
 from .scopes import may_ask_for
 from .switches import Switches
-from .tokens import TokenDesk
+from .tokens import INTEGRATION_USER, TokenDesk
 
 TOKEN_PATH = "/oauth_token.do"  # noqa: S105 -- a path
 REVOKE_PATH = "/oauth_revoke_token.do"
@@ -27,6 +28,7 @@ class OAuthRecord:
     client_secret: str = field(repr=False)
     sys_id: str
     further_secrets: tuple[str, ...] = field(default=(), repr=False)
+    verifiers: Verifiers = field(default_factory=Verifiers)
 
     def accepts(self, secret: str) -> bool:
         """Tell whether `secret` is one of this client's."""
@@ -34,21 +36,52 @@ class OAuthRecord:
         return any(hmac.compare_digest(secret.encode(), own.encode()) for own in known)
 
 
-def handle_token(
-    records: Iterable[OAuthRecord], desk: TokenDesk, request: Request, switches: Switches, now: float
-) -> Answer:
-    """Answer a token request; credentials count only in a form body or as HTTP Basic, never in the URL."""
-    if request.method != "POST":
-        return _token_error(405, "invalid_request", "the token endpoint takes POST")
-    form = _form(request)
-    client_id, client_secret = _client(request, form)
-    record = next((record for record in records if record.client_id == client_id), None)
-    refusal = _refusal(record, client_id, client_secret, form, switches)
-    if refusal is not None:
-        return refusal
-    token, expires_in = desk.issue(client_id, now, switches)
-    granted = {"access_token": token, "scope": switches.token_scope, "token_type": "Bearer"}
-    return json_answer(200, {**granted, "expires_in": expires_in})
+@dataclass(frozen=True, slots=True)
+class TokenEndpoint:
+    """The token endpoint of an instance as it stands: what it hands out, what it checks, and the time."""
+
+    desk: TokenDesk
+    assertions: AssertionDesk
+    switches: Switches
+    now: float
+
+    def answer(self, records: Iterable[OAuthRecord], request: Request) -> Answer:
+        """Answer a token request; credentials count only in a form body or as HTTP Basic, never in the URL."""
+        if request.method != "POST":
+            return _token_error(405, "invalid_request", "the token endpoint takes POST")
+        form = _form(request)
+        client_id, client_secret = _client(request, form)
+        record = next((record for record in records if record.client_id == client_id), None)
+        if record is not None and form.get("grant_type") == JWT_BEARER:
+            return self._exchanged(record, client_secret, form)
+        if record is not None and self._signs(record, form, request.host):
+            client_secret = record.client_secret
+        refusal = _refusal(record, client_id, client_secret, form, self.switches)
+        return refusal or self._granted(client_id, INTEGRATION_USER)
+
+    def _exchanged(self, record: OAuthRecord, client_secret: str, form: dict[str, str]) -> Answer:
+        """Answer a request in which a signed assertion is the grant (RFC 7523, section 2.1)."""
+        client_id, verifiers = record.client_id, record.verifiers
+        may_omit_secret = verifiers.public_client and not client_secret
+        subject = self.assertions.subject(form.get("assertion", ""), client_id, verifiers, client_id, now=self.now)
+        user = self.assertions.user(verifiers.user_field, subject) if subject else ""
+        is_let_in = user and (may_omit_secret or record.accepts(client_secret))
+        if not is_let_in or not may_ask_for(form.get("scope", ""), self.switches):
+            return json_answer(401, _REFUSED)
+        return self._granted(client_id, user)
+
+    def _signs(self, record: OAuthRecord, form: dict[str, str], host: str) -> bool:
+        """Tell whether the client authenticates with a signed assertion (section 2.2)."""
+        if not self.switches.private_key_jwt or form.get("client_assertion_type") != CLIENT_ASSERTION:
+            return False
+        assertion, client_id = form.get("client_assertion", ""), record.client_id
+        endpoint = f"https://{host}{TOKEN_PATH}"
+        return self.assertions.subject(assertion, client_id, record.verifiers, endpoint, now=self.now) == client_id
+
+    def _granted(self, client_id: str, user: str) -> Answer:
+        token, expires_in = self.desk.issue(client_id, self.now, self.switches, user)
+        granted = {"access_token": token, "scope": self.switches.token_scope, "token_type": "Bearer"}
+        return json_answer(200, {**granted, "expires_in": expires_in})
 
 
 def handle_revoke(desk: TokenDesk, request: Request) -> Answer:

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from .switches import Switches
 
+INTEGRATION_USER = "aws.bridge"
+"""The OAuth Application User of the registry records."""
+
 _SIGNED_CHARACTERS = 570
 _OPAQUE_BYTES = 64  # url-safe base64 without padding makes 86 characters of them
 
@@ -19,6 +22,7 @@ class IssuedToken:
     value: str = field(repr=False)
     expires_at: float
     guest: bool
+    user: str
     ends_at: float = math.inf
 
 
@@ -33,11 +37,11 @@ class TokenDesk:
     def __init__(self) -> None:
         """Start without any token."""
         self._valid: dict[str, IssuedToken] = {}
-        self._current: dict[str, IssuedToken] = {}
+        self._current: dict[tuple[str, str], IssuedToken] = {}
 
-    def issue(self, client_id: str, now: float, switches: Switches) -> tuple[str, int]:
-        """Return an access token for `client_id` and the `expires_in` that the answer states, in seconds."""
-        current = self._current.get(client_id)
+    def issue(self, client_id: str, now: float, switches: Switches, user: str = INTEGRATION_USER) -> tuple[str, int]:
+        """Return `user`'s access token for `client_id` and the `expires_in` that the answer states, in seconds."""
+        current = self._current.get((client_id, user))
         reusable = (
             switches.token_behaviour != "fresh"  # noqa: S105 -- a mode
             and current is not None
@@ -49,18 +53,20 @@ class TokenDesk:
             value = _new_value(now, switches)
             end = now + switches.expires_in
             is_signed = switches.token_format == "jwt"  # noqa: S105 -- a format
-            current = IssuedToken(value, end, switches.guest, end if is_signed else math.inf)
+            current = IssuedToken(value, end, switches.guest, user, end if is_signed else math.inf)
             self._valid[value] = current
-            self._current[client_id] = current
+            self._current[client_id, user] = current
         elif switches.token_behaviour == "sliding":  # noqa: S105 -- a mode
             # KB0791140: the expiry of the record is moved; what a JWT says inside is signed and stays.
             current.expires_at = now + switches.expires_in
         return current.value, int(current.expires_at - now)
 
-    def accepts(self, value: str, now: float) -> bool:
-        """Tell whether a bearer token lets its holder into the API; a token of guest never does."""
+    def user_of(self, value: str, now: float) -> str:
+        """Return the user whom a bearer token lets into the API, empty for none; a token of guest never does."""
         token = self._valid.get(value)
-        return token is not None and min(token.expires_at, token.ends_at) > now and not token.guest
+        if token is None or token.guest or min(token.expires_at, token.ends_at) <= now:
+            return ""
+        return token.user
 
     def revoke(self, value: str) -> bool:
         """Revoke one token; tell whether it was known."""

@@ -7,6 +7,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.stub import Stubber
 
+from common.oauth.assertion import KmsSigner
+
 REGION = "eu-west-1"
 
 
@@ -16,6 +18,11 @@ def client(service: str, **options: Any) -> Any:  # noqa: ANN401 (boto3 makes it
     once = Config(retries={"total_max_attempts": 1})
     make: Any = boto3.client
     return make(service, region_name=REGION, **({"config": once} | made_up | options))
+
+
+def kms_signer() -> KmsSigner:
+    """Return what signs assertions, with keys of whatever answers for KMS; most tests have nothing signed."""
+    return KmsSigner(lambda: client("kms"))
 
 
 def stubbed(service: str) -> tuple[Any, Stubber]:

@@ -24,7 +24,7 @@ from common.servicenow.client import Answer, ServiceNowClient
 from common.telemetry import Telemetry
 from common.transport import Transport
 from local.simulator import Simulator
-from tests.support.aws import client
+from tests.support.aws import client, kms_signer
 from tests.support.clock import FakeClock
 from tests.support.telemetry import readable_telemetry
 
@@ -76,7 +76,12 @@ class TokenWorld:
                 telemetry=self.telemetry,
             ),
             endpoint=TokenEndpoint(
-                self.transport(), clock=self.clock, telemetry=self.telemetry, path="/oauth_token.do", scope=scope
+                self.transport(),
+                signer=kms_signer(),
+                clock=self.clock,
+                telemetry=self.telemetry,
+                path="/oauth_token.do",
+                scope=scope,
             ),
             clock=self.clock,
             telemetry=self.telemetry,

@@ -138,6 +138,8 @@ def test_what_belongs_together_is_given_together(template: dict[str, Any]) -> No
         ("SecretArn", "servicenow/oauth", False),
         ("SecretKeyArn", KEY_ARN, True),
         ("SecretKeyArn", "alias/company", False),
+        ("SigningKeyArn", KEY_ARN, True),
+        ("SigningKeyArn", "alias/company", False),
         ("KeyArn", KEY_ARN, True),
         ("KeyArn", "arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-1d3f5a7b00004000800000000000000b", True),
         ("KeyArn", "arn:aws:kms:eu-west-1:123456789012:alias/company", False),

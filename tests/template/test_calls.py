@@ -38,6 +38,9 @@ SERVICES = {
 OF_THE_ACCOUNT = {"lambda:GetAccountSettings"}
 """What is about no resource."""
 
+OF_THE_SECRET = {"kms:Sign"}
+"""What is about a key that the secret names, and a parameter allows (tests/template/test_roles.py)."""
+
 _OF_A_TABLE = {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"}
 KEY_USES = {
     "sqs:SendMessage": {"kms:GenerateDataKey", "kms:Decrypt"},
@@ -77,6 +80,8 @@ def of_code(resources: Resources, function: str) -> Iterator[Right]:
         if call.argument == "stored_settings":
             for name in stored_settings(resources, variables):
                 yield call.action, frozenset({name})
+            continue
+        if call.action in OF_THE_SECRET:
             continue
         candidates = {name: found for name, found in variables.items() if call.service in services(resources, found)}
         assert candidates, f"{function} calls {call} and is told nothing of {call.service}"

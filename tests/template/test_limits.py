@@ -56,6 +56,7 @@ OTHERS: dict[str, dict[str, str]] = {
     },
     "SecretArn": {"SecretArn": SECRET},
     "SecretKeyArn": {"SecretKeyArn": KEY, "SecretArn": SECRET},
+    "SigningKeyArn": {"SigningKeyArn": KEY},
     "SubnetIds": {"SubnetIds": "subnet-0123456789abcdef0", "SecurityGroupIds": "sg-0123456789abcdef0"},
     "TokenTier": {"TokenTier": "Intelligent-Tiering"},
     "TokenRefreshSchedule": {"TokenRefreshSchedule": ""},

@@ -57,6 +57,11 @@ COMMON = [
             "kms:EncryptionContext:SecretARN": SECRET,
         },
     ),
+    (
+        {"kms:Sign"},
+        {"Ref": "SigningKeyArn"},
+        {"kms:SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256", "kms:MessageType": "RAW"},
+    ),
     ({"ssm:GetParameter", "ssm:PutParameter"}, TOKEN_PARAMETER, None),
     (
         {"kms:Decrypt", "kms:Encrypt"},
@@ -239,6 +244,7 @@ def test_the_key_is_used_only_through_the_services_that_hold_the_data(resources:
         statement
         for _, statement in role_statements(resources)
         if any(action.startswith("kms:") for action in as_list(statement["Action"]))
+        and statement["Resource"] != {"Ref": "SigningKeyArn"}
     ]
 
     assert uses
@@ -246,6 +252,18 @@ def test_the_key_is_used_only_through_the_services_that_hold_the_data(resources:
         resource = statement["Resource"]
         assert resource == {"Ref": "FormerKeyArn"} or KEY in (resource, *resource["Fn::If"][1:])
         assert "kms:ViaService" in statement["Condition"]["StringEquals"]
+
+
+def test_the_signing_key_signs_assertions_and_nothing_else(resources: Resources) -> None:
+    """No digest that somebody else has made, and by the one algorithm that the token request names."""
+    signing = [
+        statement
+        for name, statement in role_statements(resources)
+        if statement["Resource"] == {"Ref": "SigningKeyArn"} and name == "EventsFunctionRole"
+    ]
+
+    assert [statement["Action"] for statement in signing] == ["kms:Sign"]
+    assert signing[0]["Condition"]["StringEquals"]["kms:MessageType"] == "RAW"
 
 
 def test_no_function_can_touch_the_network_interfaces_that_lambda_makes_with_its_role(resources: Resources) -> None:

@@ -9,6 +9,7 @@ from botocore.config import Config
 from snapshot_restore_py import register_after_restore
 
 from common.clock import Clock, SystemClock
+from common.oauth.assertion import KmsSigner
 from common.oauth.credentials import CredentialsReader
 from common.oauth.endpoint import TokenEndpoint
 from common.oauth.source import TokenSource
@@ -23,7 +24,7 @@ AWS_CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standar
 """How long calls to AWS may take, in seconds, and how often they are tried."""
 
 QUICK_CONFIG = Config(connect_timeout=0.5, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
-"""The same for ledger and queue: a claim leaves 5 s for writing its outcome down, and two tries must fit."""
+"""The same for ledger, queue and signatures: a claim leaves 5 s for its outcome, a token request 5 s; two tries fit."""
 
 START_CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3})
 """The same for settings that are read when a function starts: Lambda gives a start 10 s, and many may start at once."""
@@ -103,6 +104,7 @@ def token_endpoint(settings: AccessSettings, transport: Transport, clock: Clock,
     """Return what asks the instance for a token."""
     return TokenEndpoint(
         transport,
+        signer=KmsSigner(lambda: boto3.client("kms", config=QUICK_CONFIG)),
         clock=clock,
         telemetry=telemetry,
         path=settings.oauth_token_path,

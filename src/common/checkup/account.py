@@ -31,7 +31,7 @@ class Account:
     def secret(self, _: Deadline) -> Finding:
         """Read the client credentials."""
         credentials = self.credentials.read()
-        return Finding(f"client id of {len(credentials.client_id)} characters, secret filled in")
+        return Finding(f"client id of {len(credentials.client_id)} characters; authenticates by {credentials.way}")
 
     def ledger_answers(self, _: Deadline) -> Finding:
         """Read an item that is not there."""

@@ -14,6 +14,11 @@ SECRET_IS_MALFORMED = Cause(
     "The secret is not a JSON object with the texts client_id and client_secret.",
     "Store both again with `make secret STACK=<name>`, which writes the form that the bridge reads.",
 )
+SIGNING_IS_REFUSED = Cause(
+    "The key that the secret names under signing_key can't sign, or the function's role may not use it.",
+    "Give the parameter SigningKeyArn that very ARN; the key has to be an RSA key for signing, enabled and of this "
+    "Region, and its policy has to leave the decision to IAM.",
+)
 KEY_IS_REFUSED = Cause(
     "The KMS key is disabled, about to be deleted, or its policy does not let the function's role use it.",
     "Enable the key of the output KeyArn (or cancel its deletion), and let its policy leave the decision to IAM; a "
@@ -56,6 +61,23 @@ NO_TIME = Cause(
     "Look at the steps before; `make doctor STACK=<name>` has more time.",
 )
 DEFECT = Cause("A defect of the check-up, or of the account's set-up.", "Look at the function's log.")
+
+ASSERTION_IS_REFUSED = Cause(
+    "The registry record does not know the signing key: its JWT verifier map lacks the Kid, or holds another "
+    "certificate.",
+    "In the registry record's JWT Verifier Maps, give the secret's key_id as Kid, with the certificate that "
+    "`make signing-certificate` made of the key.",
+)
+SUBJECT_IS_REFUSED = Cause(
+    "The assertion's subject is no user of the instance, is locked out, or is an administrator, whom the grant "
+    "refuses.",
+    "Give the secret's subject what one active user without the role admin has in the field that the record names "
+    "under User field.",
+)
+SECRET_IS_MISSED = Cause(
+    "The registry record is no public client, and the secret lacks client_secret, or holds another.",
+    "Tick Public Client on the registry record, or put its client secret beside the signing key.",
+)
 
 # ── The way to the instance ───────────────────────────────────────────────────────────────────────────────────────────
 

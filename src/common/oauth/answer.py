@@ -20,6 +20,9 @@ ASSUMED_LIFE: Final = 300.0
 SHORTEST_LIFE: Final = 5.0
 """Seconds that any token is taken to live, so that one about to end is not asked for on every call."""
 
+ASSERTION_REFUSED: Final = "assertion_refused"
+"""The code of the refusal of a client that signs, whatever ServiceNow calls it."""
+
 _OK = 200
 _REDIRECTS = range(300, 400)
 _SERVER_FAILURES = range(500, 600)
@@ -36,6 +39,13 @@ _CHECK_ALL = (
     "marked 'Password needs reset'; and that OAuthScope is empty or names a scope of the record."
 )
 _CHECK_SCOPE = "Check OAuthScope against the scopes of the OAuth registry record, or leave it empty."
+
+_CHECK_ASSERTION = (
+    "Check in ServiceNow that the registry record has a JWT verifier map whose Kid is the secret's key_id and whose "
+    "certificate is of the secret's signing_key; that the secret's subject is in the record's User field of one active "
+    "user, who is no administrator; and, unless the record is a public client, that the secret holds client_secret."
+)
+_OF_THE_ASSERTION = frozenset({"", "server_error", "access_denied", "invalid_client", "invalid_grant"})
 
 # The code under `error` → what it means here, and what to do about it.
 _REFUSALS: Mapping[str, tuple[str, str]] = {
@@ -75,15 +85,17 @@ class EndedTokenError(PassingError):
         self.value = value
 
 
-def token_of(response: Response, *, asked: float) -> AccessToken:
+def token_of(response: Response, *, asked: float, signed: bool = False) -> AccessToken:
     """Return the token that `response` grants. `asked` is when the request left, in seconds since the epoch.
+
+    With `signed` the client signed an assertion, and a refusal says what to look at then.
 
     Raises CredentialsError where ServiceNow refuses the client, ConfigurationError where something else that
     a person has set can't be right, PassingError or plain TransientError for everything that can pass.
     """
     status = response.status
     if status == _OK:
-        return _granted(response, asked)
+        return _granted(response, asked, signed=signed)
     if status in _PASSING_STATUSES or status in _SERVER_FAILURES:
         raise PassingError(
             f"The token endpoint answered with status {status}.",
@@ -104,7 +116,7 @@ def token_of(response: Response, *, asked: float) -> AccessToken:
             "instance keeps the function out.",
             code="blocked" if status == _FORBIDDEN else "no_endpoint",
         )
-    raise _refusal(status, _json_object(response) or {})
+    raise _refusal(status, _json_object(response) or {}, signed=signed)
 
 
 def unusable_token(*, by_policy: bool = False) -> CredentialsError:
@@ -120,7 +132,7 @@ def unusable_token(*, by_policy: bool = False) -> CredentialsError:
     )
 
 
-def _granted(response: Response, asked: float) -> AccessToken:
+def _granted(response: Response, asked: float, *, signed: bool) -> AccessToken:
     content = _json_object(response)
     if content is None:
         raise TransientError(
@@ -129,7 +141,7 @@ def _granted(response: Response, asked: float) -> AccessToken:
             code="no_json",
         )
     if "error" in content:
-        raise _refusal(response.status, content)
+        raise _refusal(response.status, content, signed=signed)
     value = content.get("access_token")
     if not is_bearer_value(value):
         raise TransientError(
@@ -164,9 +176,16 @@ def lifetime(expires_in: object) -> float:
     return min(max(seconds, SHORTEST_LIFE), LONGEST_LIFE)
 
 
-def _refusal(status: int, content: Mapping[str, Any]) -> BridgeError:
+def _refusal(status: int, content: Mapping[str, Any], *, signed: bool) -> BridgeError:
     error = content.get("error")
     code = error if isinstance(error, str) and error in _REFUSALS else ""
+    if signed and code in _OF_THE_ASSERTION:
+        return CredentialsError(
+            f"ServiceNow refuses the assertion that the client signed (status {status}).",
+            action=_CHECK_ASSERTION,
+            status=status,
+            code=ASSERTION_REFUSED,
+        )
     meaning, action = _REFUSALS.get(code, ("refuses the token request", _CHECK_ALL))
     kind = ConfigurationError if code == "invalid_scope" else CredentialsError
     return kind(f"ServiceNow {meaning} (status {status}).", action=action, status=status, code=code or "refused")

@@ -1,4 +1,4 @@
-"""Which of the secret's two pairs of client id and client secret the endpoint is asked with.
+"""Which of the secret's two pairs of client id and client secret, or signing key, the endpoint is asked with.
 
 While a secret is being rotated it holds both: `current`, and `next`, which is tried where the endpoint refuses
 `current`. What was accepted is used on until it is refused, or until somebody changes the secret.
@@ -9,12 +9,13 @@ from http import HTTPStatus
 
 from common.clock import Deadline
 from common.errors import BridgeError, CredentialsError
+from common.oauth.answer import ASSERTION_REFUSED
 from common.oauth.credentials import ClientCredentials
 from common.oauth.parts import Credentials, Endpoint
 from common.oauth.token import AccessToken
 from common.telemetry import Telemetry
 
-_REFUSED_CLIENT = "invalid_client"
+_REFUSED_CLIENT = frozenset({"invalid_client", ASSERTION_REFUSED, "signing_refused"})
 
 
 class ClientInUse:
@@ -114,4 +115,4 @@ class ClientInUse:
 
 def _concerns_the_pair(refusal: CredentialsError) -> bool:
     """Tell whether another pair could fare better: ServiceNow answers a wrong secret with 401, and its own words."""
-    return refusal.code == _REFUSED_CLIENT or refusal.status == HTTPStatus.UNAUTHORIZED
+    return refusal.code in _REFUSED_CLIENT or refusal.status == HTTPStatus.UNAUTHORIZED

@@ -1,6 +1,7 @@
 """The client credentials, out of Secrets Manager. No error here ever holds anything but the names of keys."""
 
 import json
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,12 @@ _STAGE = "AWSCURRENT"
 KEYS: Final = ("client_id", "client_secret")
 """What a pair of client credentials consists of."""
 
+SIGNED_KEYS: Final = ("client_id", "signing_key", "key_id")
+"""What a client that signs needs instead; beside them stand those of `CLAIMS`, at least one of them."""
+
+CLAIMS: Final = ("subject", "audience")
+"""Whom an assertion stands for, and whom it is meant for."""
+
 CURRENT: Final = "current"
 """The key under which the pair in use may stand; where it is missing, the pair stands in the secret itself."""
 
@@ -29,6 +36,9 @@ _FILL_IN = (
     'Put {{"client_id": …, "client_secret": …}} from ServiceNow\'s OAuth registry record into the secret '
     "{secret_id}: aws secretsmanager put-secret-value --secret-id {secret_id} --secret-string file://…"
 )
+KEY_ARN: Final = re.compile(r"arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,64}")
+"""The ARN of a KMS key; an alias has no rights of its own that a role could be given."""
+
 _LATER = frozenset(
     {
         "InternalServiceError",
@@ -44,24 +54,56 @@ _LATER = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Signing:
+    """How a client signs who it is, instead of telling a secret (RFC 7523).
+
+    `key` is the ARN of an RSA key of KMS, `key_id` the name by which the endpoint finds the public part of it. With a
+    `subject`, the assertion is the grant and stands for that user; without one, it only authenticates the client.
+    """
+
+    key: str
+    key_id: str
+    subject: str
+    audience: str
+
+    @property
+    def is_grant(self) -> bool:
+        """Whether the assertion is a grant of its own (section 2.1), not only the client's authentication (2.2)."""
+        return bool(self.subject)
+
+
+@dataclass(frozen=True, slots=True)
 class ClientCredentials:
     """What ServiceNow's OAuth registry record holds, and the version of the secret that it was read from.
 
-    `next` is what takes its place in a rotation, None where there is none.
+    `next` is what takes its place in a rotation, None where there is none. With `signing`, the client secret may be
+    empty.
     """
 
     client_id: str
     client_secret: str = field(repr=False)
     version: str
     next: "ClientCredentials | None" = None
+    signing: Signing | None = None
+
+    @property
+    def way(self) -> str:
+        """How the client authenticates, in words."""
+        if self.signing is None:
+            return "client secret"
+        return "signed assertion, JWT bearer grant" if self.signing.is_grant else "signed assertion, private_key_jwt"
 
     def is_same_pair(self, other: "ClientCredentials") -> bool:
         """Tell whether both say the same to the endpoint, whichever version of the secret they come from."""
-        return (self.client_id, self.client_secret) == (other.client_id, other.client_secret)
+        return (self.client_id, self.client_secret, self.signing) == (
+            other.client_id,
+            other.client_secret,
+            other.signing,
+        )
 
 
 class CredentialsReader:
-    """Reads the client credentials: a JSON object with the keys `client_id` and `client_secret`.
+    """Reads the client credentials: a JSON object with the keys `client_id` and `client_secret`, or `SIGNED_KEYS`.
 
     They may stand under `current`, and others under `next` beside them.
     """
@@ -111,8 +153,29 @@ class CredentialsReader:
         found = content[place] if place else content
         if not isinstance(found, dict):
             raise self._malformed(f"holds something under the key {place} that is not a JSON object")
-        client_id, client_secret = (self._value(found, key, f"{place}.{key}" if place else key) for key in KEYS)
-        return ClientCredentials(client_id, client_secret, version) if client_id and client_secret else None
+        prefix = f"{place}." if place else ""
+        signing = self._signing(found, prefix)
+        if signing is not None and "client_secret" not in found:
+            found = {**found, "client_secret": ""}
+        client_id, client_secret = (self._value(found, key, prefix + key) for key in KEYS)
+        is_filled_in = client_id and (client_secret or signing)
+        return ClientCredentials(client_id, client_secret, version, signing=signing) if is_filled_in else None
+
+    def _signing(self, found: dict[str, Any], prefix: str) -> Signing | None:
+        """Return how the client signs; None where it tells a secret."""
+        if "signing_key" not in found:
+            return None
+        key, key_id = (self._value(found, name, prefix + name) for name in SIGNED_KEYS[1:])
+        subject, audience = (self._value(found, name, prefix + name) if name in found else "" for name in CLAIMS)
+        if not key:
+            return None
+        if not KEY_ARN.fullmatch(key):
+            raise self._malformed(f"holds something under the key {prefix}signing_key that is not the ARN of a KMS key")
+        if not key_id:
+            raise self._malformed(f"holds nothing under the key {prefix}key_id")
+        if not subject and not audience:
+            raise self._malformed(f"lacks the key {prefix}subject, the user that the assertion stands for")
+        return Signing(key, key_id, subject, audience)
 
     def _value(self, content: dict[str, Any], key: str, name: str) -> str:
         if key not in content:

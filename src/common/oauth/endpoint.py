@@ -1,4 +1,4 @@
-"""The token request of the client-credentials grant (RFC 6749, section 4.4)."""
+"""The token request: of the client-credentials grant (RFC 6749, section 4.4), or with a signed assertion (RFC 7523)."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from common.clock import Clock, Deadline
 from common.errors import AmbiguousError, BridgeError, TransientError
 from common.oauth.answer import EndedTokenError, PassingError, token_of
+from common.oauth.assertion import Signer, grant_of
 from common.oauth.credentials import ClientCredentials
 from common.oauth.token import AccessToken
 from common.retry import LONGEST_PAUSE, full_jitter
@@ -48,8 +49,14 @@ class Sender(Protocol):
 class TokenEndpoint:
     """Asks ServiceNow for an access token."""
 
-    def __init__(self, transport: Sender, *, clock: Clock, telemetry: Telemetry, path: str, scope: str = "") -> None:
-        """Ask at `path` of the host that `transport` reaches; an empty `scope` is left out of the request."""
+    def __init__(  # noqa: PLR0913 (what it asks with, and how)
+        self, transport: Sender, *, signer: Signer, clock: Clock, telemetry: Telemetry, path: str, scope: str = ""
+    ) -> None:
+        """Ask at `path` of the host that `transport` reaches; an empty `scope` is left out of the request.
+
+        `signer` signs for clients that have no secret to tell.
+        """
+        self._signer = signer
         self._transport = transport
         self._clock = clock
         self._telemetry = telemetry
@@ -63,11 +70,10 @@ class TokenEndpoint:
         ServiceNow refuses the client, ConfigurationError where something else that a person has set can't be
         right, and TransientError for everything that can pass; its `retry_after` is what the server asked for.
         """
-        body = self._form(credentials)
         attempt = 0
         while True:
             try:
-                return self._try(body, deadline.within(TRY_SECONDS))
+                return self._try(credentials, deadline.within(TRY_SECONDS))
             except PassingError as error:
                 attempt += 1
                 if isinstance(error, EndedTokenError) and attempt < _TRIES:
@@ -100,24 +106,28 @@ class TokenEndpoint:
                 size_limit=ANSWER_LIMIT,
             )
 
-    def _form(self, credentials: ClientCredentials) -> bytes:
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": credentials.client_id,
-            "client_secret": credentials.client_secret,
-        }
+    def _form(self, credentials: ClientCredentials, now: float) -> bytes:
+        if credentials.signing is None:
+            form = {
+                "grant_type": "client_credentials",
+                "client_id": credentials.client_id,
+                "client_secret": credentials.client_secret,
+            }
+        else:
+            form = grant_of(credentials, credentials.signing, self._signer, now)
         if self._scope:
             form["scope"] = self._scope
         return urlencode(form).encode()
 
-    def _try(self, body: bytes, deadline: Deadline) -> AccessToken:
+    def _try(self, credentials: ClientCredentials, deadline: Deadline) -> AccessToken:
         self._telemetry.count("TokenRequests")
         asked = self._clock.now()
         try:
+            body = self._form(credentials, asked)
             response = self._transport.send(
                 "POST", self._path, headers=_HEADERS, body=body, deadline=deadline, size_limit=ANSWER_LIMIT
             )
         except (AmbiguousError, TransientError) as error:
             # Asking twice for a token does no harm, so an unanswered request is repeated like one not sent.
             raise PassingError(error.message, action=error.action, code=error.code) from error
-        return token_of(response, asked=asked)
+        return token_of(response, asked=asked, signed=credentials.signing is not None)

@@ -1,5 +1,6 @@
 """Every way in which the simulator, moto or a server can be out of order, and what the doctor makes of it."""
 
+import json
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from common.checkup import causes
 from common.checkup.report import Cause
 from local.certificates import issue
 from local.simulator import Fault
-from tests.integration.doctor.world import World
+from tests.integration.doctor.world import World, answer_aws
 from tests.support.raw_server import RawServer, authority
 
+SIGNING_KEY = "arn:aws:kms:eu-west-1:123456789012:key/1d3f5a7b-0000-4000-8000-000000000001"
 _THREE = [causes.GRANT_IS_OFF, causes.WRONG_SECRET, causes.USER_IS_LOCKED]
 _UNSCOPED = ("User Not Authorized", "Access to unscoped api is not allowed")
 
@@ -63,6 +65,18 @@ def _wrong_secret_as_rfc_6749_has_it(world: World) -> None:
 def _unknown_close_code_and_hidden_choices(world: World) -> None:
     world.configure(denied_operations=("sys_choice.read",))
     world.set(CLOSE_CODE="Solved (Permanently)")
+
+
+def _signs(world: World) -> None:
+    client = {"client_id": "bridge", "signing_key": SIGNING_KEY, "key_id": "kid", "subject": "aws.bridge@example.com"}
+    world.stack.clients["secretsmanager"].put_secret_value(
+        SecretId=world.stack.secret_id, SecretString=json.dumps(client)
+    )
+
+
+def _signs_with_a_key_that_the_record_does_not_know(world: World) -> None:
+    _signs(world)
+    answer_aws(world.patch, "Sign", {"Signature": b"of another key"})
 
 
 def _token_answer(status: int, error: str) -> Callable[[World], None]:
@@ -122,6 +136,13 @@ ACCOUNT = [
         lambda w: w.cut_off_aws("GetSecretValue"),
         "secret",
         [causes.NO_WAY_TO_AWS, causes.AWS_IS_BUSY],
+    ),
+    Case("signing key is not there", _signs, "token endpoint", [causes.SIGNING_IS_REFUSED]),
+    Case(
+        "registry record does not know the signing key",
+        _signs_with_a_key_that_the_record_does_not_know,
+        "token endpoint",
+        [causes.ASSERTION_IS_REFUSED, causes.SUBJECT_IS_REFUSED, causes.SECRET_IS_MISSED],
     ),
     Case(
         "key refuses the token",

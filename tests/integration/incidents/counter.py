@@ -23,6 +23,7 @@ from common.servicenow.client import ServiceNowClient
 from common.servicenow.records import Records
 from common.transport import Transport
 from local.simulator import Simulator
+from tests.support.aws import kms_signer
 from tests.support.clock import FakeClock
 from tests.support.oauth import SecretBox, Shelf
 from tests.support.reports import Reports
@@ -75,7 +76,9 @@ class Counter:
         tokens = TokenSource(
             credentials=SecretBox(ClientCredentials("bridge", SECRET, "1")),
             store=Shelf(),
-            endpoint=TokenEndpoint(self.transport, clock=self.clock, telemetry=telemetry, path="/oauth_token.do"),
+            endpoint=TokenEndpoint(
+                self.transport, signer=kms_signer(), clock=self.clock, telemetry=telemetry, path="/oauth_token.do"
+            ),
             clock=self.clock,
             telemetry=telemetry,
         )

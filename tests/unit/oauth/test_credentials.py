@@ -4,11 +4,12 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
 
 from common.errors import BridgeError, CredentialsError, TransientError
-from common.oauth.credentials import ClientCredentials, CredentialsReader
+from common.oauth.credentials import ClientCredentials, CredentialsReader, Signing
 from tests.support.aws import Failing, stubbed
 
 SECRET_ID = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:servicenow"
 EXPECTED_CALL = {"SecretId": SECRET_ID, "VersionStage": "AWSCURRENT"}
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1d3f5a7b-0000-4000-8000-000000000001"
 VERSION = "a1b2c3d4-0000-4000-8000-000000000000"
 
 
@@ -63,6 +64,40 @@ def test_a_next_pair_that_is_not_filled_in_is_none() -> None:
     assert reader_of(value).read().next is None
 
 
+@pytest.mark.parametrize(
+    ("given", "signing", "way"),
+    [
+        ({"subject": "a@b.example"}, Signing(KEY, "kid", "a@b.example", ""), "signed assertion, JWT bearer grant"),
+        ({"audience": "https://a"}, Signing(KEY, "kid", "", "https://a"), "signed assertion, private_key_jwt"),
+    ],
+)
+def test_a_client_that_signs_names_its_key_instead_of_a_secret(
+    given: dict[str, str], signing: Signing, way: str
+) -> None:
+    """With a subject the assertion is the grant, without one it authenticates the client."""
+    content = {"client_id": "bridge", "signing_key": f" {KEY}\n", "key_id": "kid", **given}
+    read = reader_of(json.dumps(content)).read()
+    assert read == ClientCredentials("bridge", "", VERSION, signing=signing)
+    assert read.way == way
+    assert reader_of(json.dumps({**content, "client_secret": "kept"})).read().client_secret == "kept"
+
+
+def test_a_secret_that_is_replaced_by_a_signature_is_another_pair() -> None:
+    """So `next` can bring the key, and is tried though the client id stays."""
+    content = {"client_id": "bridge", "client_secret": "first"}
+    following = {"client_id": "bridge", "signing_key": KEY, "key_id": "kid", "subject": "a@b.example"}
+    read = reader_of(json.dumps({**content, "next": following})).read()
+    assert read.next is not None
+    assert not read.is_same_pair(read.next)
+    assert (read.way, read.next.way) == ("client secret", "signed assertion, JWT bearer grant")
+
+
+def test_a_template_of_a_client_that_signs_is_not_filled_in_yet() -> None:
+    """Whoever prepares the secret may leave everything empty."""
+    value = '{"client_id": "", "client_secret": "", "signing_key": "", "key_id": ""}'
+    assert "not filled in yet" in failure(reader_of(value)).message
+
+
 def test_the_secret_never_shows_in_a_representation() -> None:
     """Representations end in logs."""
     assert "hidden-value" not in repr(ClientCredentials("bridge", "hidden-value", VERSION))
@@ -101,6 +136,11 @@ def test_a_secret_without_a_value_is_not_filled_in_either() -> None:
         ('{"client_id": "a", "client_secret": "hidden-value", "next": 7}', "under the key next"),
         ('{"client_id": "a", "client_secret": "hidden-value", "next": {}}', "lacks the key next.client_id"),
         (b"hidden-value", "binary"),
+        ('{"client_id": "a", "signing_key": "hidden-value", "key_id": "k"}', "signing_key that is not the ARN"),
+        (f'{{"client_id": "a", "signing_key": "{KEY}"}}', "lacks the key key_id"),
+        (f'{{"client_id": "a", "signing_key": "{KEY}", "key_id": ""}}', "nothing under the key key_id"),
+        (f'{{"client_id": "a", "signing_key": "{KEY}", "key_id": "k"}}', "lacks the key subject"),
+        (f'{{"current": {{"client_id": "a", "signing_key": "{KEY}"}}}}', "lacks the key current.key_id"),
     ],
 )
 def test_a_malformed_secret_is_told_by_the_key_alone(value: str | bytes, words: str) -> None:

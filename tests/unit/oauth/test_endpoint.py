@@ -9,6 +9,7 @@ from common.errors import BridgeError, ConfigurationError, TransientError
 from common.oauth.credentials import ClientCredentials
 from common.oauth.endpoint import ANSWER_LIMIT, TRY_SECONDS, TokenEndpoint
 from common.transport import NotSentError, Response, UnansweredError
+from tests.support.aws import kms_signer
 from tests.support.clock import EPOCH, FakeClock
 from tests.support.telemetry import readable_telemetry
 
@@ -67,7 +68,7 @@ class Bench:
         self.telemetry, _ = readable_telemetry()
         scopes = {"scope": scope} if scope else {}
         self.endpoint = TokenEndpoint(
-            self.line, clock=self.clock, telemetry=self.telemetry, path="/oauth_token.do", **scopes
+            self.line, signer=kms_signer(), clock=self.clock, telemetry=self.telemetry, path="/oauth_token.do", **scopes
         )
 
     def request(self, seconds: float = 20.0) -> str:

@@ -12,6 +12,8 @@ from tools.deployed import ToolError
 from tools.secret import change
 
 PAIR = {"client_id": "bridge", "client_secret": "second"}
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1d3f5a7b-0000-4000-8000-000000000001"
+SIGNING = {"client_id": "bridge", "signing_key": KEY, "key_id": "kid", "subject": "bridge@example.com"}
 OLD = {"client_id": "bridge", "client_secret": "first"}
 
 
@@ -82,6 +84,43 @@ def test_what_can_not_be_merged_is_left_as_it_is(manager: Manager, option: str, 
     with pytest.raises(ToolError, match=words) as caught:
         changed(manager, option)
     assert manager.value == before
+    assert "hidden-value" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("before", "option", "after"),
+    [
+        ({**OLD, "note": "x"}, "", {**SIGNING, "note": "x"}),
+        ({"current": OLD}, "", {"current": SIGNING}),
+        (OLD, "next", {**OLD, "next": SIGNING}),
+        ({**OLD, "next": SIGNING}, "promote", SIGNING),
+        ({**SIGNING, "next": PAIR}, "promote", PAIR),
+    ],
+)
+def test_a_client_that_signs_takes_the_place_of_one_with_a_secret(before: object, option: str, after: object) -> None:
+    """Nothing of the other way stays behind."""
+    assert changed(Manager(before), option, {**SIGNING, "note": "left out"}) == after
+
+
+def test_the_secret_of_a_record_that_is_no_public_client_stays_beside_the_key() -> None:
+    """ServiceNow asks for both then."""
+    assert changed(Manager(OLD), given={**SIGNING, "client_secret": "kept"}) == {**SIGNING, "client_secret": "kept"}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({**SIGNING, "key_id": ""}, "key_id is missing"),
+        ({**SIGNING, "subject": " "}, "subject is missing"),
+        ({**SIGNING, "signing_key": "alias/hidden-value"}, "not the ARN of a KMS key"),
+    ],
+)
+def test_a_client_that_could_not_sign_is_refused(given: object, words: str) -> None:
+    """Nothing is written, and what was given is not shown."""
+    manager = Manager(OLD)
+    with pytest.raises(ToolError, match=words) as caught:
+        changed(manager, given=given)
+    assert json.loads(manager.value) == OLD
     assert "hidden-value" not in str(caught.value)
 
 
