@@ -67,7 +67,7 @@ class Watch:
 
     def _values(self, alarm: Mapping[str, Any]) -> dict[int, float]:
         statistic = _STATISTICS[alarm["Statistic"]]
-        seen = alarm["Namespace"] == NAMESPACE or alarm["Dimensions"] == _OF_THE_QUEUE
+        seen = alarm["Namespace"] == NAMESPACE or alarm.get("Dimensions") == _OF_THE_QUEUE
         samples = self._metrics[alarm["MetricName"]] if seen else {}
         return {period: statistic(several) for period, several in samples.items()}
 

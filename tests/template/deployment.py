@@ -20,7 +20,7 @@ _ARNS = {
     "AWS::SQS::Queue": "sqs:{region}:{account}:{name}",
     "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{name}",
     "AWS::KMS::Key": "kms:{region}:{account}:key/{name}",
-    "AWS::SecretsManager::Secret": "secretsmanager:{region}:{account}:secret:{name}",
+    "AWS::SecretsManager::Secret": "secretsmanager:{region}:{account}:secret:{name}-1A2B3C4D5E6F-1a2b3C",
     "AWS::Lambda::Function": "lambda:{region}:{account}:function:{name}",
     "AWS::Lambda::Alias": "lambda:{region}:{account}:function:{name}:live",
     "AWS::Lambda::Version": "lambda:{region}:{account}:function:{name}:1",

@@ -31,7 +31,7 @@ OF_THE_RULE = {
 }
 """What EventBridge's metrics carry: on a bus of one's own also the name of the bus."""
 
-WATCHED: dict[str, tuple[str, str, str, dict[str, Any], int]] = {
+WATCHED: dict[str, tuple[Any, str, str, dict[str, Any], int]] = {
     "CredentialsOrSettingsAlarm": (
         NAMESPACE,
         "Held",
@@ -153,6 +153,8 @@ WATCHED: dict[str, tuple[str, str, str, dict[str, Any], int]] = {
         {"Name": "FunctionName", "Value": {"Ref": "ApiFunction"}},
         1,
     ),
+    # A filter's metric has no dimension, so the stack is in its namespace.
+    "DeniedReadsAlarm": ({"Fn::Sub": "ServiceNowBridge/${AWS::StackName}"}, "DeniedReads", "Sum", {}, 1),
     "TokenRefreshErrorsAlarm": (
         "AWS/Lambda",
         "Errors",
@@ -172,7 +174,7 @@ def test_these_alarms_exist(resources: Resources) -> None:
 def test_an_alarm_watches_the_metric_of_this_stack(resources: Resources, name: str) -> None:
     """The dimension is this stack's own queue, function or service name."""
     alarm = of_type(resources, "AWS::CloudWatch::Alarm")[name]
-    dimensions = alarm["Dimensions"]
+    dimensions = alarm.get("Dimensions", {})
     (dimension,) = [dimensions] if isinstance(dimensions, dict) else dimensions
 
     watched = (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"], dimension, alarm["Threshold"])

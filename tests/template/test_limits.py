@@ -58,6 +58,7 @@ OTHERS: dict[str, dict[str, str]] = {
     "SecretKeyArn": {"SecretKeyArn": KEY, "SecretArn": SECRET},
     "SigningKeyArn": {"SigningKeyArn": KEY},
     "SubnetIds": {"SubnetIds": "subnet-0123456789abcdef0", "SecurityGroupIds": "sg-0123456789abcdef0"},
+    "TrailLogGroupName": {"TrailLogGroupName": "aws-cloudtrail-logs-123456789012"},
     "TokenTier": {"TokenTier": "Intelligent-Tiering"},
     "TokenRefreshSchedule": {"TokenRefreshSchedule": ""},
 }
@@ -196,7 +197,8 @@ def test_names_and_texts_are_no_longer_than_aws_takes(
     template: dict[str, Any], resources: Resources, name: str
 ) -> None:
     """Also for a stack with the longest name that CloudFormation allows."""
-    stack = Stack(template, {}, resources, name=name)
+    given = {"TrailLogGroupName": "x" * 512, "SecretArn": LONGEST["SecretArn"]}
+    stack = Stack(template, given, resources, name=name)
     of_stack = {logical: stack.properties(logical) for logical in resources if stack.has(logical)}
 
     def each(kind: str, *path: str) -> Iterator[str]:
@@ -218,6 +220,8 @@ def test_names_and_texts_are_no_longer_than_aws_takes(
     assert all(len(text) <= 1000 for text in each("AWS::IAM::Role", "Description"))
     assert all(len(text) <= 512 for text in each("AWS::Events::Rule", "Description"))
     assert all(len(text) <= 1024 for text in each("AWS::CloudWatch::Alarm", "AlarmDescription"))
+    assert all(len(text) <= 255 for text in each("AWS::CloudWatch::Alarm", "Namespace"))
+    assert all(len(text) <= 1024 for text in each("AWS::Logs::MetricFilter", "FilterPattern"))
     assert all(re.fullmatch(r"[!-~]{1,255}", text) for text in each("AWS::CloudWatch::Alarm", "MetricName"))
     assert all(
         len(text) <= 1011 for text in each("AWS::Lambda::Function", "Environment", "Variables", "TOKEN_PARAMETER")
