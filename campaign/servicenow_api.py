@@ -224,7 +224,8 @@ def hibernating(world: World) -> None:
 @fault(56, "wrong content type", "Q")
 def wrong_type(world: World) -> None:
     """A write may have happened all the same."""
-    reconciled(world, act(world, content_type=world.pick("text/plain", "text/html", "image/png"), commit=True), "later")
+    kind = world.pick("text/plain", "text/html", "image/png", "application/xml")
+    reconciled(world, act(world, content_type=kind, commit=True), "later")
 
 
 @fault(57, "200 with an error, without a result, 202 empty", "Q or C")

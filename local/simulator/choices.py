@@ -38,7 +38,14 @@ CHANGE_STATES = {
     "4": "Canceled",
 }
 CHANGE_TASK_STATES = {"-5": "Pending", "1": "Open", "2": "In Progress", "3": "Closed", "4": "Canceled"}
-REQUEST_STATES = {"requested": "Pending Approval", "in_process": "Approved", "closed_complete": "Closed Complete"}
+REQUEST_STATES = {
+    "draft": "Draft",
+    "submitted": "Submitted",
+    "requested": "Pending Approval",
+    "in_process": "Approved",
+    "delivered": "Delivered",
+    "closed_complete": "Closed Complete",
+}
 LEVELS = {"1": "1 - High", "2": "2 - Medium", "3": "3 - Low"}
 PRIORITIES = {"1": "1 - Critical", "2": "2 - High", "3": "3 - Moderate", "4": "4 - Low", "5": "5 - Planning"}
 RISKS = {"2": "High", "3": "Moderate", "4": "Low"}

@@ -9,6 +9,7 @@ from .messages import ApiError
 from .records import Row
 from .times import written
 
+_PLANS = ("implementation_plan", "backout_plan", "test_plan")
 _ENDS = {
     "change_task": {"3", "4"},
     "problem_task": {"157"},
@@ -26,6 +27,8 @@ def asked(context: Context, table: str, before: Mapping[str, str], values: Row) 
     root = _root(context, table)
     if root == "incident":
         return _incident(context, table, before, values)
+    if root == "change_request" and not before:
+        values = _of_template(context, values)
     if root in {"problem", "change_request"} and context.switches.state_models != "open":
         values = _modelled(context, root, before, values)
     return as_person(context, table, before, values)
@@ -51,12 +54,13 @@ def as_person(context: Context, table: str, before: Mapping[str, str], values: R
 def moved_by_application(context: Context, row: Row, values: Row) -> Row:
     """Return what becomes of a problem that an application inside the instance moves along its model.
 
-    Raises ApiError 403 where the model has no such transition, or the new state wants more.
+    Raises ApiError 400 where there is no such transition, or the new state wants more; its words are the application's.
     """
-    state = values.get("state", row["state"])
-    if state != row["state"] and not problem.may_move(row["state"], state):
-        raise aborted(context, "problem", problem.RULE)
-    _enforce_policy(problem.missing(row, values))
+    state = values["state"]
+    if not problem.may_move(row["state"], state):
+        raise ApiError(400, f"Problem state transition from state {row['state']} to {state} is not possible.")
+    for name in problem.missing(row, values):
+        raise ApiError(400, f"Missing field {name}.")
     return as_person(context, "problem", row, values)
 
 
@@ -73,6 +77,14 @@ def _modelled(context: Context, root: str, before: Mapping[str, str], values: Ro
     if context.switches.state_models == "ignored":
         return {name: value for name, value in values.items() if name not in {"state", "problem_state"}}
     raise aborted(context, root, problem.RULE if root == "problem" else change.RULE)
+
+
+def _of_template(context: Context, values: Row) -> Row:
+    """Return a new change with what the template of a standard one says about it, where nothing else was given."""
+    template = context.store.find("std_change_producer_version", values.get("std_change_producer_version", ""))
+    if template is None:
+        return values
+    return {name: template[name] for name in ("description", *_PLANS)} | values
 
 
 def _may_move(context: Context, kind: str, before: Mapping[str, str], state: str) -> bool:

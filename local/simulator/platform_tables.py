@@ -176,6 +176,7 @@ _TEMPLATE_VERSION: Mapping[str, Field] = {
     **_NAMED,
     "version": INTEGER,
     "std_change_producer": reference("std_change_record_producer"),
+    **{plan: string() for plan in ("implementation_plan", "backout_plan", "test_plan")},
 }
 _DICTIONARY: Mapping[str, Field] = {
     "name": string(80),

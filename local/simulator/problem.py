@@ -2,7 +2,8 @@
 
 Facts: ServiceNow's pages on the problem process; since release Rome the business rule of the problem model refuses
 every transition that comes over the Table API (KB0759295, KB2804110, measured by several). Red Hat's application in the
-ServiceNow store, which servicenow.itsm calls, moves them all the same (see problem_api.py).
+ServiceNow store, which servicenow.itsm calls, moves them all the same (see problem_api.py); its public script has the
+transitions and the fields that each state wants.
 """
 
 from collections.abc import Mapping
@@ -13,21 +14,22 @@ from .records import Row
 NEW, ASSESS, ANALYSIS, FIX, RESOLVED, CLOSED = "101", "102", "103", "104", "106", "107"
 RULE = "Problem Model: Check State Transition"
 _NEXT = {
-    NEW: {ASSESS, CLOSED},
-    ASSESS: {NEW, ANALYSIS, RESOLVED, CLOSED},
+    NEW: {ASSESS},
+    ASSESS: {ANALYSIS, CLOSED},
     ANALYSIS: {FIX, RESOLVED, CLOSED},
     FIX: {ANALYSIS, RESOLVED, CLOSED},
     RESOLVED: {ANALYSIS, CLOSED},
-    CLOSED: set(),
+    CLOSED: {ANALYSIS},
 }
-_ASSIGNED = {"assigned_to": "Assigned to"}
-_RESOLVED = _ASSIGNED | {"resolution_code": "Resolution code"}
-_MANDATORY = {ASSESS: _ASSIGNED, ANALYSIS: _ASSIGNED, FIX: _ASSIGNED, RESOLVED: _RESOLVED, CLOSED: _RESOLVED}
+_ASSIGNED = ("assigned_to",)
+_FIXING = (*_ASSIGNED, "cause_notes", "fix_notes")
+_RESOLVED = (*_ASSIGNED, "resolution_code")
+_MANDATORY = {ASSESS: _ASSIGNED, ANALYSIS: _ASSIGNED, FIX: _FIXING, RESOLVED: _RESOLVED, CLOSED: _RESOLVED}
 _NOTES = {
-    "fix_applied": {"cause_notes": "Cause notes", "fix_notes": "Fix notes"},
-    "risk_accepted": {"cause_notes": "Cause notes", "close_notes": "Close notes"},
-    "duplicate": {"duplicate_of": "Duplicate of"},
-    "canceled": {"close_notes": "Close notes"},
+    "fix_applied": ("cause_notes", "fix_notes"),
+    "risk_accepted": ("cause_notes", "close_notes"),
+    "duplicate": ("duplicate_of",),
+    "canceled": ("close_notes",),
 }
 
 
@@ -37,12 +39,12 @@ def may_move(before: str, after: str) -> bool:
 
 
 def missing(before: Mapping[str, str], values: Mapping[str, str]) -> list[str]:
-    """Return the labels of the fields that the new state wants and that would be empty."""
+    """Return the fields that the new state wants and that would be empty."""
     after = {**before, **values}
-    wanted = _MANDATORY.get(after["state"], {})
+    wanted = _MANDATORY.get(after["state"], ())
     if after["state"] in {RESOLVED, CLOSED}:
-        wanted = wanted | _NOTES.get(after.get("resolution_code", ""), {})
-    return [label for name, label in wanted.items() if not after.get(name)]
+        wanted = (*wanted, *_NOTES.get(after.get("resolution_code", ""), ()))
+    return [name for name in wanted if not after.get(name)]
 
 
 def derived(before: Mapping[str, str], values: Mapping[str, str], now: str, actor_id: str) -> Row:

@@ -14,16 +14,16 @@ _TABLE = "problem"
 
 
 def handle_problem_move(context: Context, request: Request, version: str, rest: list[str]) -> Answer:
-    """Move a problem along its model and answer the record. Raises ApiError 403 where the model refuses."""
+    """Move a problem along its model and answer the record. Raises ApiError 400 where that is not possible."""
     match request.method, rest:
         case "PATCH", [number, "new_state", state]:
             row = context.store.find_by_display(_TABLE, number)
         case _:
             raise ApiError(400, "Requested URI does not represent any resource")
     if row is None:
-        raise ApiError(404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
+        raise ApiError(404, f"No problem with number {number} exists.")
     context.require(_TABLE, "update")
-    values = stored_values(context.store, _TABLE, {**decode_object(request.body), "state": state})
+    values = stored_values(context.store, _TABLE, decode_object(request.body)) | {"state": state}
     context.store.update(row, moved_by_application(context, row, values), context.actor)
     content = render(context.store, row, view_of(context, request, version, _TABLE))
     return json_answer(200, {"result": content}, wrote=True)

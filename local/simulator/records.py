@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 
 from .schema import Field, Schema
-from .times import is_time, written
+from .times import stored_time, written
 
 type Row = dict[str, str]
 _SYS_ID_LENGTH = 32
@@ -154,8 +154,8 @@ def _stored(store: Store, column: Field, text: str, *, by_display: bool) -> str 
         case "reference":
             return _reference_value(store, column, text, by_display=by_display)
         case "integer" | "datetime":
-            fits = is_time(text) if column.kind == "datetime" else text.removeprefix("-").isdecimal()
-            return text if fits else None
+            number = text if text.removeprefix("-").isdecimal() else None
+            return stored_time(text) if column.kind == "datetime" else number
         case _:
             return text[: column.max_length]
 

@@ -55,7 +55,10 @@ _RECORDS: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("chg_model", {"name": "Standard"}),
     ("chg_model", {"name": "Emergency"}),
     ("std_change_record_producer", {"name": "Reboot Windows Server"}),
-    ("std_change_producer_version", {"name": "Reboot Windows Server - 1", "version": "1"}),
+    (
+        "std_change_producer_version",
+        {"name": "Reboot Windows Server - 1", "version": "1", "description": "Restart it once, at night"},
+    ),
     ("sys_properties", {"name": "glide.oauth.inbound.client.credential.grant_type.enabled", "value": "true"}),
 )
 

@@ -155,6 +155,7 @@ _REQUEST: Mapping[str, Field] = {
     "state": choice(choices.TASK_STATES, "1"),
     "request_state": choice(choices.REQUEST_STATES, "requested"),
     "requested_for": reference("sys_user"),
+    "stage": string(40),
     "price": string(20),
     "special_instructions": string(),
 }

@@ -18,10 +18,11 @@ def shifted(stored: str, offset: int) -> str:
     return (moment + dt.timedelta(seconds=offset)).strftime(_FORMAT)
 
 
-def is_time(text: str) -> bool:
-    """Tell whether a text has the stored form."""
-    try:
-        dt.datetime.strptime(text, _FORMAT).replace(tzinfo=dt.UTC)
-    except ValueError:
-        return False
-    return True
+def stored_time(text: str) -> str | None:
+    """Return a time in the stored form, midnight for a day alone; None where a text is neither."""
+    for form in (_FORMAT, "%Y-%m-%d"):
+        try:
+            return dt.datetime.strptime(text, form).replace(tzinfo=dt.UTC).strftime(_FORMAT)
+        except ValueError:
+            continue
+    return None

@@ -1,4 +1,4 @@
-"""Probes of change requests, by the Change Management API. They only make new changes, and clean up after themselves."""
+"""Probes of change requests, by the Change Management API. They move no change on, and clean up after themselves."""
 
 from http import HTTPStatus
 from typing import Any

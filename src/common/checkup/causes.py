@@ -126,6 +126,10 @@ HIBERNATING = Cause(
     "The instance hibernates or is in maintenance: it answers with a page.",
     "Open the instance in a browser and wake it up, or wait for the end of the maintenance.",
 )
+ANSWERS_XML = Cause(
+    "The instance answers XML although JSON was asked for: something in between takes the Accept header away.",
+    "Let the proxy, or the rule of the firewall, pass Accept and Content-Type on as they are.",
+)
 INSTANCE_FAILS = Cause(
     "The instance is in maintenance, restarts or is overloaded: it answers with an error of its own.",
     "Wait and try again; if it stays, look at the instance's status page and open a case with ServiceNow.",

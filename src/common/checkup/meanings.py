@@ -31,6 +31,7 @@ ANYWHERE: Mapping[str, tuple[Cause, ...]] = {
     "blocked": (causes.ADDRESS_IS_BLOCKED, causes.PROXY),
     "redirected": (causes.WRONG_HOST,),
     "foreign": (causes.WRONG_HOST,),
+    "xml": (causes.ANSWERS_XML,),
     "no_json": (causes.HIBERNATING, causes.WRONG_HOST),
     "server_failure": (causes.INSTANCE_FAILS,),
     "no_result": (causes.TRANSACTION_CANCELLED, causes.INSTANCE_FAILS),

@@ -96,7 +96,8 @@ def token_of(response: Response, *, asked: float, signed: bool = False) -> Acces
     status = response.status
     if status == _OK:
         return _granted(response, asked, signed=signed)
-    if status in _PASSING_STATUSES or status in _SERVER_FAILURES:
+    said = _json_object(response) or {}
+    if status in _PASSING_STATUSES or (status in _SERVER_FAILURES and not _is_refused(said)):
         raise PassingError(
             f"The token endpoint answered with status {status}.",
             action=_WAIT,
@@ -116,7 +117,7 @@ def token_of(response: Response, *, asked: float, signed: bool = False) -> Acces
             "instance keeps the function out.",
             code="blocked" if status == _FORBIDDEN else "no_endpoint",
         )
-    raise _refusal(status, _json_object(response) or {}, signed=signed)
+    raise _refusal(status, said, signed=signed)
 
 
 def unusable_token(*, by_policy: bool = False) -> CredentialsError:
@@ -174,6 +175,14 @@ def lifetime(expires_in: object) -> float:
     if not math.isfinite(seconds) or seconds < 0:
         return ASSUMED_LIFE
     return min(max(seconds, SHORTEST_LIFE), LONGEST_LIFE)
+
+
+def _is_refused(content: Mapping[str, Any]) -> bool:
+    """Tell whether a client is refused, whatever the status: `server_error` alone may mean a failure, too."""
+    error = content.get("error")
+    if error == "server_error":
+        return content.get("error_description") == "access_denied"
+    return isinstance(error, str) and error in _REFUSALS
 
 
 def _refusal(status: int, content: Mapping[str, Any], *, signed: bool) -> BridgeError:

@@ -173,6 +173,12 @@ class ServiceNowClient:
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             if document is not None and _is_success(document) and status != HTTPStatus.ACCEPTED:
                 return Answer(status, document["result"], response.headers)
+            if method in _READS and _says_xml(response):
+                raise ConfigurationError(
+                    "ServiceNow answers XML although JSON was asked for.",
+                    action="Let whatever is between the function and the instance pass the Accept header on as it is.",
+                    code="xml",
+                )
             code = "no_result" if _says_json(response) else "no_json"
             raise _unclear(method, f"ServiceNow answered {status} without a proper result.", code=code)
         if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -200,6 +206,11 @@ class ServiceNowClient:
 
 def _says_json(response: Response) -> bool:
     return "json" in response.headers.get("Content-Type", "").lower()
+
+
+def _says_xml(response: Response) -> bool:
+    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return media_type in {"application/xml", "text/xml"}
 
 
 def _json_object(response: Response) -> dict[str, Any] | None:

@@ -438,6 +438,12 @@ USE = [
         [causes.HIBERNATING, causes.WRONG_HOST],
     ),
     Case(
+        "API answers XML",
+        lambda w: w.answer(path="^/api/", content_type="application/xml"),
+        "token usable",
+        [causes.ANSWERS_XML],
+    ),
+    Case(
         "API fails",
         lambda w: w.answer(path="^/api/", status=503, headers={"Retry-After": "600"}),
         "token usable",

@@ -43,17 +43,40 @@ def test_an_application_inside_the_instance_moves_problems(caller: Caller) -> No
     """Each state wants its fields, and none is left out."""
     problem = inserted(caller, PROBLEMS)
     path = f"/api/x_rhtpp_ansible/problem/{problem['number']}/new_state"
-    assert "Assigned to" in str(refusal(caller.api("PATCH", f"{path}/102", {}))[2])
+    assert refusal(caller.api("PATCH", f"{path}/102", {}))[:2] == (400, "Missing field assigned_to.")
     [person] = caller.found("user_name=abel.tuter", "sys_user")
     assigned = {"assigned_to": person["sys_id"]}
-    assert aborted(caller, f"{path}/104", assigned)
-    for state in ("102", "103", "104"):
-        assert caller.api("PATCH", f"{path}/{state}", assigned).json()["result"]["state"] == state
-    solved = {"resolution_code": "fix_applied", "cause_notes": "full", "fix_notes": "larger"}
-    assert caller.api("PATCH", f"{path}/106", solved).json()["result"]["state"] == "106"
+    impossible = "Problem state transition from state 101 to {} is not possible."
+    for state in ("104", "nonsense"):
+        assert refusal(caller.api("PATCH", f"{path}/{state}", assigned))[:2] == (400, impossible.format(state))
+    notes = {"cause_notes": "full", "fix_notes": "larger"}
+    assert caller.api("PATCH", f"{path}/102", assigned).json()["result"]["state"] == "102"
+    assert caller.api("PATCH", f"{path}/103", {}).json()["result"]["state"] == "103"
+    assert refusal(caller.api("PATCH", f"{path}/104", {}))[1] == "Missing field cause_notes."
+    assert caller.api("PATCH", f"{path}/104", notes).json()["result"]["state"] == "104"
+    assert refusal(caller.api("PATCH", f"{path}/106", {}))[1] == "Missing field resolution_code."
+    assert caller.api("PATCH", f"{path}/106", {"resolution_code": "fix_applied"}).json()["result"]["state"] == "106"
     closed = caller.api("PATCH", f"{path}/107", {}).json()["result"]
     assert (closed["state"], closed["active"]) == ("107", "false")
+    assert caller.api("PATCH", f"{path}/103", {}).json()["result"]["active"] == "true"
     assert caller.api("PATCH", "/api/x_rhtpp_ansible/problem/PRB1/new_state/102", {}).status == 404
+
+
+@pytest.mark.parametrize(
+    ("code", "field"),
+    [("risk_accepted", "close_notes"), ("duplicate", "duplicate_of"), ("canceled", "close_notes")],
+)
+def test_each_resolution_of_a_problem_wants_its_own_fields(caller: Caller, code: str, field: str) -> None:
+    """And is complete with them."""
+    [person] = caller.found("user_name=abel.tuter", "sys_user")
+    original = inserted(caller, PROBLEMS)
+    problem = inserted(caller, PROBLEMS, assigned_to=person["sys_id"], cause_notes="known")
+    path = f"/api/x_rhtpp_ansible/problem/{problem['number']}/new_state"
+    caller.api("PATCH", f"{path}/102", {})
+    given = {"resolution_code": code}
+    assert refusal(caller.api("PATCH", f"{path}/107", given))[1] == f"Missing field {field}."
+    ended = caller.api("PATCH", f"{path}/107", given | {field: original["sys_id"]}).json()["result"]
+    assert (ended["state"], ended["resolution_code"]) == ("107", code)
 
 
 @pytest.mark.parametrize(

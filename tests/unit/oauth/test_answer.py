@@ -52,6 +52,12 @@ def test_trouble_that_may_pass_soon_is_worth_another_try(status: int) -> None:
     assert error.retry_after == 7.0
 
 
+def test_a_failure_of_the_server_that_names_nobody_can_pass() -> None:
+    """ServiceNow words a refusal as a failure of its own; only its description tells them apart."""
+    for body in ({"error": "server_error"}, {"error": "something else"}, {"error": ["x"]}):
+        assert isinstance(failure(answer(body, 500)), PassingError)
+
+
 def test_a_wait_until_a_time_of_day_counts_from_when_it_was_asked_for() -> None:
     """ServiceNow may send seconds or a date."""
     until = format_datetime(datetime.fromtimestamp(NOW + 90, UTC), usegmt=True)
@@ -104,6 +110,8 @@ def test_no_endpoint_at_the_path_is_a_setting_that_is_wrong(status: int) -> None
             "OAuth Application User",
         ),
         (401, {"error": "invalid_client"}, "Copy both again"),
+        (500, {"error": "server_error", "error_description": "access_denied"}, "system property"),
+        (503, {"error": "invalid_client"}, "Copy both again"),
         (400, {"error": "unsupported_grant_type"}, "Vancouver"),
         (400, {"error": "invalid_grant"}, "Password needs reset"),
         (400, {"error": ["of", "no", "known", "kind"]}, "OAuth registry record"),

@@ -471,6 +471,15 @@ def test_a_2xx_that_is_no_proper_result_is_repeated_or_unclear(response: Respons
     assert len(write.sent) == 1
 
 
+@pytest.mark.parametrize("content_type", ["application/xml", "text/xml;charset=UTF-8"])
+def test_xml_instead_of_json_is_a_setting_that_is_wrong(content_type: str) -> None:
+    """Fault 56: a read holds everything and says why; a write may have been carried out, and its look-up says so."""
+    xml = answer(200, b"<response><result/></response>", content_type=content_type)
+    error = Line(xml).failure(ConfigurationError)
+    assert (error.code, "Accept" in error.action) == ("xml", True)
+    assert Line(xml).failure(AmbiguousError, "POST").code == "no_json"
+
+
 # What is never said
 
 
