@@ -74,7 +74,8 @@ def deploy(
     parameters_file.write_text(json.dumps(dict(parameters)), encoding="ascii")
     command: list[str | Path] = [
         *(_BIN / "sam", "deploy", "--template-file", PACKAGE / "template.yaml"),
-        *("--stack-name", stack_name, "--s3-bucket", BUCKET, "--capabilities", "CAPABILITY_IAM"),
+        *("--stack-name", stack_name, "--s3-bucket", BUCKET, "--s3-prefix", stack_name),
+        *("--capabilities", "CAPABILITY_IAM"),
         *("--config-file", _empty_configuration(logs), "--no-confirm-changeset", "--no-progressbar"),
         *("--parameter-overrides", f"file://{parameters_file}"),
     ]
