@@ -135,7 +135,7 @@ def redirects_on(patch: Patch) -> None:
         if response.status not in range(300, 400) or not location.netloc:
             return response
         elsewhere = Transport(location.netloc, clock=self._clock)
-        elsewhere._context = self._context
+        elsewhere._handshake = self._handshake
         try:
             return _TRANSPORT_SEND(elsewhere, method, location.path, **options)
         finally:

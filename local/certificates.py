@@ -73,6 +73,7 @@ def issue(
     *,
     valid_from: dt.datetime | None = None,
     valid_until: dt.datetime | None = None,
+    usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
 ) -> Certificate:
     """Issue a server certificate for host names, wildcards or IP addresses.
 
@@ -84,9 +85,16 @@ def issue(
     if not isinstance(issuer_key, ec.EllipticCurvePrivateKey):
         raise TypeError("the authority's key is not an elliptic curve key")
     key = ec.generate_private_key(ec.SECP256R1())
-    builder = _server_builder(tuple(names), issuer.subject, key, valid_from, valid_until)
+    builder = _server_builder(tuple(names), issuer.subject, key, valid_from, valid_until, usage)
     builder = builder.add_extension(_authority_identifier(issuer_key.public_key()), critical=False)
     return _signed(builder, key, issuer_key)
+
+
+def issue_client(
+    authority: Certificate, name: str = "servicenow-bridge", *, valid_until: dt.datetime | None = None
+) -> Certificate:
+    """Issue a certificate by which a client shows that it is `name`; valid for 30 days, unless the end is given."""
+    return issue(authority, [name], valid_until=valid_until, usage=ExtendedKeyUsageOID.CLIENT_AUTH)
 
 
 def issue_self_signed(names: Iterable[str] = LOCAL_NAMES) -> Certificate:
@@ -97,12 +105,13 @@ def issue_self_signed(names: Iterable[str] = LOCAL_NAMES) -> Certificate:
     return _signed(_server_builder(hosts, subject, key, None, None), key, key)
 
 
-def _server_builder(
+def _server_builder(  # noqa: PLR0913, PLR0917 (the parts of a certificate)
     names: tuple[str, ...],
     issuer: x509.Name,
     key: ec.EllipticCurvePrivateKey,
     valid_from: dt.datetime | None,
     valid_until: dt.datetime | None,
+    usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
 ) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
     end = valid_until or now + 30 * _DAY
@@ -111,7 +120,7 @@ def _server_builder(
     builder = _builder(subject, issuer, key.public_key(), start, end)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_key_usage(authority=False), critical=True)
-    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     alternatives = x509.SubjectAlternativeName([_alternative(name) for name in names])
     return builder.add_extension(alternatives, critical=False)
 

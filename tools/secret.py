@@ -1,6 +1,6 @@
 """`make secret`: store the client credentials, asked for without echo or read from standard input as JSON.
 
-They are a client id with a client secret, or with the ARN of a key of KMS that signs.
+They are a client id with a client secret, or with the ARN of a key of KMS that signs, and perhaps a client certificate.
 
 They never stand on a command line, where the shell's history and other users of the machine would see them. What else
 the secret holds stays there.
@@ -11,12 +11,14 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from getpass import getpass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from botocore.exceptions import ClientError
 
 from common.aws_errors import code_of
-from common.oauth.credentials import CLAIMS, CURRENT, KEY_ARN, KEYS, NEXT, SIGNED_KEYS
+from common.client_certificate import client_certificate
+from common.oauth.credentials import CERTIFICATE_KEYS, CLAIMS, CURRENT, KEY_ARN, KEYS, NEXT, SIGNED_KEYS
 from tools.deployed import ToolError, find_stack, parser, run
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _STORED = "Stored. Events that were held are handled within a quarter of an hour; `make doctor` checks the set-up."
 _STORED_NEXT = "Stored as next: it is used as soon as ServiceNow refuses the current one. `make doctor` tries it."
+_STORED_CERTIFICATE = "Stored: it is shown wherever the server asks. `make doctor` says when it ends."
 _PROMOTED = "Promoted: what was next is current, and what was current is forgotten."
 
 
@@ -34,6 +37,9 @@ def main() -> None:
     step.add_argument("--next", action="store_true", help="store the pair beside the current one, for a rotation")
     step.add_argument("--promote", action="store_true", help="make the next pair the current one; nothing is asked")
     step.add_argument("--replace", action="store_true", help="write this pair alone, without reading what is there")
+    step.add_argument(
+        "--certificate", nargs=2, type=Path, metavar=("CHAIN", "KEY"), help="store these files (PEM) to show in TLS"
+    )
     arguments = options.parse_args()
     run(lambda: _run(arguments))
 
@@ -44,12 +50,14 @@ def _run(arguments: Namespace) -> None:
 
 
 def change(secrets_manager: "SecretsManagerClient", secret_id: str, arguments: Namespace, stream: TextIO) -> str:
-    """Change the secret as the options `next`, `promote` or `replace` say, and return what to tell the person.
+    """Change the secret as the options `next`, `promote`, `replace` or `certificate` say, and return what to tell.
 
     Raises ToolError that says what is wrong, and never shows what was given or found.
     """
     before = {} if arguments.replace else _content(secrets_manager, secret_id)
-    if arguments.promote:
+    if arguments.certificate:
+        after, told = {**before, **_shown(*arguments.certificate)}, _STORED_CERTIFICATE
+    elif arguments.promote:
         after, told = promoted(before), _PROMOTED
     elif arguments.next:
         after, told = {**before, NEXT: credentials(stream)}, _STORED_NEXT
@@ -57,6 +65,19 @@ def change(secrets_manager: "SecretsManagerClient", secret_id: str, arguments: N
         after, told = with_current(before, credentials(stream)), _STORED
     secrets_manager.put_secret_value(SecretId=secret_id, SecretString=json.dumps(after))
     return told
+
+
+def _shown(chain: Path, key: Path) -> dict[str, str]:
+    """Return what the secret holds of a client certificate. Raises ToolError where the files do not fit together."""
+    try:
+        found = client_certificate(chain.read_text(encoding="ascii"), key.read_text(encoding="ascii"))
+    except OSError as error:
+        raise ToolError(f"{error.filename} can't be read ({type(error).__name__}).") from None
+    except ValueError:
+        raise ToolError(
+            f"{chain} and {key} are no certificate in PEM form and its private key, without a password."
+        ) from None
+    return dict(zip(CERTIFICATE_KEYS, (found.chain, found.key), strict=True))
 
 
 _OF_A_CLIENT = frozenset({*KEYS, *SIGNED_KEYS, *CLAIMS})

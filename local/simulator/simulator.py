@@ -41,6 +41,7 @@ class Simulator(Operations):
         now: Callable[[], float] = time.time,
         authority: Certificate | None = None,
         certificate: Certificate | None = None,
+        client_authority: Certificate | None = None,
         control: bool = False,
         **switches: Any,  # noqa: ANN401 -- the types are those of Switches
     ) -> None:
@@ -48,13 +49,14 @@ class Simulator(Operations):
 
         `user` and `password` are those of basic authentication, which is off without a password. `now` gives
         epoch seconds. `authority` signs the server's certificate instead of a new one; `certificate` replaces
-        the server's. `control` adds the control plane under `/_simulator`, for other processes of this
-        machine.
+        the server's. Nobody gets in without a certificate of `client_authority`, where there is one. `control`
+        adds the control plane under `/_simulator`, for other processes of this machine.
         """
         record = OAuthRecord(client_id, client_secret, seed_id("oauth_entity", client_id))
         super().__init__(Instance(record, (user, password), Switches(**switches), now, seed))
         self._authority = authority or create_authority("ServiceNow simulator")
         self._certificate = certificate or issue(self._authority)
+        self._client_authority = client_authority
         self._requested_port = port
         self._control = control
         self._thread: threading.Thread | None = None
@@ -106,13 +108,35 @@ class Simulator(Operations):
 
     async def _serve(self) -> int:
         control = control_application(self) if self._control else None
-        self._server = Server(self._instance, _tls(self._certificate), control)
+        self._server = Server(self._instance, _tls(self._certificate, self._client_authority), control)
         return await self._server.start(self._requested_port)
 
 
-def _tls(certificate: Certificate) -> ssl.SSLContext:
+class _OutspokenTLS(ssl.SSLObject):
+    """Tells a client that it is refused, as servers do: asyncio drops the alert where a handshake fails at once."""
+
+    _failure: ssl.SSLError | None = None
+
+    def do_handshake(self) -> None:
+        """Let what was written leave before a failure is told."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            super().do_handshake()
+        except ssl.SSLWantReadError:
+            raise
+        except ssl.SSLError as error:
+            self._failure = error
+            raise ssl.SSLWantReadError from error
+
+
+def _tls(certificate: Certificate, client_authority: Certificate | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     with tempfile.TemporaryDirectory(prefix="simulator-") as directory:
         context.load_cert_chain(*certificate.write(Path(directory), "server"))
+    if client_authority is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.sslobject_class = _OutspokenTLS
+        context.load_verify_locations(cadata=client_authority.certificate_pem)
     return context

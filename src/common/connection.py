@@ -19,6 +19,7 @@ from typing import Any
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError
 
+from common.client_certificate import ClientCertificate
 from common.errors import ConfigurationError
 
 SHORTEST_TIMEOUT = 0.001
@@ -159,6 +160,15 @@ class Connection(HTTPSConnection):
             return False
         return not (own.surplus or own.pending()) and self.is_connected
 
+    def last_word(self) -> Exception | None:
+        """Return the error that the server left behind in a connection to which nothing can be written any more."""
+        try:
+            if self.sock is not None:
+                self.sock.recv(1)
+        except BROKEN as error:
+            return error
+        return None
+
     def begin(self, *, with_body: bool) -> None:
         """Get ready for a request: nothing of it is `sent`."""
         self.sent = False
@@ -184,10 +194,11 @@ class Connection(HTTPSConnection):
         self.sent = True
 
 
-def tls_context(certificate_authorities: str) -> ssl.SSLContext:
+def tls_context(certificate_authorities: str, certificate: ClientCertificate | None = None) -> ssl.SSLContext:
     """Return a context as `ssl.create_default_context` makes it, but deaf to SSLKEYLOGFILE.
 
-    `certificate_authorities` holds certificates (PEM) that are trusted beside those of the system.
+    `certificate_authorities` holds certificates (PEM) that are trusted beside those of the system. A server that asks
+    who the client is gets to see `certificate`.
     Raises ConfigurationError where they can't be read.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -203,4 +214,6 @@ def tls_context(certificate_authorities: str) -> ssl.SSLContext:
                 "CertificateAuthorities holds no readable certificate.",
                 action="Set it to certificates in PEM form, each whole, one after the other.",
             ) from error
+    if certificate is not None:
+        certificate.load(context)
     return context

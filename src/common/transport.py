@@ -20,9 +20,11 @@ from typing import Final
 from urllib3.connection import ProxyConfig
 from urllib3.util import parse_url
 
+from common.client_certificate import Identity
 from common.clock import Clock, Deadline
-from common.connection import BROKEN, SHORTEST_TIMEOUT, Connection, tls_context
+from common.connection import BROKEN, SHORTEST_TIMEOUT, Connection
 from common.errors import AmbiguousError, BridgeError, PermanentError, TransientError
+from common.handshake import Handshake, refuses_client
 
 # ServiceNow closes a connection that was idle for 20 s; a request must not meet that moment.
 IDLE_SECONDS: Final = 15.0
@@ -61,19 +63,21 @@ class Response:
 class Transport:
     """Sends requests to one host over TLS. Safe to share between threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (how a host is reached)
         self,
         host: str,
         *,
         clock: Clock,
         certificate_authorities: str = "",
         proxy_url: str = "",
+        identity: Identity | None = None,
         pool_size: int = 10,
     ) -> None:
         """Prepare for `host` (a name, with `:port` where it is not 443); nothing is connected yet.
 
         `certificate_authorities` holds certificates (PEM) that are trusted beside those of the system.
-        `proxy_url` names a proxy that is asked to CONNECT. At most `pool_size` idle connections are kept.
+        `proxy_url` names a proxy that is asked to CONNECT. `identity` is what the host gets to see of the client, where
+        it asks; a proxy sees nothing of it. At most `pool_size` idle connections are kept.
         Raises ConfigurationError where the certificates can't be read.
         """
         name, _, port = host.partition(":")
@@ -81,7 +85,7 @@ class Transport:
         self._port = int(port or 443)
         self._clock = clock
         self._proxy = parse_url(proxy_url) if proxy_url else None
-        self._context = tls_context(certificate_authorities)
+        self._handshake = Handshake(certificate_authorities, identity, clock)
         self._idle: deque[Connection] = deque()
         self._pool_size = pool_size
 
@@ -99,7 +103,8 @@ class Transport:
 
         `target` is a path with its query; `size_limit` bounds the answer's decompressed body, in bytes.
         Raises NotSentError or UnansweredError, at the deadline at the latest (how long the system looks up a
-        name is its own business), and PermanentError for a request that is no valid HTTP.
+        name is its own business), CredentialsError where the server refuses the client's certificate before it looks at
+        the request, and PermanentError for a request that is no valid HTTP.
         """
         while True:
             left = deadline.remaining()
@@ -113,6 +118,10 @@ class Transport:
             if failure is None:
                 connection.timeout = _seconds_until(ends)
                 return self._receive(connection, size_limit)
+            if kept is None and not isinstance(failure, PermanentError):
+                last_word = connection.last_word()
+                if last_word is not None and refuses_client(last_word):
+                    failure = self._handshake.refused()
             connection.close()
             if kept is None or not isinstance(failure, NotSentError):
                 raise failure
@@ -146,16 +155,16 @@ class Transport:
         proxy = self._proxy
         limit = min(left, CONNECT_SECONDS)
         if proxy is None:
-            connection = Connection(self._host, self._port, timeout=limit, ssl_context=self._context)
+            connection = Connection(self._host, self._port, timeout=limit, ssl_context=self._handshake.context())
         else:
             connection = Connection(
                 proxy.host or "",
                 proxy.port,
                 timeout=limit,
-                ssl_context=self._context,
+                ssl_context=self._handshake.context(),
                 proxy=proxy,
                 proxy_config=ProxyConfig(
-                    self._context,
+                    self._handshake.of_proxy,
                     use_forwarding_for_https=False,
                     assert_hostname=None,
                     assert_fingerprint=None,
@@ -165,14 +174,14 @@ class Transport:
         try:
             connection.connect()
         except BROKEN as error:
-            failure = _connection_failure(error)
+            failure = self._handshake.refused() if refuses_client(error) else _connection_failure(error)
         else:
             return connection
         connection.close()
         raise failure
 
     def _receive(self, connection: Connection, size_limit: int) -> Response:
-        answer = None
+        answer = refusal = None
         try:
             answer = connection.getresponse()
             body = answer.read(size_limit + 1)
@@ -193,9 +202,13 @@ class Transport:
                 return Response(answer.status, answer.headers, body)
         except BROKEN as error:
             reason = f"no whole answer came back ({type(error).__name__})"
+            # By TLS 1.3 a client is done with the handshake, and sends its request, before the server judges it.
+            refusal = self._handshake.refused() if answer is None and refuses_client(error) else None
         if answer is not None:
             answer.close()
         connection.close()
+        if refusal is not None:
+            raise refusal
         raise UnansweredError(
             f"A request was sent to ServiceNow, but {reason}.",
             action="It may have been done. If this goes on, look at the instance's status and log.",

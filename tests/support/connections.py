@@ -45,6 +45,8 @@ class Plan:
     sending: Exception | None = None
     sending_takes: float = 0.0
     something_left: bool = True
+    last_word: Exception | None = None
+    """What the server left behind, where sending failed."""
     says_more: bool = False
     """Whether something comes that no request asked for, after an answer."""
     answering: Exception | None = None
@@ -112,6 +114,11 @@ class FakeConnection:
         if self.plan.sending is not None:
             raise self.plan.sending
 
+    def last_word(self) -> Exception | None:
+        """Say what is planned."""
+        assert self.plan.sending is not None, "a server that may be asked would be waited for"
+        return self.plan.last_word
+
     def getresponse(self) -> Answer:
         """Answer as planned."""
         self.timeouts.append(self.timeout)
@@ -138,7 +145,7 @@ class Network:
         self.made: list[FakeConnection] = []
         self.contexts: list[str] = []
         monkeypatch.setattr("common.transport.Connection", self._connection)
-        monkeypatch.setattr("common.transport.tls_context", self._context)
+        monkeypatch.setattr("common.handshake.tls_context", self._context)
         monkeypatch.setattr("common.transport.time", self.clock)
 
     def _connection(self, *arguments: Any, **options: Any) -> FakeConnection:  # noqa: ANN401 (as the real one)

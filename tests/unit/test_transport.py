@@ -8,7 +8,7 @@ import pytest
 from urllib3.exceptions import ProtocolError
 
 from common.connection import SHORTEST_TIMEOUT
-from common.errors import BridgeError, PermanentError
+from common.errors import BridgeError, CredentialsError, PermanentError
 from common.transport import CONNECT_SECONDS, IDLE_SECONDS, NotSentError, Transport, UnansweredError
 from tests.support.connections import Answer, Network, Plan
 
@@ -230,6 +230,19 @@ class TestBreaking:
         with pytest.raises(NotSentError, match="BrokenPipeError"):
             network.send(network.transport())
         assert [each.is_closed for each in network.made] == [True]
+
+    @pytest.mark.parametrize("something_left", [True, False])
+    def test_a_server_that_refused_the_client_has_done_nothing(
+        self, monkeypatch: pytest.MonkeyPatch, *, something_left: bool
+    ) -> None:
+        """By TLS 1.3 it may be gone before the request is out, and what it said last still waits to be read."""
+        refusal = ssl.SSLError(1, "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] made up")
+        refusal.reason = "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+        plan = Plan(sending=BROKEN_PIPE, something_left=something_left, last_word=refusal)
+        network = Network(monkeypatch, plan)
+        with pytest.raises(CredentialsError) as caught:
+            network.send(network.transport())
+        assert caught.value.code == "client_certificate_missing"
 
     @pytest.mark.parametrize("kept", [True, False])
     def test_one_that_breaks_when_something_left_may_have_done_it(

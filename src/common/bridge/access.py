@@ -41,6 +41,7 @@ class Access:
     telemetry: Telemetry
     transport: Transport
     tokens: TokenSource
+    credentials: CredentialsReader
 
 
 def build_access(environment: Mapping[str, str]) -> Access:
@@ -60,30 +61,24 @@ def access_of(settings: AccessSettings, environment: Mapping[str, str]) -> Acces
     """Return the parts that get a token, for settings that were read from `environment`."""
     clock = SystemClock()
     telemetry = Telemetry(environment.get("POWERTOOLS_SERVICE_NAME", "servicenow-bridge"))
+    credentials = CredentialsReader(boto3.client("secretsmanager", config=AWS_CONFIG), settings.secret_id)
     transport = Transport(
         settings.instance_host,
         clock=clock,
         certificate_authorities=settings.certificate_authorities,
         proxy_url=settings.proxy_url,
+        identity=credentials,
     )
     # Environments that start from one snapshot would else draw the same numbers: the SDK's pauses use `random`.
     register_after_restore(random.seed)
-    return Access(clock, telemetry, transport, _tokens(settings, transport, clock, telemetry))
-
-
-def _tokens(settings: AccessSettings, transport: Transport, clock: Clock, telemetry: Telemetry) -> TokenSource:
-    return TokenSource(
-        credentials=credentials_reader(settings),
+    tokens = TokenSource(
+        credentials=credentials,
         store=token_store(settings, clock, telemetry),
         endpoint=token_endpoint(settings, transport, clock, telemetry),
         clock=clock,
         telemetry=telemetry,
     )
-
-
-def credentials_reader(settings: AccessSettings) -> CredentialsReader:
-    """Return what reads the client credentials."""
-    return CredentialsReader(boto3.client("secretsmanager", config=AWS_CONFIG), settings.secret_id)
+    return Access(clock, telemetry, transport, tokens, credentials)
 
 
 def token_store(settings: AccessSettings, clock: Clock, telemetry: Telemetry) -> TokenStore:

@@ -80,6 +80,7 @@ def build_api(environment: Mapping[str, str]) -> Api:
         telemetry,
         access.transport,
         access.tokens,
+        access.credentials,
         environment.get("AWS_REGION", ""),
         settings.instance_host,
         settings.swagger_ui,

@@ -9,7 +9,6 @@ from common.bridge.access import (
     AWS_CONFIG,
     QUICK_CONFIG,
     access_of,
-    credentials_reader,
     token_endpoint,
     token_store,
     whole,
@@ -49,7 +48,7 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
     tokens = FixedToken()
     client = ServiceNowClient(access.transport, tokens, clock=access.clock, telemetry=access.telemetry)
     account = Account(
-        credentials_reader(settings),
+        access.credentials,
         Ledger(boto3.client("dynamodb", config=QUICK_CONFIG), settings.ledger_table, clock=access.clock),
         boto3.client("sqs", config=AWS_CONFIG),
     )
@@ -59,7 +58,7 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
         endpoint,
         token_store(settings, access.clock, access.telemetry),
         tokens,
-        ClientInUse(account.credentials, endpoint, access.telemetry),
+        ClientInUse(account.credentials, endpoint, access.telemetry, access.clock.now),
     )
     instance = Instance(settings.instance_host, access.transport, client, clock=access.clock)
     dictionary = Dictionary(

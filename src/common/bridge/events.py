@@ -57,4 +57,4 @@ def build_bridge(environment: Mapping[str, str]) -> Bridge:
         telemetry=telemetry,
         now=lambda: ledger.now() / 1000,
     )
-    return Bridge(clock, telemetry, transport, tokens, deployment, ledger, records, intake)
+    return Bridge(clock, telemetry, transport, tokens, access.credentials, deployment, ledger, records, intake)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from common.api.caller_limit import CallerLimit
-from common.bridge.access import Access, client_of, credentials_reader
+from common.bridge.access import Access, client_of
 from common.checkup.account import Account
 from common.checkup.checks import health_checks
 from common.checkup.instance import Instance
@@ -27,6 +27,6 @@ def examine_api(  # noqa: PLR0913 (each is one part of what the API uses)
     limit: CallerLimit,
 ) -> Report:
     """Walk through what the API depends on, with the shared token, and return what was found; never raises."""
-    account = Account(credentials_reader(settings), ledger, sqs)
+    account = Account(access.credentials, ledger, sqs)
     instance = Instance(settings.instance_host, access.transport, client_of(access), clock=access.clock)
     return examine(health_checks(settings, account, instance, access.tokens, prove_limit=limit.prove), deadline)

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from common.aws_errors import code_of, reason_of
 from common.checkup.report import Finding
 from common.clock import Deadline
-from common.errors import ConfigurationError, TransientError
+from common.errors import ConfigurationError, CredentialsError, TransientError
 from common.incidents.alert import ONLY_MEMBER
 from common.incidents.ledger import Ledger
 from common.oauth.credentials import CredentialsReader
@@ -32,6 +32,21 @@ class Account:
         """Read the client credentials."""
         credentials = self.credentials.read()
         return Finding(f"client id of {len(credentials.client_id)} characters; authenticates by {credentials.way}")
+
+    def certificate(self, _: Deadline) -> Finding:
+        """Look when the client's certificate ends."""
+        shown = self.credentials.certificate
+        if shown is None:
+            return Finding("none is shown, which does unless something asks for one")
+        now = self.ledger.now() / 1000
+        if shown.ends <= now:
+            raise CredentialsError(
+                f"The client certificate ended on {shown.last_day}.",
+                action="Store another with `make secret`.",
+                code="client_certificate_ended",
+            )
+        hint = ": replace it now" if shown.is_ending(now) else ""
+        return Finding(f"is shown where the server asks, and ends on {shown.last_day}{hint}")
 
     def ledger_answers(self, _: Deadline) -> Finding:
         """Read an item that is not there."""

@@ -79,6 +79,22 @@ SECRET_IS_MISSED = Cause(
     "Tick Public Client on the registry record, or put its client secret beside the signing key.",
 )
 
+CLIENT_CERTIFICATE_ENDED = Cause(
+    "The certificate that the client shows has ended.",
+    "Have another issued, let ServiceNow know it, and store it with "
+    "`make secret STACK=<name> OPTIONS='--certificate <chain> <key>'`.",
+)
+CLIENT_CERTIFICATE_IS_MISSING = Cause(
+    "What is in front of the instance lets nobody in without a client certificate, and the secret holds none.",
+    "Store one with `make secret STACK=<name> OPTIONS='--certificate <chain> <key>'`.",
+)
+CLIENT_CERTIFICATE_IS_REFUSED = Cause(
+    "What is in front of the instance does not trust the authority of the client's certificate, or knows it as "
+    "revoked.",
+    "Have it signed by an authority that is trusted there; in ServiceNow, put that under Certificate Based "
+    "Authentication > CA Certificate Chain; let the secret's certificate hold the whole chain.",
+)
+
 # ── The way to the instance ───────────────────────────────────────────────────────────────────────────────────────────
 
 WRONG_HOST = Cause(

@@ -89,6 +89,7 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
         Check("stored settings", lambda _: Finding(stored)),
         *_account(account, settings.queue_url),
         Check("dead letters", account.queue(settings.dead_letter_queue_url)),
+        Check("client certificate", account.certificate, needs=("secret",)),
         Check("ledger", account.ledger_is_written),
         Check("concurrency", limits.concurrency),
         Check("access logs", limits.access_logs),

@@ -4,9 +4,11 @@ While a secret is being rotated it holds both: `current`, and `next`, which is t
 `current`. What was accepted is used on until it is refused, or until somebody changes the secret.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 
+from common.client_certificate import ClientCertificate
 from common.clock import Deadline
 from common.errors import BridgeError, CredentialsError
 from common.oauth.answer import ASSERTION_REFUSED
@@ -21,8 +23,11 @@ _REFUSED_CLIENT = frozenset({"invalid_client", ASSERTION_REFUSED, "signing_refus
 class ClientInUse:
     """The client of one process. Not safe to share between threads: `TokenSource` lets one in at a time."""
 
-    def __init__(self, credentials: Credentials, endpoint: Endpoint, telemetry: Telemetry) -> None:
-        """Ask `endpoint` with what `credentials` holds. Nothing is read yet."""
+    def __init__(
+        self, credentials: Credentials, endpoint: Endpoint, telemetry: Telemetry, now: Callable[[], float]
+    ) -> None:
+        """Ask `endpoint` with what `credentials` holds. Nothing is read yet. `now` gives epoch seconds."""
+        self._now = now
         self._credentials = credentials
         self._endpoint = endpoint
         self._telemetry = telemetry
@@ -106,8 +111,22 @@ class ClientInUse:
         self._protect(read)
         if read.next is not None:
             self._protect(read.next)
+        if read.certificate is not None:
+            self._look_at(read.certificate)
         self._read = self._used = read
         return read
+
+    def _look_at(self, certificate: ClientCertificate) -> None:
+        self._telemetry.protect(certificate.key)
+        if certificate.is_ending(self._now()):
+            self._telemetry.count("ClientCertificateEnding")
+            self._telemetry.log.warning(
+                "The client certificate in the secret ends soon, or has ended",
+                extra={
+                    "ends": certificate.last_day,
+                    "action": "Store another: make secret STACK=<name> OPTIONS='--certificate <chain> <key>'.",
+                },
+            )
 
     def _protect(self, pair: ClientCredentials) -> None:
         self._telemetry.protect(pair.client_secret)

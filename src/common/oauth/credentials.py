@@ -2,12 +2,14 @@
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from common.aws_errors import code_of, reason_of
+from common.client_certificate import ClientCertificate, client_certificate
 from common.errors import BridgeError, CredentialsError, TransientError
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ KEYS: Final = ("client_id", "client_secret")
 
 SIGNED_KEYS: Final = ("client_id", "signing_key", "key_id")
 """What a client that signs needs instead; beside them stand those of `CLAIMS`, at least one of them."""
+
+CERTIFICATE_KEYS: Final = ("certificate", "private_key")
+"""What the secret may hold beside the pairs: what the client shows of itself in TLS, both PEM."""
 
 CLAIMS: Final = ("subject", "audience")
 """Whom an assertion stands for, and whom it is meant for."""
@@ -77,7 +82,7 @@ class ClientCredentials:
     """What ServiceNow's OAuth registry record holds, and the version of the secret that it was read from.
 
     `next` is what takes its place in a rotation, None where there is none. With `signing`, the client secret may be
-    empty.
+    empty. `certificate` is what the client shows of itself in TLS.
     """
 
     client_id: str
@@ -85,13 +90,16 @@ class ClientCredentials:
     version: str
     next: "ClientCredentials | None" = None
     signing: Signing | None = None
+    certificate: ClientCertificate | None = None
 
     @property
     def way(self) -> str:
         """How the client authenticates, in words."""
         if self.signing is None:
-            return "client secret"
-        return "signed assertion, JWT bearer grant" if self.signing.is_grant else "signed assertion, private_key_jwt"
+            way = "client secret"
+        else:
+            way = f"signed assertion, {'JWT bearer grant' if self.signing.is_grant else 'private_key_jwt'}"
+        return way if self.certificate is None else f"{way}; client certificate"
 
     def is_same_pair(self, other: "ClientCredentials") -> bool:
         """Tell whether both say the same to the endpoint, whichever version of the secret they come from."""
@@ -105,13 +113,24 @@ class ClientCredentials:
 class CredentialsReader:
     """Reads the client credentials: a JSON object with the keys `client_id` and `client_secret`, or `SIGNED_KEYS`.
 
-    They may stand under `current`, and others under `next` beside them.
+    They may stand under `current`, and others under `next` beside them, and `CERTIFICATE_KEYS` beside both.
     """
 
     def __init__(self, secrets_manager: "SecretsManagerClient", secret_id: str) -> None:
         """Read the secret `secret_id` (name or ARN) through a boto3 client."""
         self._secrets_manager = secrets_manager
         self._secret_id = secret_id
+        self._certificate: ClientCertificate | None = None
+
+    @property
+    def certificate(self) -> ClientCertificate | None:
+        """What the client shows of itself in TLS, as it was read last; None before that, and where there is none."""
+        return self._certificate
+
+    def renew(self) -> None:
+        """Read again. What can't be read changes nothing."""
+        with suppress(BridgeError):
+            self.read()
 
     def read(self) -> ClientCredentials:
         """Return the current credentials.
@@ -131,7 +150,9 @@ class CredentialsReader:
             failure = self._later(type(error).__name__, reason_of(error))
         if answer is None:
             raise failure or self._later("no answer", "aws_unreachable")
-        return self._parse(answer)
+        credentials = self._parse(answer)
+        self._certificate = credentials.certificate
+        return credentials
 
     def _parse(self, answer: "GetSecretValueResponseTypeDef") -> ClientCredentials:
         text = answer.get("SecretString")
@@ -146,7 +167,20 @@ class CredentialsReader:
         current = self._pair(content, CURRENT if CURRENT in content else "", version)
         if current is None:
             raise self._empty()
-        return replace(current, next=self._pair(content, NEXT, version) if NEXT in content else None)
+        following = self._pair(content, NEXT, version) if NEXT in content else None
+        return replace(current, next=following, certificate=self._shown(content))
+
+    def _shown(self, content: dict[str, Any]) -> ClientCertificate | None:
+        """Return what the client shows of itself in TLS; None where it is not filled in."""
+        if not any(content.get(name) for name in CERTIFICATE_KEYS):
+            return None
+        chain, key = (self._value(content, name, name) for name in CERTIFICATE_KEYS)
+        with suppress(ValueError):
+            return client_certificate(chain, key)
+        raise self._malformed(
+            "holds something under the keys certificate and private_key that is not a certificate in PEM form and its "
+            "private key, without a password"
+        )
 
     def _pair(self, content: dict[str, Any], place: str, version: str) -> ClientCredentials | None:
         """Return what stands under the key `place`, or in `content` itself; None where it is not filled in."""

@@ -50,7 +50,7 @@ class TokenSource:
         dice: Dice | None = None,
     ) -> None:
         """Compose the parts. Nothing is read or asked for yet."""
-        self._client = ClientInUse(credentials, endpoint, telemetry)
+        self._client = ClientInUse(credentials, endpoint, telemetry, clock.now)
         self._store = store
         self._endpoint = endpoint
         self._now = clock.now

@@ -15,7 +15,7 @@ from campaign.leaks import Sinks, forms_of
 from campaign.plants import PLANTED, Planted
 from campaign.run import run_one
 from campaign.stage import Stage
-from common import transport
+from common import handshake
 from tests.support.clock import FakeClock
 
 SLOW = {1, 5, 6, 7, 8, 17, 37, 39, 54, 58, 67, 68, 94, 98, 99}
@@ -118,7 +118,7 @@ def test_credentials_that_leave_are_seen(monkeypatch: pytest.MonkeyPatch) -> Non
         followed = hosts.examine()
     assert followed.credential_bytes > 0
     with monkeypatch.context() as patch:
-        patch.setattr(transport, "tls_context", _trusting)
+        patch.setattr(handshake, "tls_context", _trusting)
         trusting = hosts.examine()
     assert trusting.credential_bytes > 0
     assert any(wrong.startswith("a server with a certificate expired got ") for wrong in trusting.wrong)

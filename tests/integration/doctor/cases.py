@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from common.checkup import causes
 from common.checkup.report import Cause
-from local.certificates import issue
+from local.certificates import Certificate, create_authority, issue, issue_client
 from local.simulator import Fault
 from tests.integration.doctor.world import World, answer_aws
 from tests.support.raw_server import RawServer, authority
@@ -65,6 +65,11 @@ def _wrong_secret_as_rfc_6749_has_it(world: World) -> None:
 def _unknown_close_code_and_hidden_choices(world: World) -> None:
     world.configure(denied_operations=("sys_choice.read",))
     world.set(CLOSE_CODE="Solved (Permanently)")
+
+
+def _certificate_of_another_authority(world: World) -> None:
+    world.another_instance(client_authority=authority())
+    world.show(issue_client(create_authority("another")))
 
 
 def _signs(world: World) -> None:
@@ -136,6 +141,30 @@ ACCOUNT = [
         lambda w: w.cut_off_aws("GetSecretValue"),
         "secret",
         [causes.NO_WAY_TO_AWS, causes.AWS_IS_BUSY],
+    ),
+    Case(
+        "client certificate without its key",
+        lambda w: w.show(Certificate(issue_client(authority()).certificate_pem, "")),
+        "secret",
+        [causes.SECRET_IS_MALFORMED],
+    ),
+    Case(
+        "client certificate has ended",
+        lambda w: w.show(issue_client(authority(), valid_until=datetime.now(UTC) - timedelta(days=1))),
+        "client certificate",
+        [causes.CLIENT_CERTIFICATE_ENDED],
+    ),
+    Case(
+        "client certificate is missing",
+        lambda w: w.another_instance(client_authority=authority()),
+        "TLS",
+        [causes.CLIENT_CERTIFICATE_IS_MISSING],
+    ),
+    Case(
+        "client certificate is of an authority that is not trusted",
+        _certificate_of_another_authority,
+        "TLS",
+        [causes.CLIENT_CERTIFICATE_IS_REFUSED, causes.CLIENT_CERTIFICATE_ENDED],
     ),
     Case("signing key is not there", _signs, "token endpoint", [causes.SIGNING_IS_REFUSED]),
     Case(
@@ -267,7 +296,7 @@ WAY = [
         "host speaks no TLS",
         lambda w: w.another_server(RawServer(lambda line: line.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), tls=None)),
         "TLS",
-        [causes.OLD_TLS, causes.WRONG_HOST],
+        [causes.OLD_TLS, causes.WRONG_HOST, causes.CLIENT_CERTIFICATE_IS_MISSING],
     ),
     Case(
         "host takes the request and says nothing",

@@ -3,13 +3,16 @@
 import json
 import socket
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from common.checkup import account, causes, walk
+from local.certificates import issue_client
 from local.simulator import Fault, Simulator
 from tests.integration.doctor.world import SECRET, Doctor, World, causes_of, steps
 from tests.support.deployment import Deployment
+from tests.support.raw_server import authority
 
 
 def test_a_set_up_that_works_is_healthy(doctor: Doctor) -> None:
@@ -32,6 +35,19 @@ def test_the_doctor_writes_only_when_told_to(doctor: Doctor, servicenow: Simulat
     assert steps(report)["create incident"] == "ok"
     marked = [row for row in servicenow.records("incident") if "check-up" in row["short_description"]]
     assert [row["state"] for row in marked] == ["6"]
+
+
+def test_a_client_that_shows_a_certificate_is_let_in(world: World, doctor: Doctor) -> None:
+    """Token request and API calls alike, and the doctor says how the client authenticates and until when."""
+    soon = datetime.now(UTC) + timedelta(days=20)
+    world.another_instance(client_authority=authority())
+    world.show(issue_client(authority(), valid_until=soon))
+
+    report = doctor()
+
+    assert report["healthy"], report["text"]
+    assert "authenticates by client secret; client certificate" in report["text"]
+    assert f"ends on {soon.date().isoformat()}: replace it now" in report["text"]
 
 
 def test_a_secret_that_is_not_filled_in_is_named(doctor: Doctor, stack: Deployment) -> None:

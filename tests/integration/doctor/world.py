@@ -1,5 +1,6 @@
 """What a test of the doctor can put out of order, and how it reads the report."""
 
+import json
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -61,9 +62,13 @@ class World:
         body = {"error": {"message": message, "detail": detail}, "status": "failure"}
         self.answer(status=status, body=body, **fault)
 
-    def another_instance(self, certificate: Certificate) -> None:
-        """Point the function to an instance that shows `certificate`."""
-        another = Simulator(client_secret=SECRET, authority=authority(), certificate=certificate)
+    def another_instance(
+        self, certificate: Certificate | None = None, *, client_authority: Certificate | None = None
+    ) -> None:
+        """Point the function to an instance that shows `certificate`, and asks for one of `client_authority`."""
+        another = Simulator(
+            client_secret=SECRET, authority=authority(), certificate=certificate, client_authority=client_authority
+        )
         self._open.enter_context(another)
         self.set(SERVICENOW_INSTANCE_HOST=another.host, CERTIFICATE_AUTHORITIES=authority().certificate_pem)
 
@@ -71,6 +76,14 @@ class World:
         """Point the function to a server that is no instance."""
         self._open.enter_context(server)
         self.set(SERVICENOW_INSTANCE_HOST=server.host)
+
+    def show(self, certificate: Certificate) -> None:
+        """Put a client certificate into the secret."""
+        shown = {"certificate": certificate.certificate_pem, "private_key": certificate.key_pem}
+        content = {"client_id": "bridge", "client_secret": SECRET, **shown}
+        self.stack.clients["secretsmanager"].put_secret_value(
+            SecretId=self.stack.secret_id, SecretString=json.dumps(content)
+        )
 
     def refuse_aws(self, operation: str, code: str, message: str = "") -> None:
         """Let AWS refuse an operation, such as `GetParameter`."""

@@ -184,12 +184,12 @@ class TestTrust:
 
     def test_authorities_of_the_company_are_added_to_those_of_the_system(self) -> None:
         """They do not replace them."""
-        without = Transport("example.service-now.com", clock=SystemClock())._context
+        without = Transport("example.service-now.com", clock=SystemClock())._handshake.context()
         added = Transport(
             "example.service-now.com",
             clock=SystemClock(),
             certificate_authorities=authority().certificate_pem + create_authority().certificate_pem,
-        )._context
+        )._handshake.context()
         assert added.cert_store_stats()["x509"] == without.cert_store_stats()["x509"] + 2
 
     @pytest.mark.parametrize(

@@ -105,9 +105,9 @@ class TestNotSent:
     def test_old_versions_of_tls_are_refused(self) -> None:
         """1.2 is the least."""
         with line_to(until_closed()) as (_, line):
-            assert line._context.minimum_version is ssl.TLSVersion.TLSv1_2
-            assert line._context.verify_mode is ssl.CERT_REQUIRED
-            assert line._context.check_hostname
+            assert line._handshake.context().minimum_version is ssl.TLSVersion.TLSv1_2
+            assert line._handshake.context().verify_mode is ssl.CERT_REQUIRED
+            assert line._handshake.context().check_hostname
 
     def test_a_closed_port_is_told(self) -> None:
         """The action names what to look at."""

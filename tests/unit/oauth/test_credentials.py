@@ -3,13 +3,17 @@ import json
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
 
+from common.client_certificate import client_certificate
 from common.errors import BridgeError, CredentialsError, TransientError
 from common.oauth.credentials import ClientCredentials, CredentialsReader, Signing
+from local.certificates import create_authority, issue_client
 from tests.support.aws import Failing, stubbed
 
 SECRET_ID = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:servicenow"
 EXPECTED_CALL = {"SecretId": SECRET_ID, "VersionStage": "AWSCURRENT"}
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1d3f5a7b-0000-4000-8000-000000000001"
+OWN = issue_client(create_authority())
+SECRET_PAIR = {"client_id": "a", "client_secret": "hidden-value"}
 VERSION = "a1b2c3d4-0000-4000-8000-000000000000"
 
 
@@ -92,6 +96,28 @@ def test_a_secret_that_is_replaced_by_a_signature_is_another_pair() -> None:
     assert (read.way, read.next.way) == ("client secret", "signed assertion, JWT bearer grant")
 
 
+@pytest.mark.parametrize("shape", ["plain", "under current"])
+def test_a_client_certificate_stands_beside_the_pairs(shape: str) -> None:
+    """It is that of the client whichever pair is in use, and known to the transport once it was read."""
+    pair = {"client_id": "bridge", "client_secret": "first"}
+    shown = {"certificate": f"{OWN.certificate_pem}\n", "private_key": OWN.key_pem}
+    reader = reader_of(json.dumps({**(pair if shape == "plain" else {"current": pair}), "next": pair, **shown}))
+    assert reader.certificate is None
+    read = reader.read()
+    assert read.certificate == reader.certificate == client_certificate(OWN.certificate_pem, OWN.key_pem)
+    assert read.way == "client secret; client certificate"
+    assert OWN.key_pem.splitlines()[1] not in repr(read)
+
+
+def test_a_certificate_that_can_not_be_read_again_stays() -> None:
+    """Looking for another one never makes anything worse."""
+    pair = {"client_id": "bridge", "client_secret": "first"}
+    reader = reader_of(json.dumps({**pair, "certificate": OWN.certificate_pem, "private_key": OWN.key_pem}))
+    read = reader.read()
+    reader.renew()
+    assert reader.certificate == read.certificate
+
+
 def test_a_template_of_a_client_that_signs_is_not_filled_in_yet() -> None:
     """Whoever prepares the secret may leave everything empty."""
     value = '{"client_id": "", "client_secret": "", "signing_key": "", "key_id": ""}'
@@ -137,6 +163,9 @@ def test_a_secret_without_a_value_is_not_filled_in_either() -> None:
         ('{"client_id": "a", "client_secret": "hidden-value", "next": {}}', "lacks the key next.client_id"),
         (b"hidden-value", "binary"),
         ('{"client_id": "a", "signing_key": "hidden-value", "key_id": "k"}', "signing_key that is not the ARN"),
+        (json.dumps({**SECRET_PAIR, "certificate": "hidden-value", "private_key": "hidden-value"}), "in PEM form"),
+        (json.dumps({**SECRET_PAIR, "certificate": OWN.certificate_pem}), "lacks the key private_key"),
+        (json.dumps({**SECRET_PAIR, "private_key": "hidden-value"}), "lacks the key certificate"),
         (f'{{"client_id": "a", "signing_key": "{KEY}"}}', "lacks the key key_id"),
         (f'{{"client_id": "a", "signing_key": "{KEY}", "key_id": ""}}', "nothing under the key key_id"),
         (f'{{"client_id": "a", "signing_key": "{KEY}", "key_id": "k"}}', "lacks the key subject"),

@@ -196,7 +196,7 @@ class TestStale:
     def test_a_secret_that_can_not_be_read_does_not_matter_yet(self, stack: Stack) -> None:
         """A restored environment may hold a token without having read the secret."""
         stack.token()
-        stack.source._client = ClientInUse(stack.secret, stack.issuer, stack.telemetry)
+        stack.source._client = ClientInUse(stack.secret, stack.issuer, stack.telemetry, stack.clock.now)
         stack.secret.now = AWAY
         stack.clock.advance(STALE_AT)
         saved = len(stack.store.saved)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from common.client_certificate import ClientCertificate
 from common.errors import ConfigurationError, CredentialsError
 from common.oauth.credentials import ClientCredentials
 from common.oauth.memory import REFUSAL_SECONDS
@@ -74,6 +75,18 @@ def test_fifty_threads_try_both_once(rotating: Stack) -> None:
     outcomes = in_threads(50, rotating.token)
     assert {getattr(token, "value", token) for token in outcomes} == {"token-1"}
     assert rotating.issuer.requests == [BOTH, NEXT]
+
+
+@pytest.mark.parametrize(("days", "warned"), [(29.0, 1), (31.0, 0)])
+def test_a_client_certificate_is_warned_of_before_it_ends(stack: Stack, days: float, warned: int) -> None:
+    """Wherever it is read, thirty days before; its key is kept out of every log line."""
+    shown = ClientCertificate("a chain", "the-private-key-of-it", EPOCH + days * 86_400)
+    stack.secret.now = replace(CLIENT, certificate=shown)
+    stack.token()
+    assert stack.telemetry.counts().get("ClientCertificateEnding", 0) == warned
+    assert ("ends soon" in stack.log.getvalue()) is bool(warned)
+    stack.telemetry.log.warning("a line with the-private-key-of-it")
+    assert "the-private-key" not in stack.log.getvalue()
 
 
 def test_two_refusals_are_remembered_as_one_is(rotating: Stack) -> None:

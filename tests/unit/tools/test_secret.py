@@ -3,11 +3,13 @@
 import json
 from argparse import Namespace
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from local.certificates import create_authority, issue_client
 from tools.deployed import ToolError
 from tools.secret import change
 
@@ -37,9 +39,11 @@ class Manager:
         self.value = SecretString
 
 
-def changed(manager: Manager, option: str = "", given: object = PAIR) -> Any:  # noqa: ANN401 (any JSON)
+def changed(
+    manager: Manager, option: str = "", given: object = PAIR, certificate: tuple[Path, Path] | None = None
+) -> Any:  # noqa: ANN401 (any JSON)
     """Change the secret with one of the options, and return what it holds then."""
-    options = Namespace(**{name: name == option for name in ("next", "promote", "replace")})
+    options = Namespace(certificate=certificate, **{name: name == option for name in ("next", "promote", "replace")})
     change(manager, "secret", options, StringIO(json.dumps(given)))  # type: ignore[arg-type]
     return json.loads(manager.value)
 
@@ -105,6 +109,28 @@ def test_a_client_that_signs_takes_the_place_of_one_with_a_secret(before: object
 def test_the_secret_of_a_record_that_is_no_public_client_stays_beside_the_key() -> None:
     """ServiceNow asks for both then."""
     assert changed(Manager(OLD), given={**SIGNING, "client_secret": "kept"}) == {**SIGNING, "client_secret": "kept"}
+
+
+def test_a_client_certificate_is_stored_beside_everything_else(tmp_path: Path) -> None:
+    """And stays there when the pair is changed or promoted."""
+    own = issue_client(create_authority())
+    manager = Manager({**OLD, "next": PAIR})
+    shown = {"certificate": own.certificate_pem.strip(), "private_key": own.key_pem.strip()}
+    assert changed(manager, certificate=own.write(tmp_path, "bridge")) == {**OLD, "next": PAIR, **shown}
+    assert changed(manager, "promote") == {**PAIR, **shown}
+    assert changed(manager, given=SIGNING) == {**SIGNING, **shown}
+
+
+def test_files_that_do_not_fit_together_are_not_stored(tmp_path: Path) -> None:
+    """The message names the files alone."""
+    authority = create_authority()
+    (chain, _), (_, key) = (issue_client(authority).write(tmp_path, name) for name in ("own", "other"))
+    for files in ((chain, key), (chain, tmp_path / "absent")):
+        manager = Manager(OLD)
+        with pytest.raises(ToolError) as caught:
+            changed(manager, certificate=files)
+        assert "PRIVATE" not in str(caught.value)
+        assert json.loads(manager.value) == OLD
 
 
 @pytest.mark.parametrize(
