@@ -17,7 +17,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from tests.template.deployment import ACCOUNT, Stack
 from tests.template.reading import Resources, Statement, as_list
-from tests.template.test_limits import LONG_VALUES, OTHERS
+from tests.template.test_limits import OTHERS
 
 FOLDER = Path(__file__).parents[2] / "deploy"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/bounds-servicenow-bridge"
@@ -28,6 +28,7 @@ NAMES = {
     "stack": "servicenow-bridge",
     "bucket": "deployments",
     "boundary": BOUNDARY,
+    "trail": "aws-cloudtrail-logs-123456789012",
 }
 
 OF_SAM = {
@@ -97,11 +98,17 @@ PLACES = {
     "AWS::Lambda::EventSourceMapping": f"arn:aws:lambda:eu-west-1:{ACCOUNT}:event-source-mapping:1d3f5a7b",
     "AWS::Lambda::Permission": _FUNCTION,
     "AWS::Lambda::Version": f"{_FUNCTION}:1",
+    "AWS::Logs::MetricFilter": f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:{NAMES['trail']}:*",
     "AWS::SQS::QueuePolicy": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:servicenow-bridge-EventQueue-1A2B3C4D5E6F",
     "AWS::SSM::Parameter": f"arn:aws:ssm:eu-west-1:{ACCOUNT}:parameter{{made}}",
     "AWS::SecretsManager::Secret": f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:{{name}}-1A2B3C4D5E6F-1A2B3C",
 }
 """What an action is about that does not name the resource's attribute Arn: by action, by service, by type."""
+
+EVERYTHING = {name: value for found in OTHERS.values() for name, value in found.items()} | {
+    "TokenRefreshSchedule": "rate(5 minutes)"
+}
+"""Every parameter that adds a resource or a statement."""
 
 ANYWHERE = {
     "cloudwatch:DescribeAlarms",
@@ -165,9 +172,8 @@ def about(stack: Stack, name: str, kind: str, action: str) -> str:
 
 @pytest.fixture(scope="module")
 def stacks(template: dict[str, Any], resources: Resources) -> list[Stack]:
-    """Return a stack with nothing given, and others that together make every resource, on a bus of one's own too."""
-    network = OTHERS["ApiWebAclArn"] | OTHERS["SubnetIds"] | OTHERS["EventBusName"] | OTHERS["OwnEventSources"]
-    return [Stack(template, {}, resources), Stack(template, LONG_VALUES | network, resources)]
+    """Return a stack with nothing given, and one with everything, on a bus of one's own too."""
+    return [Stack(template, {}, resources), Stack(template, EVERYTHING, resources)]
 
 
 def needed(stacks: list[Stack]) -> Iterator[tuple[str, str]]:
@@ -219,6 +225,7 @@ def test_what_has_a_name_is_the_stack_s_own(stacks: list[Stack]) -> None:
         PLACES["wafv2"],
         "event-source-mapping",
         "secret:",
+        NAMES["trail"],
     )
 
     for action, resource in set(needed(stacks)):
@@ -295,15 +302,12 @@ def test_everything_but_the_deployment_itself_is_for_cloudformation_alone() -> N
     assert {key for found in rest for test in found.get("Condition", {}).values() for key in test} == CONDITIONS
 
 
-def test_the_boundary_bounds_no_function_in_what_it_does(template: dict[str, Any], resources: Resources) -> None:
+def test_the_boundary_bounds_no_function_in_what_it_does(stacks: list[Stack], resources: Resources) -> None:
     """Every statement of every role, with every parameter that adds one."""
     boundary = statements_of("boundary")
-    given = {name: value for found in OTHERS.values() for name, value in found.items()}
-    given |= {"TokenRefreshSchedule": "rate(5 minutes)"}
-    every = [Stack(template, chosen, resources) for chosen in ({}, given)]
     asked = {
         (action, resource)
-        for stack in every
+        for stack in stacks
         for name, found in resources.items()
         if found["Type"] in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
         for document in [
