@@ -14,6 +14,7 @@ from campaign import (
     held_events,
     messages,
     planted_leaks,
+    planted_searches,
     plants,
     queue_and_function,
     secrets_and_parameters,
@@ -104,8 +105,8 @@ def _plant(number: int) -> Caught:
 
 
 def _search(number: int) -> Caught:
-    return plants.name_of(DEFECTS[number][0]), plants.is_found(number)
+    return planted_searches.name_of(DEFECTS[number][0]), planted_searches.is_found(number)
 
 
 def _specify(number: int) -> Caught:
-    return plants.name_of(SPECIFIED[number][0]), plants.is_told(number)
+    return planted_searches.name_of(SPECIFIED[number][0]), planted_searches.is_told(number)

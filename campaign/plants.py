@@ -23,14 +23,13 @@ from common.incidents.desk import _Work
 from common.incidents.item import Item
 from common.incidents.precedents import Precedents
 from common.incidents.rules.rule import Rule
+from common.incidents.shared_precedents import SharedPrecedents
 from common.intake import Intake
 from common.oauth import source, store
 from common.oauth.token import AccessToken
 from common.queue import Message
 from common.transport import Response, Transport
 from tests.support import found_defects
-from tests.support.explorer import explore
-from tests.unit.incidents.test_planted_defects import DEFECTS, SPECIFIED
 
 type Patch = pytest.MonkeyPatch
 type Plant = Callable[[Patch], None]
@@ -243,9 +242,6 @@ def suspects_read_with_the_others(patch: Patch) -> None:
     patch.setattr(Intake, "process", reading_first)
 
 
-# Defects of the state machine: found by a search through all interleavings, or told by a specification of their own
-
-
 @caught_by(103, "wrong")
 def closed_record_given_up(patch: Patch) -> None:
     """A closed record that may not be changed is not told from one whose change is wrong."""
@@ -264,33 +260,13 @@ def unknown_words_given_up(patch: Patch) -> None:
     patch.setattr(Precedents, "concerns_everybody", lambda *_: False)
 
 
+@caught_by(105, "wrong")
+def precedents_not_shared(patch: Patch) -> None:
+    """Each environment judges a refusal by what it saw itself."""
+    patch.setattr(SharedPrecedents, "concerns_everybody", Precedents.concerns_everybody)
+
+
 @caught_by(107, "wrong")
 def held_for_an_hour(patch: Patch) -> None:
     """The pause of a held event grows to an hour, as that of any other."""
     patch.setattr("common.queue._LONGEST_HELD_PAUSE", 3600.0)
-
-
-def name_of(plant: Plant) -> str:
-    """Return what a defect is."""
-    return plant.__name__.replace("_", " ")
-
-
-def is_found(number: int) -> bool:
-    """Plant one of DEFECTS and tell whether the search finds what it breaks."""
-    plant, scenario, broken = DEFECTS[number]
-    with pytest.MonkeyPatch.context() as patch:
-        plant(patch)
-        return explore(scenario).broken == broken
-
-
-def is_told(number: int) -> bool:
-    """Plant one of SPECIFIED and tell whether its specification, which held before, fails."""
-    plant, specification = SPECIFIED[number]
-    specification()
-    with pytest.MonkeyPatch.context() as patch:
-        plant(patch)
-        try:
-            specification()
-        except AssertionError:
-            return True
-    return False

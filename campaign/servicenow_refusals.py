@@ -1,5 +1,7 @@
 """Faults 103 to 106: refusals that are not what they seem."""
 
+from typing import Any
+
 from campaign.catalogue import fault
 from campaign.servicenow_api import act, held_until_mended, refusal_of
 from campaign.world import World
@@ -16,6 +18,9 @@ def not_there(world: World) -> None:
 def another_language(world: World) -> None:
     """Its words tell nothing: what becomes of others does."""
     body = refusal_of("Vorgang fehlgeschlagen", "ACL-Ausnahme: Einfügen fehlgeschlagen")
+    if world.in_turn("one environment", "many") == "many":
+        _refused_in_many(world, body)
+        return
     if world.toss():
         world.fault(method="POST", table="incident", status=403, body=body, times=None)
         for number in range(4):
@@ -28,6 +33,23 @@ def another_language(world: World) -> None:
     world.expect_outcome(world.invoke(), "held")
     world.clock.advance(60)
     world.settle()
+
+
+def _refused_in_many(world: World, body: dict[str, Any]) -> None:
+    """Each time in a new environment, which itself saw nothing of what became of others."""
+    refused: dict[str, Any] = {"method": "POST", "table": "incident", "status": 403, "body": body, "times": None}
+    world.fault(**refused)
+    world.send(world.alarm("refused", "ALARM", minutes=1))
+    for _ in range(world.random.randint(1, 3)):
+        world.expect_outcome(world.invoke(world.environment()), "held")
+        world.clock.advance(150)  # until the lock of the write has ended
+    world.expect_outcome(world.invoke(world.environment()), "held")
+    world.mend()
+    world.send(world.alarm("accepted", "ALARM", minutes=1))
+    world.expect_outcome(world.invoke(world.environment()), "done")
+    world.fault(**refused)
+    world.clock.advance(150)
+    world.expect_outcome(world.invoke(world.environment()), "dead")
 
 
 @fault(103, "403: a closed incident may not be changed", "C, replaced where the problem is there")

@@ -12,6 +12,7 @@ from common.incidents.circuit import Circuit
 from common.incidents.desk import Desk
 from common.incidents.ledger import Ledger
 from common.incidents.rules import rules_to_run
+from common.incidents.shared_precedents import SharedPrecedents
 from common.intake import Intake
 from common.queue import EventQueue
 from common.servicenow.records import Records
@@ -42,7 +43,14 @@ def build_bridge(environment: Mapping[str, str]) -> Bridge:
     deployment = deployment_of(settings)
     ledger = Ledger(dynamodb, settings.ledger_table, clock=clock)
     records = targets_of(settings, access)
-    desk = Desk(ledger, records, deployment=deployment, close_code=settings.close_code, telemetry=telemetry)
+    desk = Desk(
+        ledger,
+        records,
+        deployment=deployment,
+        close_code=settings.close_code,
+        telemetry=telemetry,
+        precedents=SharedPrecedents(ledger, deployment=deployment),
+    )
     circuit = Circuit(desk, dynamodb, settings.ledger_table, deployment=deployment, telemetry=telemetry)
     queue = EventQueue(
         boto3.client("sqs", config=QUICK_CONFIG),

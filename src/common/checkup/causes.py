@@ -52,6 +52,10 @@ TOKEN_IS_TOO_LARGE = Cause(
     "Set TokenTier to Intelligent-Tiering, or Token Format to Opaque on the OAuth registry record. Until then every "
     "environment asks for its own token.",
 )
+TOKEN_IS_TOO_LONG = Cause(
+    "The access token is longer than any request can carry: it is a JWT with very many claims.",
+    "Set Token Format to Opaque on the OAuth registry record. Until then all events wait in the queue.",
+)
 TOKEN_FITS_NOWHERE = Cause(
     "The access token does not fit into any parameter: it is a JWT of more than 8 KB.",
     "Set Token Format to Opaque on the OAuth registry record. Until then every environment asks for its own token.",

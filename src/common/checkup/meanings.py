@@ -55,6 +55,7 @@ TOKEN_ENDPOINT: Mapping[str, tuple[Cause, ...]] = {
     "unsupported_grant_type": (causes.GRANT_IS_OFF, causes.GUEST_TOKEN),
     "no_endpoint": (causes.WRONG_HOST, causes.ADDRESS_IS_BLOCKED),
     "no_token": (causes.WRONG_HOST,),
+    "token_too_long": (causes.TOKEN_IS_TOO_LONG,),
 }
 
 TOKEN_ENDPOINT_WITH_SCOPE: Mapping[str, tuple[Cause, ...]] = {

@@ -68,15 +68,19 @@ class Desk:
         close_code: str,
         telemetry: Telemetry,
         new_owner: Callable[[], str] = lambda: token_hex(8),
+        precedents: Precedents | None = None,
     ) -> None:
-        """Use `close_code` where a rule names none; `new_owner` returns a name for each claim."""
+        """Use `close_code` where a rule names none; `new_owner` returns a name for each claim.
+
+        `precedents` are what refusals that nobody understands are judged by; without them by this environment's own.
+        """
         self.ledger = ledger
         self.records = records
         self.deployment = deployment
         self.close_code = close_code
         self.telemetry = telemetry
         self.new_owner = new_owner
-        self.precedents = Precedents()
+        self.precedents = precedents or Precedents()
         self.ignored_fields = IgnoredFields(telemetry)
 
     def apply(self, fold: Fold, deadline: Deadline) -> Applied:
@@ -107,11 +111,13 @@ class Desk:
 
     def _apply(self, item: Item, fold: Fold, deadline: Deadline) -> Applied:
         try:
-            return _Work(self, fold, deadline, self.new_owner()).run(item)
+            applied = _Work(self, fold, deadline, self.new_owner()).run(item)
         except DoubtfulError as error:
             if self.precedents.concerns_everybody(error.method, item.table, item.problem):
                 raise error.for_everybody() from None
             raise
+        self.precedents.tell()
+        return applied
 
 
 def _check_age(alert: Alert, now: int) -> None:

@@ -61,23 +61,22 @@ class Ledger:
         """
         written = replace(item, version=item.version + 1)
         attributes = _encode(written, expires_at=self.now() // 1000 + KEPT_AFTER_RECOVERY)
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
-        if item.version:
-            condition = {
-                "ConditionExpression": "#version = :seen",
-                "ExpressionAttributeNames": {"#version": "version"},
-                "ExpressionAttributeValues": {":seen": {"N": str(item.version)}},
-            }
         try:
-            self.call(
-                "put_item",
-                Item=attributes,
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **condition,
-            )
+            self.put(attributes, seen=item.version)
         except LostRaceError as lost:
             return written if lost.stored is not None and _decode(lost.stored) == written else None
         return written
+
+    def put(self, attributes: Attributes, *, seen: int) -> None:
+        """Put an item where the stored version is `seen`, 0 for none. Raises LostRaceError where it is not."""
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        if seen:
+            condition = {
+                "ConditionExpression": "#version = :seen",
+                "ExpressionAttributeNames": {"#version": "version"},
+                "ExpressionAttributeValues": {":seen": {"N": str(seen)}},
+            }
+        self.call("put_item", Item=attributes, ReturnValuesOnConditionCheckFailure="ALL_OLD", **condition)
 
     def call(self, operation: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 (DynamoDB's own arguments)
         """Make one call on the ledger's table. Raises LostRaceError where its condition does not hold."""

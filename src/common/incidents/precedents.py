@@ -22,6 +22,9 @@ class Precedents:
         self._accepted[method, table] += 1
         self._refused.pop((method, table, problem), None)
 
+    def tell(self) -> None:
+        """Let others know what was accepted. Nobody waits for it, and nothing is raised."""
+
     def concerns_everybody(self, method: str, table: str, problem: str) -> bool:
         """Tell whether a refusal of this problem's write has to be taken for one of all; it is remembered."""
         accepted = self._accepted[method, table]

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from common.errors import BridgeError, ConfigurationError, CredentialsError, TransientError
 from common.oauth.signed import seconds_left
-from common.oauth.token import LONGEST_LIFE, AccessToken, is_bearer_value
+from common.oauth.token import LONGEST_LIFE, LONGEST_VALUE, AccessToken, is_bearer_value
 from common.retry import retry_after
 from common.transport import Response
 
@@ -145,9 +145,7 @@ def _granted(response: Response, asked: float, *, signed: bool) -> AccessToken:
         raise _refusal(response.status, content, signed=signed)
     value = content.get("access_token")
     if not is_bearer_value(value):
-        raise TransientError(
-            "The token endpoint answered without a usable access token.", action=_WAIT, code="no_token"
-        )
+        raise _unusable(value)
     kind = content.get("token_type")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise ConfigurationError(
@@ -183,6 +181,16 @@ def _is_refused(content: Mapping[str, Any]) -> bool:
     if error == "server_error":
         return content.get("error_description") == "access_denied"
     return isinstance(error, str) and error in _REFUSALS
+
+
+def _unusable(value: object) -> TransientError:
+    if isinstance(value, str) and len(value) > LONGEST_VALUE:
+        return TransientError(
+            f"The token endpoint answered with an access token of more than {LONGEST_VALUE} characters.",
+            action="Set Token Format to Opaque on the OAuth registry record.",
+            code="token_too_long",
+        )
+    return TransientError("The token endpoint answered without a usable access token.", action=_WAIT, code="no_token")
 
 
 def _refusal(status: int, content: Mapping[str, Any], *, signed: bool) -> BridgeError:

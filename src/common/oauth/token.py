@@ -19,7 +19,10 @@ _SHARE_BETWEEN_REQUESTS = 0.10
 
 # What may follow "Bearer " in a header: visible ASCII, no blank (RFC 6749, appendix A.12), of a length that
 # servers accept.
-_TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
+LONGEST_VALUE: Final = 8192
+"""Characters of the longest token that is sent: no server takes a longer header."""
+
+_TOKEN = re.compile(rf"[\x21-\x7e]{{1,{LONGEST_VALUE}}}")
 
 
 class TokenState(Enum):

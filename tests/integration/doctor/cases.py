@@ -216,6 +216,12 @@ ACCOUNT = [
         [causes.TOKEN_FITS_NOWHERE],
     ),
     Case(
+        "token too long for any request",
+        lambda w: w.configure(token_format="jwt", token_length=9000),
+        "token endpoint",
+        [causes.TOKEN_IS_TOO_LONG],
+    ),
+    Case(
         "ledger is gone",
         lambda w: w.set(LEDGER_TABLE="gone"),
         "ledger",

@@ -86,7 +86,7 @@ def test_an_answer_that_does_not_call_itself_json_can_pass(line: Line) -> None:
 def test_a_token_is_used_up_to_what_a_header_can_carry(line: Line, length: int, is_used: bool) -> None:  # noqa: FBT001
     """Longer ones are refused with a code that the doctor knows."""
     line.simulator.configure(token_format="jwt", token_length=length)
-    assert failures(line) == (set() if is_used else {(TransientError, "no_token")})
+    assert failures(line) == (set() if is_used else {(TransientError, "token_too_long")})
 
 
 @pytest.mark.parametrize("behaviour", ["sliding", "fixed", "fresh"])
