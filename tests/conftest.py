@@ -1,12 +1,14 @@
-"""How Hypothesis works here, and what a worker of `pytest -n` may say.
+"""How Hypothesis works here, what is measured, and what a worker of `pytest -n` may say.
 
 Hypothesis sets no time limit for an example, because machines are busy, and takes the same examples on a server. In
 mutation testing an example that fails is enough: nobody reads it, so it is not made smaller.
 """
 
+import gc
 import os
 from collections.abc import Generator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +31,68 @@ class _ReadOnce(JSONFileLoader):
 
 
 Loader.FILE_LOADER_CLASS = _ReadOnce
+
+_list_services = Loader.list_available_services
+_services: dict[tuple[str, ...], list[str]] = {}
+
+
+def _listed_once(self: Loader, type_name: str) -> list[str]:
+    """Return the services that botocore knows, without looking through its 400 folders for every session."""
+    key = (type_name, *self.search_paths)
+    if key not in _services:
+        _services[key] = _list_services(self, type_name)
+    return _services[key]
+
+
+Loader.list_available_services = _listed_once  # type: ignore[method-assign]
+
+
+_NOT_MEASURED = (
+    "integration/api/test_openapi.py",
+    "integration/campaign",
+    "integration/console",
+    "integration/contract",
+    "integration/faults",
+    "integration/simulator",
+    "runtime",
+    "template",
+    "unit/rules/test_command.py",
+    "unit/rules/test_shipped_rules.py",
+    "unit/rules/test_shipped_rules_document.py",
+    "unit/rules/test_shipped_rules_style.py",
+)
+"""Whose coverage is not measured, fixtures included: others reach the same lines, and measuring doubles the time."""
+
+_HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure no coverage while a test runs whose coverage is not asked for."""
+    measuring = None
+    if item.config.pluginmanager.has_plugin("_cov") and _is_unmeasured(item.path):
+        from coverage import Coverage  # noqa: PLC0415 (only where coverage is measured)
+
+        measuring = Coverage.current()
+    if measuring is None:
+        return (yield)
+    measuring.stop()
+    try:
+        return (yield)
+    finally:
+        measuring.start()
+
+
+@cache
+def _is_unmeasured(path: Path) -> bool:
+    return any(path.is_relative_to(_HERE / name) for name in _NOT_MEASURED)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what thousands of collected tests are made of: it stays anyway."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
 
 
 @pytest.hookimpl(wrapper=True)

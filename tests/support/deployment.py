@@ -1,6 +1,7 @@
 """The resources and the environment of a deployed stack, made with moto, and what Lambda would hand to a function."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,17 +9,15 @@ from datetime import UTC, datetime
 from functools import cache
 from itertools import count
 from typing import Any
+from unittest.mock import patch
 
 import boto3
-from moto import mock_aws
-from moto.kms import models as kms
+
+from tests.support.moto import mock_aws
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 _numbers = count(1)
-
-# Moto makes an RSA key for each key, also for one that only encrypts and never uses it: 0.1 s for every test.
-kms.generate_private_key = cache(kms.generate_private_key)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -56,22 +55,15 @@ class Deployment:
 @contextmanager
 def deployment(host: str, ca_pem: str, **settings: str) -> Iterator[Deployment]:
     """Provide the resources of a stack in moto; `settings` are added to the environment."""
-    with mock_aws():
+    # Reading the system's authorities takes each environment longer than a request; only the simulator's counts.
+    trusted = {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
+    with mock_aws(), patch.dict(os.environ, trusted):
         yield deploy(host, ca_pem, **settings)
 
 
 def deploy(host: str, ca_pem: str, *, endpoint_url: str | None = None, **settings: str) -> Deployment:
     """Make the resources of a stack, at `endpoint_url` where another process shall reach them too."""
-    clients: dict[str, Any] = {
-        name: boto3.client(
-            name,
-            region_name=REGION,
-            endpoint_url=endpoint_url,
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-        )
-        for name in ("sqs", "secretsmanager", "ssm", "dynamodb", "kms")
-    }
+    clients = {name: _client(name, endpoint_url) for name in ("sqs", "secretsmanager", "ssm", "dynamodb", "kms")}
     secret = clients["secretsmanager"].create_secret(
         Name="credentials", SecretString='{"client_id": "", "client_secret": ""}'
     )
@@ -97,6 +89,14 @@ def deploy(host: str, ca_pem: str, *, endpoint_url: str | None = None, **setting
         **settings,
     }
     return Deployment(environment, secret["ARN"], queue_url, dead_letter_queue_url, clients)
+
+
+@cache
+def _client(service: str, endpoint_url: str | None) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
+    """Return a client, the same for every stack: making one takes longer than most tests."""
+    make: Any = boto3.client
+    options = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    return make(service, region_name=REGION, endpoint_url=endpoint_url, **options)
 
 
 @dataclass

@@ -11,8 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from moto import mock_aws
-
 from common.clock import Deadline
 from common.errors import BridgeError
 from common.oauth.credentials import CredentialsReader
@@ -26,6 +24,7 @@ from common.transport import Transport
 from local.simulator import Simulator
 from tests.support.aws import client, kms_signer
 from tests.support.clock import FakeClock
+from tests.support.moto import mock_aws
 from tests.support.telemetry import readable_telemetry
 
 CLIENT_ID = "bridge"

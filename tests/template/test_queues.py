@@ -8,8 +8,8 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
+from tests.support.moto import mock_aws
 from tests.template.reading import KEY, Resources, attribute, of_type, queue_statements, referred_to
 
 DAY = 86_400  # seconds

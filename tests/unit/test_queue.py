@@ -7,7 +7,6 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError, ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
-from moto import mock_aws
 
 from common.errors import (
     AmbiguousError,
@@ -18,6 +17,7 @@ from common.errors import (
     TransientError,
 )
 from common.queue import EventQueue, Message, pause_before_return
+from tests.support.moto import mock_aws
 from tests.support.reports import Reports
 
 WEEK = 7 * 86_400

@@ -8,10 +8,10 @@ from unittest.mock import patch
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from tests.support.clock import FakeClock
 from tests.support.deployment import REGION
+from tests.support.moto import mock_aws
 from tests.support.queue import InMemoryQueue, lambda_event
 
 COUNTS = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]

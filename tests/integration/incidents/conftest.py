@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
-from moto import mock_aws
 from mypy_boto3_dynamodb.client import DynamoDBClient
 
 from local.simulator import Simulator
 from tests.integration.incidents.counter import SECRET, TABLE, Counter, tell_time
 from tests.support.clock import FakeClock
+from tests.support.moto import mock_aws
 
 
 @pytest.fixture

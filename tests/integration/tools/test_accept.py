@@ -10,8 +10,8 @@ from typing import Any
 import boto3
 import pytest
 from botocore.client import BaseClient
-from moto import mock_aws
 
+from tests.support.moto import mock_aws
 from tools.accept import contract
 from tools.accept.__main__ import main
 from tools.accept.account import Account, Described

@@ -1,0 +1,15 @@
+"""What stands for AWS in a process, without what takes long and nothing here uses."""
+
+from functools import cache
+
+from moto import mock_aws
+from moto.core.models import RESPONSES_METHODS
+from moto.kms import models as kms
+
+__all__ = ["mock_aws"]
+
+# AWS is asked through botocore alone; for other libraries moto would prepare 9,000 answers each time that it starts.
+RESPONSES_METHODS.clear()
+
+# Moto makes an RSA key for each key, also for one that only encrypts and never uses it: 0.1 s for every test.
+kms.generate_private_key = cache(kms.generate_private_key)  # type: ignore[attr-defined]
