@@ -24,6 +24,7 @@ pytestmark = pytest.mark.attack
 
 TEXT = "\n".join(PERSONAL)
 SECRETS = [text.rsplit("=", maxsplit=1)[-1].removeprefix("Bearer ") for text in PERSONAL]
+MAIL = "jane.doe@example.com"
 KEY = "a" * 32
 OURS = {"correlation_id": f"{KEY}-0123456789abcdef", "correlation_display": "servicenow-bridge:17957774170971:0f"}
 
@@ -76,7 +77,7 @@ class TestOn:
         """Created or changed."""
         fields = {"short_description": "x", "description": TEXT}
         made = api.call("POST", "/tables/problem/records", fields, key="k").json["sys_id"]
-        assert api.call("PATCH", f"/tables/problem/records/{made}", {"short_description": PERSONAL[-1]}).status == 200
+        assert api.call("PATCH", f"/tables/problem/records/{made}", {"short_description": MAIL}).status == 200
         assert planted(json.dumps(servicenow.records("problem"))) == []
 
     def test_a_repetition_still_finds_its_record_and_no_key_can_be_read(
@@ -97,7 +98,7 @@ class TestOn:
         """It is compared as it was written."""
         number = api.call("POST", "/incidents", {"short_description": "x"}, key="k").json["number"]
         for _ in range(3):
-            api.call("PATCH", f"/incidents/{number}", {"description": PERSONAL[-1]})
+            api.call("PATCH", f"/incidents/{number}", {"description": MAIL})
         [row] = servicenow.records("incident")
         changes = [note for note in servicenow.journal(row["sys_id"], "work_notes") if note.startswith("Changed")]
         assert len(changes) == 1
@@ -136,8 +137,8 @@ def test_nothing_of_the_kind_reaches_an_event_of_event_management() -> None:
     names = Names(Records(client, NAME_FIELDS), clock=clock, telemetry=telemetry)
     events = EventManagement(client, Records(client, EVENT_FIELDS, masks=True))
     targets = Targets(client, ("sys_id", "state"), names=names, events=events, masks=True)
-    info = json.dumps({"owner": TEXT, "quoted": f'"{PERSONAL[-1]}"', "account": "123456789012"})
-    fields = {"message_key": KEY, "description": TEXT, "node": PERSONAL[-1], "additional_info": info, **OURS}
+    info = json.dumps({"owner": TEXT, "quoted": f'"{MAIL}"', "account": "123456789012"})
+    fields = {"message_key": KEY, "description": TEXT, "node": MAIL, "additional_info": info, **OURS}
 
     targets.create("em_event", fields, Deadline.after(clock, 60))
     targets.update("em_event", KEY, fields, Deadline.after(clock, 60))

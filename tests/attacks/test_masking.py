@@ -25,6 +25,7 @@ PERSONAL = [
     "078-05-1120",
     "DE89 3704 0044 0532 0130 00",
     "jane.doe@example.com",
+    "https://console.example.com/alarms/of%20jane.doe%40example.com",
 ]
 # Parts of what is found, and what hints are made of; \u017f and \u212a are an s and a K to patterns without case.
 PIECES = [

@@ -1,12 +1,15 @@
 """One caller that sends as much as it can, against the others of the same API."""
 
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from copy import replace
 from typing import Any
 
 import pytest
 
 from common.api.caller_limit import MOST_MINUTES, CallerLimit
+from common.api.problems import ProblemError
 from common.clock import Deadline
 from common.errors import ConfigurationError
 from common.incidents.ledger import Ledger
@@ -181,7 +184,28 @@ def test_the_table_holds_one_item_for_a_caller_and_no_name(limited: Limited) -> 
     assert all(7000 < int(item["expires_at"]["N"]) - limited.clock.now() < 7300 for item in items)
 
 
-@pytest.mark.parametrize(("code", "uncounted"), [("ThrottlingException", 0), ("AccessDeniedException", 1)])
+def test_many_at_once_are_no_more_than_one_after_the_other(limited: Limited) -> None:
+    """Each in an environment of its own, all of them at the beginning of a minute."""
+    start = threading.Barrier(12)
+
+    def take(limit: CallerLimit) -> bool:
+        start.wait(10)
+        try:
+            limit.take(ALICE, ACCOUNT)
+        except ProblemError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(12) as callers:
+        passed = list(callers.map(take, [limited.environment() for _ in range(12)]))
+    assert sum(passed) == SHARE
+    assert "CallersUncounted" not in limited.counted
+
+
+@pytest.mark.parametrize(
+    ("code", "uncounted"),
+    [("ThrottlingException", 0), ("AccessDeniedException", 1), ("ConditionalCheckFailedException", 0)],
+)
 def test_where_the_table_fails_requests_pass_and_it_is_told(limited: Limited, code: str, uncounted: int) -> None:
     """The limit is there for the other callers; an outage that it made would stop them too."""
     limited.table.failure = refusal(code, "UpdateItem", limited.clock.now())

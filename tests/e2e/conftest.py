@@ -16,7 +16,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show what the function logged below a test that failed."""
     report = yield
-    if report.failed:
+    if report.failed and report.when != "teardown":  # by then the stack may be gone
         for value in getattr(item, "funcargs", {}).values():
             if isinstance(value, LocalStack):
                 report.sections.append(("Log of the function", value.function_log()))

@@ -10,7 +10,7 @@ from typing import Any
 
 from common.api.problems import Kind, ProblemError
 from common.clock import Deadline
-from common.errors import BridgeError, HeldError
+from common.errors import BridgeError, HeldError, TransientError
 from common.incidents.alert import digest
 from common.incidents.ledger import Ledger, LostRaceError
 from common.telemetry import Telemetry
@@ -25,6 +25,7 @@ _MINUTE = 60
 # Longer than what can be owed: an item that DynamoDB has deleted means that nothing is.
 _KEPT_SECONDS = 2 * MOST_MINUTES * _MINUTE
 _MOST_TRIES = 4
+_UNCOUNTED = "Nothing is to be done: the request passes uncounted."
 _MOST_REMEMBERED = 1000
 _COUNTERS = {
     "role": "CallsOfRoles",
@@ -116,7 +117,7 @@ class CallerLimit:
                     return 0
             else:
                 return 0
-        return 0  # others were quicker each time: this one passes uncounted
+        raise TransientError("Others were quicker each time that a request was to be counted.", action=_UNCOUNTED)
 
     def _add(self, key: dict[str, Any], minute: int, amount: int, most: int) -> None:
         """Add to what was used in this minute already. Raises LostRaceError where it is the first, or all is used."""
@@ -165,7 +166,7 @@ class CallerLimit:
             self._telemetry.count("AccessRefusals")
             self._telemetry.log.error(error.message, action=error.action)
         else:
-            self._telemetry.log.warning(error.message, action="Nothing is to be done: the request passes uncounted.")
+            self._telemetry.log.warning(error.message, action=_UNCOUNTED)
 
     def _refuse(self, caller: str, until: int, now: int) -> None:
         self._telemetry.count("CallersLimited")
