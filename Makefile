@@ -128,15 +128,15 @@ local: setup ## Keep the stack of the demo running, with a console for the brows
 
 .PHONY: rules
 rules: setup ## Check every rule file (EVENT=events/x.json shows what that event would become, NEW=x.json a first rule for it)
-	@PYTHONPATH=src python -m local.rules $(if $(EVENT),--event "$(EVENT)") $(if $(TABLES),--tables "$(TABLES)") $(if $(NEW),--new "$(NEW)")
+	@PYTHONPATH=src python -m local.rules $(if $(EVENT),--event "$(EVENT)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(TABLES),--tables "$(TABLES)") $(if $(NEW),--new "$(NEW)")
 
 .PHONY: tickets
 tickets: setup ## Write the tickets that the samples of monitoring tools become into docs/sources.md
 	PYTHONPATH=src python -m local.tickets
 
 .PHONY: secret
-secret: setup ## Store the client credentials of a deployed STACK; asks without echo, or reads JSON (OPTIONS=--next, --promote)
-	@PYTHONPATH=src python -m tools.secret --stack "$(STACK)" $(OPTIONS)
+secret: setup ## Store the client credentials of a deployed STACK (OPTIONS=--next, --promote), or make a secret for WEBHOOK=source
+	@PYTHONPATH=src python -m $(if $(WEBHOOK),tools.webhook --source "$(WEBHOOK)",tools.secret) --stack "$(STACK)" $(OPTIONS)
 
 .PHONY: signing-certificate
 signing-certificate: setup ## Print the certificate of the signing key KEY (its ARN), for ServiceNow's JWT verifier map

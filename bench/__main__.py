@@ -19,6 +19,7 @@ from bench import (
     short_lives,
     start_up,
     warm_token,
+    webhook,
 )
 from bench.result import Result, show, terminal, write
 
@@ -33,6 +34,7 @@ GROUPS: Mapping[str, Callable[[], Sequence[Result]]] = {
     "byte_code": byte_code.measure,
     "batch_of_ten": batch_of_ten.measure,
     "alarm_storm": alarm_storm.measure,
+    "webhook": webhook.measure,
 }
 
 

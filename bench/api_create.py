@@ -41,7 +41,7 @@ _BODY = json.dumps(
     }
 )
 _TOKEN = "t" * 86
-_SETTINGS = {
+SETTINGS = {
     "API_INCIDENT_FIELDS": "short_description,description,impact,urgency",
     "AWS_ACCESS_KEY_ID": "bench",
     "AWS_DEFAULT_REGION": "eu-west-1",
@@ -94,7 +94,7 @@ def measure() -> list[Result]:
     ]
 
 
-class _Context:
+class Context:
     """What a function sees of its invocation."""
 
     aws_request_id = "bench"
@@ -150,7 +150,7 @@ class _Bare:
 
 @contextlib.contextmanager
 def _function(host: str, authorities: str) -> Iterator[ModuleType]:
-    settings = _SETTINGS | {"SERVICENOW_INSTANCE_HOST": host, "CERTIFICATE_AUTHORITIES": authorities}
+    settings = SETTINGS | {"SERVICENOW_INSTANCE_HOST": host, "CERTIFICATE_AUTHORITIES": authorities}
     # Log lines and metrics are written, as everywhere, but not shown.
     with Path(os.devnull).open("w") as nowhere, patch.dict(os.environ, settings), contextlib.redirect_stdout(nowhere):
         function = importlib.import_module("handlers.api")
@@ -191,7 +191,7 @@ def _create(handler: Callable[[dict[str, Any], Any], dict[str, Any]]) -> None:
             "body": _BODY,
             "isBase64Encoded": False,
         },
-        _Context(),
+        Context(),
     )
     if answer["statusCode"] not in (HTTPStatus.OK, HTTPStatus.CREATED):
         raise RuntimeError(answer["body"])

@@ -1,4 +1,4 @@
-"""The calls to AWS that getting a stored token takes, and those of a ledger that is empty, answered at once.
+"""The calls to AWS that getting a stored token takes, and those of an empty ledger and of a queue, answered at once.
 
 A process of its own: run as `python -m bench.aws_server <secret>`; it prints its port and ends with its standard
 input.
@@ -53,6 +53,8 @@ class _Exchange(BaseHTTPRequestHandler):
             return {"Version": 1, "Tier": "Standard"}
         if operation in ("GetItem", "PutItem"):
             return {}
+        if operation == "SendMessageBatch":
+            return {"Successful": [{"Id": entry["Id"], "MessageId": "1"} for entry in request["Entries"]], "Failed": []}
         return {"Parameter": self.parameter}
 
     def log_message(self, *_: object) -> None:

@@ -13,7 +13,7 @@ from campaign.history import Evidence, Judgement, Sent, judge
 from campaign.leaks import Sinks
 from campaign.queue import Queued, record_of
 from campaign.stack import Stack
-from common.bridge import events as bridge_events
+from common.bridge.records import RULES
 from common.incidents.rules import Rules, load_rules
 from tests.support.clock import EPOCH
 from tests.support.deployment import alarm
@@ -219,4 +219,4 @@ class World(Stack):
 @cache
 def rules() -> Rules:
     """Return the shipped rules."""
-    return load_rules(bridge_events.RULES, ())
+    return load_rules(RULES, ())

@@ -1,6 +1,6 @@
 """Starts MiniStack; runs with the Python of the emulator's own virtual environment, see `local/emulator.py`.
 
-Seven things differ from the command `ministack`:
+Eight things differ from the command `ministack`:
 
 - PutEvents takes events whose source starts with `aws.`. AWS takes those from its own services only, and so
   does MiniStack, whose CloudWatch sends none.
@@ -12,12 +12,14 @@ Seven things differ from the command `ministack`:
   for it. Whoever reads the account's quotas needs `lambda:GetAccountSettings`; the emulator asks for nothing.
 - Parameters that are read together (`ssm:GetParameters`) need the permission on each of them, as on AWS; the emulator
   asks for one on everything.
+- Conditions of a template may join, split and substitute parameters, as they may on AWS.
 - It listens on the one port it was told, never on 443 beside it.
 - It ends when its standard input is closed, so it can't outlive the process that started it.
 """
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -26,7 +28,7 @@ from typing import Any
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import eventbridge, lambda_svc
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
 
 
 def accept_events_of_aws() -> None:
@@ -96,6 +98,41 @@ def ask_for_each_parameter() -> None:
     iam_evaluator.enforce = enforce_each
 
 
+def carry_out_functions_in_conditions() -> None:
+    """Put into conditions what Join, Split and Sub make of parameters; MiniStack knows only Ref and Select there."""
+    evaluate = engine._evaluate_conditions  # noqa: SLF001 -- the only reader of conditions
+
+    def evaluate_all(template: dict[str, Any], parameters: dict[str, Any]) -> dict[str, bool]:
+        values = {name: str(found["Value"]) for name, found in parameters.items()}
+        conditions = _carried_out(template.get("Conditions", {}), values)
+        evaluated: dict[str, bool] = evaluate({**template, "Conditions": conditions}, parameters)
+        return evaluated
+
+    for module in (changesets, engine, handlers, provisioners, stacks):
+        module._evaluate_conditions = evaluate_all  # noqa: SLF001
+
+
+def _carried_out(written: Any, values: dict[str, str]) -> Any:  # noqa: ANN401 (a template is JSON)
+    if isinstance(written, list):
+        return [_carried_out(part, values) for part in written]
+    if not isinstance(written, dict):
+        return written
+    match written:
+        case {"Fn::Sub": str(text)}:
+            return re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], text)
+        case {"Fn::Split": [str(delimiter), source]}:
+            return _text(source, values).split(delimiter)
+        case {"Fn::Join": [str(delimiter), source]}:
+            parts = _carried_out(source, values)
+            return delimiter.join(parts if isinstance(parts, list) else _text(parts, values).split(","))
+    return {name: _carried_out(part, values) for name, part in written.items()}
+
+
+def _text(source: Any, values: dict[str, str]) -> str:  # noqa: ANN401 (the same)
+    made = _carried_out(source, values)
+    return values[made["Ref"]] if isinstance(made, dict) else str(made)
+
+
 def listen_on_one_port() -> None:
     """Do not open 443, which is done where permissions allow it."""
     app._port_is_bindable = lambda _host, _port: False  # noqa: SLF001
@@ -113,6 +150,7 @@ if __name__ == "__main__":
     accept_saved_queries()
     ask_for_permissions_that_exist()
     ask_for_each_parameter()
+    carry_out_functions_in_conditions()
     listen_on_one_port()
     threading.Thread(target=end_with_standard_input, daemon=True).start()
     app.main()

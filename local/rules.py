@@ -1,6 +1,7 @@
 """`make rules`: check every rule file, and show what an event would become."""
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from common.errors import BridgeError
+from common.doors import sns, webhook
+from common.doors.webhook import webhook_event
+from common.errors import BridgeError, PermanentError
 from common.incidents.alert import DEFAULT_TABLE, ONLY_MEMBER, Alert, Fold, Policy, Status
 from common.incidents.changes import record_fields
 from common.incidents.decide import Moment, Next, Write, plan
@@ -39,7 +42,10 @@ _CHOICES: Mapping[str, Mapping[str, str]] = {
 def main(arguments: Sequence[str]) -> int:
     """Do what the command line says. Return 1 where a rule is wrong or the event is refused, else 0."""
     parser = argparse.ArgumentParser(prog="make rules", description=__doc__)
-    parser.add_argument("--event", type=Path, help="a file with one EventBridge event: show what it would become")
+    parser.add_argument(
+        "--event", type=Path, help="a file with one event, message of SNS or webhook's body: show what it would become"
+    )
+    parser.add_argument("--source", default="", help="whose webhook the body in that file is, such as grafana")
     parser.add_argument("--rules", type=Path, default=ROOT / "src/rules", help="the folder of the rule files")
     parser.add_argument(
         "--tables",
@@ -49,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--new", type=Path, help="a file with one event: print a first rule for it")
     options = parser.parse_args(arguments)
     if options.new is not None:
-        return _tell(options.new, _new)
+        return _tell(options.new, options.source, _new)
     rules, mistakes = read_rules(options.rules, list(filter(None, options.tables.split(","))))
     for mistake in mistakes:
         print(f"wrong    {mistake}")
@@ -60,14 +66,14 @@ def main(arguments: Sequence[str]) -> int:
         )
         return 1
     if options.event is not None:
-        return _tell(options.event, partial(_show, rules))
+        return _tell(options.event, options.source, partial(_show, rules))
     for warning in warnings(rules, ROOT / "template.yaml"):
         print(f"warning  {warning}")
     print(f"Rules: {len(list(rules))}, overrides: {len(rules.overrides)}. Nothing is wrong.")
     return 0
 
 
-def _tell(file: Path, tell: Callable[[Mapping[str, Any]], None]) -> int:
+def _tell(file: Path, source: str, tell: Callable[[Mapping[str, Any]], None]) -> int:
     """Let `tell` print what is asked about the event in `file`, and return the status to end with."""
     try:
         text = file.read_text(encoding="utf-8")
@@ -75,11 +81,32 @@ def _tell(file: Path, tell: Callable[[Mapping[str, Any]], None]) -> int:
         print(f"{'refused':<19} {file} is not readable: {error.strerror}.")
         return 1
     try:
-        tell(read_event(text))
+        tell(_event(text, source))
     except BridgeError as error:
         print(f"{'refused':<19} {one_line(error.message)}\n{'what to do':<19} {error.action}")
         return 1
     return 0
+
+
+def _event(text: str, source: str) -> Mapping[str, Any]:
+    """Return the event in a file: one of EventBridge, what a message of SNS becomes, or a webhook's body."""
+    if source:
+        media_type = "application/json" if text.lstrip().startswith(("{", "[")) else ""
+        return webhook_event(
+            source, text.encode(), media_type, account="123456789012", region="eu-west-1", now=datetime.now(UTC)
+        )
+    try:
+        topic = json.loads(text).get("TopicArn", "")
+    except (ValueError, AttributeError):
+        topic = ""
+    try:
+        return read_event(text, [topic])
+    except PermanentError as error:
+        if topic:
+            raise
+        raise PermanentError(
+            error.message, action="If it is the body of a webhook, say whose: make rules EVENT=… SOURCE=grafana."
+        ) from None
 
 
 def _new(event: Mapping[str, Any]) -> None:
@@ -129,9 +156,17 @@ def _show(rules: Rules, event: Mapping[str, Any]) -> None:
                 print(f"{'':<19} {line}".rstrip())
 
 
+def _delivered(event: Mapping[str, Any]) -> str:
+    if event["source"].startswith(webhook.SOURCE):
+        return f"by POST /webhooks/{event['source'].removeprefix(webhook.SOURCE)}, if WebhookSources lists it"
+    if event["source"].startswith(sns.SOURCE):
+        return f"by the topic {event['source'].removeprefix(sns.SOURCE)}, if SnsTopics lists it"
+    return Delivery.of(ROOT / "template.yaml").story(event["source"], event["detail-type"])
+
+
 def _story(rules: Rules, event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "event", f"{event['detail-type']} of {event['source']}"
-    yield "delivered", Delivery.of(ROOT / "template.yaml").story(event["source"], event["detail-type"])
+    yield "delivered", _delivered(event)
     rule = rules.match(event)
     if rule is None:
         yield "dropped", "no rule is meant for this source and type, or its condition does not hold"

@@ -31,6 +31,9 @@ DEPLOYMENT = f"{ACCOUNT}/{REGION}/{STACK_NAME}"
 
 CLIENT_ID = "bridge"
 
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:operations"
+"""The SNS topic that the stack is subscribed to."""
+
 _BUILD_TIMEOUT = 300.0
 _POLL_INTERVAL = 0.05
 _DIFFICULT_CHARACTERS = '+~[#,%&="\\é'
@@ -101,6 +104,8 @@ class LocalStack:
             "CertificateAuthorities": self.simulator.ca_pem.strip().replace("\n", "\\n"),
             "ApiSwaggerUi": "true",
             "OwnEventSources": "shop.checkout,servicenow-bridge.accept",
+            "SnsTopics": TOPIC,
+            "WebhookSources": "alertmanager,grafana,shop",
             "ReplayRoleArns": f"arn:aws:iam::{ACCOUNT}:root",
             **changes,
         }
@@ -226,6 +231,7 @@ def _start(
             simulator = running.enter_context(Simulator(**options))
             emulator = running.enter_context(Emulator(directory))
             emulator.root.create_bucket(sam.BUCKET)
+            emulator.root.client("sns").create_topic(Name=TOPIC.rpartition(":")[2])
         with step("Build the deployment package (sam build)"):
             build.finish(_BUILD_TIMEOUT)
         with step("Deploy template.yaml (sam deploy)"):

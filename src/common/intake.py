@@ -2,12 +2,13 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import replace
 from random import SystemRandom
 from typing import Any
 
 from common.clock import Deadline
+from common.doors import sns, webhook
 from common.errors import AmbiguousError, BridgeError, HeldError, PermanentError, TransientError
 from common.incidents.alert import Alert, Fold
 from common.incidents.circuit import Circuit
@@ -27,6 +28,9 @@ _DEFECT_RECEIVES = 10
 _QUEUE_CALL_SECONDS = 5.0
 _random = SystemRandom()
 
+# Whoever sends by these doors does not send again: what no rule knows must not be dropped.
+_OF_DOORS = (webhook.SOURCE, sns.SOURCE)
+
 # A message, or one of the problems of which it tells, with the event that says so.
 type _Part = tuple[Message, Mapping[str, Any]]
 type _Group = list[tuple[Message, Alert]]
@@ -44,17 +48,20 @@ class Intake:
         queue: EventQueue,
         *,
         telemetry: Telemetry,
+        topics: Collection[str] = (),
         now: Callable[[], float] = time.time,
         sample: Callable[[], float] = _random.random,
     ) -> None:
         """Put the parts together.
 
-        `now` returns the seconds since the epoch, `sample` the jitter of pauses, from 0 to 1.
+        `topics` are the ARNs of SNS topics whose messages are taken. `now` returns the seconds since the epoch,
+        `sample` the jitter of pauses, from 0 to 1.
         """
         self._rules = rules
         self._desk = desk
         self._queue = queue
         self._telemetry = telemetry
+        self._topics = topics
         self._now = now
         self._sample = sample
         self._oldest: dict[bool, float] = {}
@@ -99,7 +106,7 @@ class Intake:
         """Return each message with its event, or once for each of the problems of which its event tells."""
         for message in messages:
             try:
-                event = read_event(message.body)
+                event = read_event(message.body, self._topics)
                 events = split(event, self._rules)
             except Exception as error:  # noqa: BLE001 (the same)
                 self._settle((message, None), self._as_error(error, message), deadline, stay)
@@ -111,8 +118,18 @@ class Intake:
                 yield replace(message, body=json.dumps(part), is_part=True), part
 
     def _alert(self, event: Mapping[str, Any]) -> Alert | None:
+        if not event["source"].startswith(_OF_DOORS):
+            return self._judged(event)
+        try:
+            return self._judged(event)
+        except PermanentError as error:
+            raise PermanentError(f"Of {event['source']}: {error.message}", action=error.action) from None
+
+    def _judged(self, event: Mapping[str, Any]) -> Alert | None:
         rule = self._rules.match(event)
         if rule is None:
+            if event["source"].startswith(_OF_DOORS):
+                raise _NOBODYS
             self._drop_unknown(event)
             return None
         alert = rule.alert(event)
@@ -237,20 +254,27 @@ def _has_time(deadline: Deadline) -> bool:
     return deadline.remaining() > _QUEUE_CALL_SECONDS
 
 
-def read_event(body: str) -> Mapping[str, Any]:
-    """Return the EventBridge event in a message. Raises PermanentError that names what is wrong with it."""
+def read_event(body: str, topics: Collection[str] = ()) -> Mapping[str, Any]:
+    """Return the event in a message: EventBridge's, or the one that a message of an SNS topic becomes.
+
+    Raises PermanentError that names what is wrong with it.
+    """
+    event: Any
     try:
         event = json.loads(body)
     except (ValueError, RecursionError):
         raise _no_event("it is not JSON") from None
     if not isinstance(event, dict):
         raise _no_event("it is not a JSON object")
+    if sns.is_envelope(event):
+        event = sns.sns_event(event, topics)
     for name in ("source", "detail-type", "time", "account", "region"):
         if not isinstance(event.get(name), str):
             raise _no_event(f"its field {name} is missing or no string")
     if not isinstance(event.get("detail"), dict):
         raise _no_event("its field detail is missing or no object")
-    return event
+    found: Mapping[str, Any] = event
+    return found
 
 
 def _no_event(why: str) -> PermanentError:
@@ -258,3 +282,9 @@ def _no_event(why: str) -> PermanentError:
         f"The message is no EventBridge event: {why}.",
         action="Put events on the bus instead of on the queue.",
     )
+
+
+_NOBODYS = PermanentError(
+    "No rule understands what was sent.",
+    action="Correct what the tool sends (docs/sources.md has the bodies), or add a rule; then replay the message.",
+)

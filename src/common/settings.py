@@ -32,6 +32,10 @@ _INCIDENTS = re.compile(r"own|all")
 _CHANGES = re.compile(r"everybody|opener")
 _ARN = r"arn:[a-z0-9-]+:iam::[0-9]{12}:(role|user)/[A-Za-z0-9+=.@_/-]{1,576}"
 _ARNS = re.compile(rf"{_ARN}(,{_ARN})*")
+_SOURCE = r"[a-z][a-z0-9-]{0,39}"
+_SOURCES = re.compile(rf"{_SOURCE}(,{_SOURCE})*")
+_TOPIC = r"arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}"
+_TOPICS = re.compile(rf"{_TOPIC}(,{_TOPIC})*")
 _INCIDENT_FIELDS = (
     "short_description,description,impact,urgency,category,subcategory,assignment_group,assigned_to,"
     "cmdb_ci,business_service,service_offering,caller_id,contact_type,company,location"
@@ -58,7 +62,8 @@ class Settings(AccessSettings):
     """Everything that a deployment can choose.
 
     `allowed_tables` are those that rules may write besides incidents; `requestable` holds the fields by table that
-    record requests may ask for: those that callers of the API may write.
+    record requests may ask for: those that callers of the API may write. `sns_topics` are the ARNs of those whose
+    messages are taken.
     """
 
     ledger_table: str
@@ -70,15 +75,18 @@ class Settings(AccessSettings):
     mask_records: bool = False
     allowed_tables: tuple[str, ...] = ()
     requestable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sns_topics: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorSettings(Settings):
-    """The same, and what only the doctor looks at: access logs, the share of the events function, what is stored."""
+    """The same, and what else the doctor looks at: access logs, its share of functions, what is stored, webhooks."""
 
     access_logging: bool = False
     maximum_concurrency: int = 5
     stored: tuple[str, ...] = ()
+    webhook_sources: frozenset[str] = frozenset()
+    webhook_secret_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +95,7 @@ class ApiSettings(AccessSettings):
 
     `requests_per_caller` is how many requests a minute one may send, 0 where nobody counts them; `health_readers` see
     what deep health found.
+    `allowed_tables` are those that rules may write besides incidents, `webhook_sources` those whose webhooks are taken.
     """
 
     ledger_table: str
@@ -104,6 +113,9 @@ class ApiSettings(AccessSettings):
     wide_callers: frozenset[str] = frozenset()
     requests_per_caller: int = 0
     health_readers: frozenset[str] = frozenset()
+    allowed_tables: tuple[str, ...] = ()
+    webhook_sources: frozenset[str] = frozenset()
+    webhook_secret_id: str = ""
 
 
 class _Reader:
@@ -160,6 +172,7 @@ def read_doctor_settings(environment: Mapping[str, str]) -> DoctorSettings:
         access_logging=reader.switch("API_ACCESS_LOGGING"),
         maximum_concurrency=int(concurrency) if _COUNT.fullmatch(concurrency) else 0,
         stored=stored_names(environment),
+        **_webhooks(reader),
     )
     reader.check()
     return settings
@@ -167,8 +180,6 @@ def read_doctor_settings(environment: Mapping[str, str]) -> DoctorSettings:
 
 def _settings(reader: _Reader) -> dict[str, Any]:
     text: Callable[..., str] = reader.text
-    tables = text("ALLOWED_TABLES", _NAMES, "set it to names of tables separated by commas, or leave it out", "")
-    reader.refuse("ALLOWED_TABLES", [name for name in tables.split(",") if _SENSITIVE.fullmatch(name)], "leave out")
     return {
         **asdict(_access(reader)),
         **_desk(reader),
@@ -176,9 +187,27 @@ def _settings(reader: _Reader) -> dict[str, Any]:
         "dead_letter_queue_url": text(
             "DEAD_LETTER_QUEUE_URL", _QUEUE_URL, "set it to the URL of the dead-letter queue"
         ),
-        "allowed_tables": tuple(filter(None, tables.split(","))),
+        "allowed_tables": _allowed_tables(reader),
         "requestable": _requestable(reader),
+        "sns_topics": _listed(text("SNS_TOPICS", _TOPICS, "set it to ARNs of topics separated by commas", "")),
     }
+
+
+def _allowed_tables(reader: _Reader) -> tuple[str, ...]:
+    advice = "set it to names of tables separated by commas, or leave it out"
+    tables = reader.text("ALLOWED_TABLES", _NAMES, advice, "").split(",")
+    reader.refuse("ALLOWED_TABLES", [name for name in tables if _SENSITIVE.fullmatch(name)], "leave out")
+    return tuple(filter(None, tables))
+
+
+def _webhooks(reader: _Reader) -> dict[str, Any]:
+    sources = reader.text("WEBHOOK_SOURCES", _SOURCES, "set it to names of sources separated by commas", "")
+    secret = reader.text("WEBHOOK_SECRET_ID", _ANY_TEXT, "set it to the ARN of the secret", None if sources else "")
+    return {"webhook_sources": _listed(sources), "webhook_secret_id": secret}
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(filter(None, text.split(",")))
 
 
 def read_api_settings(environment: Mapping[str, str]) -> ApiSettings:
@@ -200,13 +229,15 @@ def read_api_settings(environment: Mapping[str, str]) -> ApiSettings:
         wide_callers=_arns(reader, "API_WIDE_ROLES"),
         health_readers=_arns(reader, "API_HEALTH_ROLES"),
         requests_per_caller=int(share) if _COUNT.fullmatch(share) else 0,
+        allowed_tables=_allowed_tables(reader),
+        **_webhooks(reader),
     )
     reader.check()
     return settings
 
 
 def _arns(reader: _Reader, name: str) -> frozenset[str]:
-    return frozenset(filter(None, reader.text(name, _ARNS, "set it to ARNs of roles", "").split(",")))
+    return _listed(reader.text(name, _ARNS, "set it to ARNs of roles", ""))
 
 
 def _requestable(reader: _Reader) -> dict[str, tuple[str, ...]]:

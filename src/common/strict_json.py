@@ -9,15 +9,15 @@ def no_constant(name: str) -> Never:
 
 
 def is_deeper(document: object, levels: int) -> bool:
-    """Return whether a parsed document is nested more than `levels` deep; it is walked without recursion."""
-    level = [document]
-    for _ in range(levels):
+    """Return whether a parsed document is nested more than `levels` deep, 1 or more; it is walked without recursion."""
+    level: list[dict[str, object] | list[object]] = [document] if isinstance(document, dict | list) else []
+    for _ in range(levels - 1):
         level = [
             child
             for value in level
-            if isinstance(value, dict | list)
-            for child in (value.values() if isinstance(value, dict) else value)
+            for child in (value.values() if type(value) is dict else value)
+            if type(child) is dict or type(child) is list
         ]
         if not level:
             return False
-    return True
+    return any(level)

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.api import models, parameters
-from common.api.admission import admit, caller_of, content_type
+from common.api.admission import WEBHOOK, admit, caller_of, content_type
 from common.api.alerts import Origin
 from common.api.audit import note_write
 from common.api.creation import Created
@@ -18,6 +18,7 @@ from common.api.problems import Kind, ProblemError
 from common.api.requests import Sender
 from common.api.resolver import CREATION_HEADERS, CREATION_PROBLEMS, new_resolver, only_parameters, reply, responses
 from common.api.swagger import swagger_page
+from common.api.unproven import PROVE, UNPROVEN, delivery_of
 from common.bridge.api import build_api
 from common.clock import Deadline
 
@@ -32,8 +33,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of API Gateway (REST API, Lambda proxy integration)."""
     seconds = context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS
     try:
-        # First of all, so that requests that are refused count too.
-        bridge.limit.take(caller_of(event), event.get("requestContext", {}).get("accountId", ""))
+        # First of all, so that requests that are refused count too; but whoever sends a webhook has yet to prove it.
+        if not (caller := caller_of(event)).startswith(WEBHOOK):
+            bridge.limit.take(caller, event.get("requestContext", {}).get("accountId", ""))
         admitted = admit(event)
         app.context.update(request=admitted, deadline=Deadline.after(bridge.clock, seconds))
         answer = app.resolve(admitted.event, context)
@@ -247,13 +249,32 @@ def post_alerts(alerts: Annotated[models.OwnAlert | models.Webhook, Body()]) -> 
     context = app.current_event.request_context
     origin = Origin(_sender(None).caller, context.account_id or "", bridge.region)
     if isinstance(alerts, models.OwnAlert):
-        return reply(202, {"accepted": bridge.alerts.accept([alerts.alert()], origin), "refused": 0, "truncated": 0})
+        return _accepted(bridge.alerts.accept([alerts.alert()], origin), 0, 0)
     bridge.limit.take_more(origin.caller, origin.account, len(alerts.alerts) - 1)
     accepted = bridge.alerts.accept(alerts.understood(), origin)
-    refused = bridge.alerts.keep(alerts.refused(), origin)
-    bridge.telemetry.count("AlertsRefused", refused)
-    bridge.telemetry.count("AlertsTruncated", alerts.truncated_alerts)
-    return reply(202, {"accepted": accepted, "refused": refused, "truncated": alerts.truncated_alerts})
+    return _accepted(accepted, bridge.alerts.keep(alerts.refused(), origin), alerts.truncated_alerts)
+
+
+@app.post(
+    "/webhooks/<source>",
+    tags=["Webhooks"],
+    operation_id="receiveWebhook",
+    summary="Take what a monitoring tool sends",
+    responses=responses(202, models.Accepted, "The problems are in the queue.", 413),
+    openapi_extensions={
+        "requestBody": {"required": True, "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}},
+        "security": [],
+    },
+)
+def receive_webhook(source: parameters.Source) -> Response[str]:
+    """Take a body in the tool's own form. Not signed: it shows the secret of its source, as docs/sources.md says."""
+    delivery = delivery_of(app.context["request"])
+    if not bridge.webhooks.proves(source, delivery):
+        raise ProblemError(Kind.FORBIDDEN, UNPROVEN, action=PROVE)
+    account = app.current_event.request_context.account_id or ""
+    bridge.limit.take(_sender(None).caller, account)
+    taken = bridge.webhooks.take(source, delivery, account=account)
+    return _accepted(taken.accepted, taken.refused, taken.truncated)
 
 
 @app.get(
@@ -301,6 +322,12 @@ def _created(collection: str, table: str, made: Created) -> Response[str]:
 
 def _done(was_done: bool) -> Response[str]:  # noqa: FBT001 (the outcome itself)
     return reply(200, {"repeated": not was_done})
+
+
+def _accepted(accepted: int, refused: int, truncated: int) -> Response[str]:
+    bridge.telemetry.count("AlertsRefused", refused)
+    bridge.telemetry.count("AlertsTruncated", truncated)
+    return reply(202, {"accepted": accepted, "refused": refused, "truncated": truncated})
 
 
 def _page(records: list[dict[str, str]], next_cursor: str | None) -> Response[str]:

@@ -15,10 +15,10 @@ from botocore.exceptions import ClientError
 from local.alarms import alarm_event, put_event
 from local.clients import Clients, Identity
 from local.emulator import ACCOUNT, REGION
-from local.stack import STACK_NAME, LocalStack
+from local.stack import STACK_NAME, TOPIC, LocalStack
 from tests.e2e.identities import clients_of_role, new_user
 
-_DENIED = {"AccessDenied", "AccessDeniedException"}
+_DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 _ITEM = {"pk": {"S": "permissions"}}
 
 
@@ -27,6 +27,7 @@ class Names:
     """The resources of the stack, and others of the same account that are none of its business."""
 
     secret: str
+    webhooks: str
     token: str
     stored: str
     key: str
@@ -62,6 +63,11 @@ CALLS: dict[str, Call] = {
     "change the client credentials": lambda aws, of: aws.secrets.put_secret_value(
         SecretId=of.secret, SecretString='{"client_id": "", "client_secret": ""}'
     ),
+    "read the secrets of webhooks": lambda aws, of: aws.secrets.get_secret_value(SecretId=of.webhooks),
+    "see who is subscribed to a listed topic": lambda aws, _: aws.client("sns").list_subscriptions_by_topic(
+        TopicArn=TOPIC
+    ),
+    "publish to a listed topic": lambda aws, _: aws.client("sns").publish(TopicArn=TOPIC, Message="{}"),
     "list secrets": lambda aws, _: aws.secrets.list_secrets(),
     "read former tokens": lambda aws, of: aws.parameters.get_parameter_history(Name=of.token),
     "read another parameter": lambda aws, of: aws.parameters.get_parameter(Name=of.other_parameter),
@@ -118,6 +124,7 @@ MAY: dict[str, set[str]] = {
         "refuse an event",  # an alert of a webhook that nobody understands
         "see the state of the event queue",  # deep health
         "see the state of the dead-letter queue",
+        "read the secrets of webhooks",
     },
     "TokenRefreshFunctionRole": _TOKEN,
     "DoctorFunctionRole": {
@@ -127,6 +134,8 @@ MAY: dict[str, set[str]] = {
         "see the state of the event queue",
         "see the state of the dead-letter queue",
         "see the account's quotas",
+        "read the secrets of webhooks",
+        "see who is subscribed to a listed topic",
     },
 }
 """Which calls a role may make, by the role's name in the template; all others are denied."""
@@ -149,6 +158,7 @@ def names(deployed: LocalStack) -> Names:
     outputs, root = deployed.outputs, deployed.root
     names = Names(
         secret=outputs["SecretArn"],
+        webhooks=outputs["WebhookSecretArn"],
         token=outputs["TokenParameterName"],
         stored=outputs["TokenParameterName"].replace("/access-token", "/settings/certificate-authorities"),
         key=outputs["KeyArn"],

@@ -26,6 +26,7 @@ class Deployment:
 
     environment: Mapping[str, str]
     secret_id: str
+    webhook_secret_id: str
     queue_url: str
     dead_letter_queue_url: str
     clients: Mapping[str, Any] = field(repr=False)
@@ -34,6 +35,17 @@ class Deployment:
         """Do what a person does after the deployment, or to rotate the secret."""
         value = json.dumps({"client_id": client_id, "client_secret": client_secret})
         self.clients["secretsmanager"].put_secret_value(SecretId=self.secret_id, SecretString=value)
+
+    def put_webhook_secrets(self, **sources: Mapping[str, str]) -> None:
+        """Do what `make secret WEBHOOK=…` does."""
+        value = json.dumps(sources)
+        self.clients["secretsmanager"].put_secret_value(SecretId=self.webhook_secret_id, SecretString=value)
+
+    def queued(self) -> list[dict[str, Any]]:
+        """Return up to ten messages of the event queue."""
+        answer = self.clients["sqs"].receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10)
+        messages: list[dict[str, Any]] = answer.get("Messages", [])
+        return messages
 
     def dead_letters(self) -> list[dict[str, str]]:
         """Return the messages of the dead-letter queue: body, Reason and Action."""
@@ -67,6 +79,7 @@ def deploy(host: str, ca_pem: str, *, endpoint_url: str | None = None, **setting
     secret = clients["secretsmanager"].create_secret(
         Name="credentials", SecretString='{"client_id": "", "client_secret": ""}'
     )
+    webhooks = clients["secretsmanager"].create_secret(Name="webhooks", SecretString="{}")
     key = clients["kms"].create_key()["KeyMetadata"]["Arn"]
     clients["dynamodb"].create_table(
         TableName="ledger",
@@ -86,9 +99,10 @@ def deploy(host: str, ca_pem: str, *, endpoint_url: str | None = None, **setting
         "DEAD_LETTER_QUEUE_URL": dead_letter_queue_url,
         "DEPLOYMENT": "test",
         "CERTIFICATE_AUTHORITIES": ca_pem,
+        "WEBHOOK_SECRET_ID": webhooks["ARN"],
         **settings,
     }
-    return Deployment(environment, secret["ARN"], queue_url, dead_letter_queue_url, clients)
+    return Deployment(environment, secret["ARN"], webhooks["ARN"], queue_url, dead_letter_queue_url, clients)
 
 
 @cache

@@ -18,16 +18,18 @@ def as_list(value: Any) -> list[Any]:  # noqa: ANN401 (a policy element is whate
     return value if isinstance(value, list) else [value]
 
 
+def statements_in(policy: dict[str, Any]) -> list[Statement]:
+    """Return the statements of a policy. What a parameter adds counts as if it were always there."""
+    return [written["Fn::If"][1] if "Fn::If" in written else written for written in policy["Statement"]]
+
+
 def role_statements(resources: Resources) -> Iterator[tuple[str, Statement]]:
     """Yield every statement of every role, those of attached policies included, with the role's logical name."""
     managed = of_type(resources, "AWS::IAM::ManagedPolicy")
     for name, role in of_type(resources, "AWS::IAM::Role").items():
         attached = [managed[policy["Ref"]] for policy in role["ManagedPolicyArns"]]
         for policy in [*role["Policies"], *attached]:
-            for written in policy["PolicyDocument"]["Statement"]:
-                # What a parameter adds counts as if it were always there.
-                statement = written["Fn::If"][1] if "Fn::If" in written else written
-                yield name, statement
+            yield from ((name, statement) for statement in statements_in(policy["PolicyDocument"]))
 
 
 def queue_statements(resources: Resources, queue: str) -> list[Statement]:
@@ -36,7 +38,7 @@ def queue_statements(resources: Resources, queue: str) -> list[Statement]:
         statement
         for policy in of_type(resources, "AWS::SQS::QueuePolicy").values()
         if {"Ref": queue} in policy["Queues"]
-        for statement in policy["PolicyDocument"]["Statement"]
+        for statement in statements_in(policy["PolicyDocument"])
     ]
 
 

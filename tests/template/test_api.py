@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from samtranslator.translator.transform import transform
 
+from common.api.problems import HEADERS, Kind, ProblemError
+from common.api.unproven import PROVE, UNPROVEN
 from common.settings import ApiSettings, read_api_settings
 from tests.template.conftest import NoManagedPolicies, expand
 from tests.template.deployment import Parameters, Stack
 from tests.template.reading import Resources, of_type, stored_settings
 from tests.template.test_environment import DEPLOYED, accepts
 
-OPEN_TO_ALL = {"ApiSwaggerUi": "true"}
+OPEN_TO_ALL = {"ApiSwaggerUi": "true", "WebhookSources": "datadog,grafana-eu"}
 PRIVATE = {"ApiVpcEndpointIds": "vpce-0123456789abcdef0,vpce-1123456789abcdef0"}
 SHARED = {"ApiCallerAccounts": "111122223333,444455556666"}
 
@@ -56,7 +58,7 @@ def test_the_policy_that_sam_makes_is_the_one_that_is_written(template: dict[str
     policy = expanded(template, made["x-amazon-apigateway-policy"], given)
 
     assert {found["Sid"]: found for found in policy["Statement"]} == statements(template, given)
-    assert len(statements(template, given)) == (4 if given else 1)
+    assert len(statements(template, given)) == (5 if given else 1)
 
 
 def test_nobody_is_allowed_by_the_api_itself(template: dict[str, Any]) -> None:
@@ -114,7 +116,7 @@ def test_endpoints_make_the_api_private(
     assert made.get("VpcEndpointIds", []) == (PRIVATE["ApiVpcEndpointIds"].split(",") if given else [])
 
 
-def test_every_operation_needs_a_signature_but_the_page_about_the_api(body: dict[str, Any]) -> None:
+def test_every_operation_needs_a_signature_but_webhooks_and_the_page_about_the_api(body: dict[str, Any]) -> None:
     """And each is written out: no route takes whatever comes."""
     unsigned = [
         (method, path)
@@ -123,7 +125,7 @@ def test_every_operation_needs_a_signature_but_the_page_about_the_api(body: dict
         if operation["security"] != [{"AWS_IAM": []}]
     ]
 
-    assert unsigned == [("get", "/swagger")]
+    assert sorted(unsigned) == [("get", "/swagger"), ("post", "/webhooks/{source}")]
     assert not [path for path in body["paths"] if "+" in path]
     assert not [method for path in body["paths"].values() for method in path if "any" in method or method == "options"]
 
@@ -134,6 +136,25 @@ def test_the_page_about_the_api_is_closed_unless_a_parameter_opens_it(template: 
 
     assert (opened["Principal"], opened["Resource"]) == ("*", "execute-api:/v1/GET/swagger")
     assert "EverybodySeesThePageAboutTheApi" not in statements(template, {})
+
+
+@pytest.mark.attack
+def test_the_door_of_webhooks_is_closed_unless_a_parameter_opens_it(
+    template: dict[str, Any], body: dict[str, Any]
+) -> None:
+    """By the resource policy; who is turned away there reads what the function says to a wrong secret."""
+    opened = statements(template, OPEN_TO_ALL)["WebhooksOfdatadoggrafanaeu"]
+    closed = body["x-amazon-apigateway-gateway-responses"]["ACCESS_DENIED"]
+    (media_type, text), *others = closed["responseTemplates"].items()
+    answer = ProblemError(Kind.FORBIDDEN, UNPROVEN, action=PROVE).answer("$context.requestId")
+
+    assert (opened["Principal"], opened["Resource"]) == ("*", "execute-api:/v1/POST/webhooks/*")
+    assert {found["Effect"] for found in statements(template, {}).values()} == {"Deny"}
+    assert (int(closed["statusCode"]), media_type, others) == (answer.status, answer.media_type, [])
+    assert json.loads(text) == json.loads(answer.body)
+    assert closed["responseParameters"] == {
+        f"gatewayresponse.header.{name}": f"'{value}'" for name, value in HEADERS.items()
+    }
 
 
 def test_the_gateway_calls_the_function_and_its_callers_may_not(body: dict[str, Any]) -> None:
@@ -227,6 +248,7 @@ def test_a_parameter_that_changes_who_may_call_makes_a_new_deployment_of_the_api
         "ApiCallerAccounts": "123456789012",
         "ApiCallerRoutes": "execute-api:/v1/POST/alerts",
         "ApiCallerOrganization": "o-a1b2c3d4e5",
+        "WebhookSources": "datadog",
     }
     api = template["Resources"]["Api"]["Properties"]
     changes = parameters_behind(template, [api["Auth"], api["EndpointConfiguration"]])

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.template.conftest import TEMPLATE
-from tests.template.reading import KEY, SECRET, Resources, of_type
+from tests.template.reading import KEY, SECRET, Resources, of_type, statements_in
 from tests.template.test_environment import accepts
 
 ACCOUNT = "arn:aws:iam::123456789012"
@@ -172,12 +172,13 @@ def test_the_guide_has_the_statements_that_a_key_of_ones_own_needs(resources: Re
     guide = (TEMPLATE.parent / "docs" / "setup.md").read_text()
     of_services = [
         statement
-        for statement in of_type(resources, "AWS::KMS::Key")["Key"]["KeyPolicy"]["Statement"]
+        for statement in statements_in(of_type(resources, "AWS::KMS::Key")["Key"]["KeyPolicy"])
         if "Service" in statement["Principal"]
     ]
 
-    assert len(of_services) == 2
+    assert len(of_services) == 3
     for statement in of_services:
         assert all(re.search(rf"\b{action}\b", guide) for action in statement["Action"])
     assert "events.amazonaws.com" in guide
+    assert "sns.amazonaws.com" in guide
     assert "kms:EncryptionContext:aws:logs:arn" in guide

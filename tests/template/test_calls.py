@@ -83,6 +83,10 @@ def of_code(resources: Resources, function: str) -> Iterator[Right]:
             continue
         if call.action in OF_THE_SECRET:
             continue
+        if call.service == "sns":  # topics are named by a stored setting
+            assert "SnsTopicsSetting" in stored_settings(resources, variables)
+            yield call.action, frozenset({"SnsTopics"})
+            continue
         candidates = {name: found for name, found in variables.items() if call.service in services(resources, found)}
         assert candidates, f"{function} calls {call} and is told nothing of {call.service}"
         exact = candidates.get(call.argument.upper())

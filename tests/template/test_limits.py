@@ -30,6 +30,8 @@ LONG_VALUES: dict[str, str] = {
     "ApiTables": "u_table:" + "u_a_long_field," * 270 + "u_last",
     "ApiWideRoles": LONG_ARNS,
     "CertificateAuthorities": "-----BEGIN CERTIFICATE-----" + "A" * 4040 + "-----END CERTIFICATE-----",
+    "SnsTopics": ",".join(f"arn:aws:sns:eu-west-1:123456789012:{letter * 256}" for letter in "abcde"),
+    "WebhookSources": ",".join(f"grafana-{number}" + "x" * 25 for number in range(10, 21)),
 }
 """What is stored outside of the environment, each about as long as its parameter lets it be."""
 
@@ -65,7 +67,7 @@ OTHERS: dict[str, dict[str, str]] = {
 """For each parameter that decides a condition, what turns the condition."""
 
 LONGEST: dict[str, str] = LONG_VALUES | {
-    "AllowedTables": "incident_task," * 35 + "problem",
+    "AllowedTables": "incident_task," * 26 + "problem",
     "CloseCode": "\N{MUSICAL SYMBOL G CLEF}" * 100,
     "DeploymentName": "x" * 200,
     "InstanceHost": ".".join(["x" * 62] * 4),

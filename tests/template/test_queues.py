@@ -10,7 +10,9 @@ import boto3
 import pytest
 
 from tests.support.moto import mock_aws
+from tests.template.deployment import Stack
 from tests.template.reading import KEY, Resources, attribute, of_type, queue_statements, referred_to
+from tests.template.test_environment import accepts
 
 DAY = 86_400  # seconds
 type Matches = Callable[[str, str], bool]
@@ -99,15 +101,49 @@ def test_the_rule_delivers_to_the_queue_and_keeps_what_it_cannot_deliver(resourc
 
 
 @pytest.mark.parametrize("queue", ["EventQueue", "UndeliveredQueue"])
-def test_only_the_rule_may_send_to_the_queues_of_eventbridge(resources: Resources, queue: str) -> None:
-    """Another rule, even of this account, can't put events in."""
-    (statement,) = [found for found in queue_statements(resources, queue) if found["Effect"] == "Allow"]
-
-    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-    assert statement["Action"] == "sqs:SendMessage"
-    assert statement["Resource"] == attribute(queue)
+def test_only_the_rule_and_listed_topics_may_send_to_the_queues_of_eventbridge(
+    resources: Resources, queue: str
+) -> None:
+    """Another rule or topic, even of this account, can't put anything in."""
+    allowed = [found for found in queue_statements(resources, queue) if found["Effect"] == "Allow"]
     own = {"Fn::If": ["HasOwnEventSources", attribute("OwnEventRule"), {"Ref": "AWS::NoValue"}]}
-    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": [attribute("EventRule"), own]}}
+
+    assert {(found["Action"], str(found["Resource"])) for found in allowed} == {
+        ("sqs:SendMessage", str(attribute(queue)))
+    }
+    assert {found["Principal"]["Service"]: found["Condition"] for found in allowed} == {
+        "events.amazonaws.com": {"ArnEquals": {"aws:SourceArn": [attribute("EventRule"), own]}},
+        "sns.amazonaws.com": {"ArnEquals": {"aws:SourceArn": {"Fn::Split": [",", {"Ref": "SnsTopics"}]}}},
+    }
+
+
+TOPICS = [f"arn:aws:sns:eu-west-{number}:123456789012:topic-{number}" for number in range(1, 6)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 5])
+def test_the_queue_is_subscribed_to_each_topic_that_is_listed(
+    template: dict[str, Any], resources: Resources, count: int
+) -> None:
+    """Wrapped, in the topic's own Region, and what can't be delivered is kept."""
+    given = {"SnsTopics": ",".join(TOPICS[:count])}
+    stack = Stack(template, given, resources)
+    names = [name for name in sorted(of_type(resources, "AWS::SNS::Subscription")) if stack.has(name)]
+    made = [stack.properties(name) for name in names]
+
+    assert accepts(template, "SnsTopics", given["SnsTopics"])
+    assert [(found["TopicArn"], found["Region"]) for found in made] == [
+        (topic, topic.split(":")[3]) for topic in TOPICS[:count]
+    ]
+    for found in made:
+        assert found["Endpoint"] == stack.value(attribute("EventQueue"))
+        assert found["RedrivePolicy"] == {"deadLetterTargetArn": stack.value(attribute("UndeliveredQueue"))}
+        assert "RawMessageDelivery" not in found
+
+
+@pytest.mark.parametrize("topics", [",".join([*TOPICS, TOPICS[0]]), "budgets", f"{TOPICS[0]}.fifo", f"{TOPICS[0]},"])
+def test_the_stack_refuses_what_is_no_list_of_five_topics(template: dict[str, Any], topics: str) -> None:
+    """At the deployment, with what to give instead."""
+    assert not accepts(template, "SnsTopics", topics)
 
 
 @pytest.mark.parametrize(

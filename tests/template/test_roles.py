@@ -20,6 +20,7 @@ from tests.template.reading import (
     attribute,
     of_type,
     role_statements,
+    statements_in,
 )
 
 TOKEN_PARAMETER = {
@@ -42,10 +43,21 @@ def stored(setting: str) -> dict[str, str]:
 
 def stored_where_given(*settings: str) -> list[dict[str, Any]]:
     """Return the same of several, each only where it is given."""
-    return [{"Fn::If": [f"Stores{name}", stored(name), {"Ref": "AWS::NoValue"}]} for name in settings]
+    doors = {"SnsTopics": "HasTopics", "WebhookSources": "HasWebhooks"}
+    return [{"Fn::If": [doors.get(name, f"Stores{name}"), stored(name), {"Ref": "AWS::NoValue"}]} for name in settings]
 
 
 FIELDS = ("ApiIncidentFields", "ApiTables", "ApiSensitiveTables")
+TOPICS = {"Fn::Split": [",", {"Ref": "SnsTopics"}]}
+WEBHOOKS = [
+    ({"secretsmanager:GetSecretValue"}, attribute("WebhookSecrets", "Id"), None),
+    (
+        {"kms:Decrypt"},
+        KEY,
+        {"kms:ViaService": via("secretsmanager"), "kms:EncryptionContext:SecretARN": attribute("WebhookSecrets", "Id")},
+    ),
+]
+"""Of the functions that read the secrets of webhooks, where there are any."""
 
 COMMON = [
     ({"secretsmanager:GetSecretValue"}, SECRET, None),
@@ -100,12 +112,13 @@ EVENTS_FUNCTION = [
         KEY,
         {"kms:ViaService": via("dynamodb")},
     ),
-    ({"ssm:GetParameters"}, stored_where_given(*FIELDS), None),
+    ({"ssm:GetParameters"}, stored_where_given(*FIELDS, "SnsTopics"), None),
     *COMMON,
     (LOGGING, attribute("EventsFunctionLogs"), None),
 ]
 
 API_FUNCTION = [
+    *WEBHOOKS,
     ({"sqs:SendMessage", "sqs:GetQueueAttributes"}, attribute("EventQueue"), None),
     ({"sqs:SendMessage", "sqs:GetQueueAttributes"}, attribute("DeadLetterQueue"), None),
     ({"kms:Decrypt", "kms:GenerateDataKey"}, KEY, {"kms:ViaService": via("sqs")}),
@@ -116,7 +129,7 @@ API_FUNCTION = [
         KEY,
         {"kms:ViaService": via("dynamodb")},
     ),
-    ({"ssm:GetParameters"}, stored_where_given(*FIELDS, "ApiWideRoles", "ApiHealthRoles"), None),
+    ({"ssm:GetParameters"}, stored_where_given(*FIELDS, "ApiWideRoles", "ApiHealthRoles", "WebhookSources"), None),
     *COMMON,
     (LOGGING, attribute("ApiFunctionLogs"), None),
 ]
@@ -127,6 +140,8 @@ TOKEN_REFRESH_FUNCTION = [
 ]
 
 DOCTOR_FUNCTION = [
+    *WEBHOOKS,
+    ({"sns:ListSubscriptionsByTopic"}, TOPICS, None),
     ({"sqs:GetQueueAttributes"}, [attribute("EventQueue"), attribute("DeadLetterQueue")], None),
     ({"lambda:GetAccountSettings"}, "*", None),
     ({"dynamodb:GetItem", "dynamodb:PutItem"}, LEDGER, {"dynamodb:LeadingKeys": "doctor"}),
@@ -135,7 +150,7 @@ DOCTOR_FUNCTION = [
         KEY,
         {"kms:ViaService": via("dynamodb")},
     ),
-    ({"ssm:GetParameters"}, stored_where_given(*FIELDS), None),
+    ({"ssm:GetParameters"}, stored_where_given(*FIELDS, "SnsTopics", "WebhookSources"), None),
     *COMMON,
     (LOGGING, attribute("DoctorFunctionLogs"), None),
 ]
@@ -299,7 +314,7 @@ def test_no_function_can_read_former_tokens(resources: Resources) -> None:
 def key_statements(resources: Resources) -> dict[str, Statement]:
     """Return the statements of the key's policy by the principal that they are about."""
     policy = of_type(resources, "AWS::KMS::Key")["Key"]["KeyPolicy"]
-    return {str(next(iter(found["Principal"].values()))): found for found in policy["Statement"]}
+    return {str(next(iter(found["Principal"].values()))): found for found in statements_in(policy)}
 
 
 def test_eventbridge_may_use_the_key_for_rules_of_this_account(key_statements: dict[str, Statement]) -> None:
@@ -309,6 +324,18 @@ def test_eventbridge_may_use_the_key_for_rules_of_this_account(key_statements: d
     assert statement["Effect"] == "Allow"
     assert set(statement["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
     assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_topics_may_use_the_key_where_they_are_listed(
+    resources: Resources, key_statements: dict[str, Statement]
+) -> None:
+    """And no other topic, of this account or of another."""
+    written = of_type(resources, "AWS::KMS::Key")["Key"]["KeyPolicy"]["Statement"]
+    statement = key_statements["sns.amazonaws.com"]
+
+    assert {"Fn::If": ["HasTopics", statement, {"Ref": "AWS::NoValue"}]} in written
+    assert set(statement["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": TOPICS}}
 
 
 def test_cloudwatch_logs_may_use_the_key_for_the_log_groups_of_this_stack(
@@ -326,8 +353,8 @@ def test_cloudwatch_logs_may_use_the_key_for_the_log_groups_of_this_stack(
 
 
 def test_nobody_but_these_is_named_in_the_key_policy(key_statements: dict[str, Statement]) -> None:
-    """The account itself decides by its own policies; two services are let in, each under a condition."""
+    """The account itself decides by its own policies; three services are let in, each under a condition."""
     without_condition = [name for name, statement in key_statements.items() if "Condition" not in statement]
 
-    assert len(key_statements) == 3
+    assert len(key_statements) == 4
     assert without_condition == [str({"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"})]

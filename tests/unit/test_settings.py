@@ -52,6 +52,7 @@ def test_a_complete_environment_becomes_settings() -> None:
         "mask_records": False,
         "allowed_tables": (),
         "requestable": {"incident": tuple(WRITABLE.split(","))},
+        "sns_topics": frozenset(),
     }
 
 
@@ -306,3 +307,19 @@ def test_every_field_of_the_settings_can_be_printed() -> None:
     """None of them is secret, which is why the whole may be logged."""
     settings = read_settings(COMPLETE)
     assert all(repr(getattr(settings, field.name)) in repr(settings) for field in fields(Settings))
+
+
+def test_the_doors_are_closed_unless_they_are_opened() -> None:
+    """Webhooks need the secret that holds theirs, topics are listed."""
+    assert read_api_settings(COMPLETE).webhook_sources == frozenset()
+    assert read_settings(COMPLETE).sns_topics == frozenset()
+    opened = {"WEBHOOK_SOURCES": "grafana,grafana-eu", "WEBHOOK_SECRET_ID": "webhooks"}
+    assert read_api_settings({**COMPLETE, **opened}).webhook_sources == {"grafana", "grafana-eu"}
+    with pytest.raises(ConfigurationError, match="WEBHOOK_SECRET_ID is missing"):
+        read_api_settings({**COMPLETE, "WEBHOOK_SOURCES": "grafana"})
+    with pytest.raises(ConfigurationError, match="WEBHOOK_SOURCES is malformed"):
+        read_api_settings({**COMPLETE, **opened, "WEBHOOK_SOURCES": "Grafana"})
+    topic = "arn:aws:sns:eu-west-1:123456789012:budgets"
+    assert read_settings({**COMPLETE, "SNS_TOPICS": topic}).sns_topics == {topic}
+    with pytest.raises(ConfigurationError, match="SNS_TOPICS is malformed"):
+        read_settings({**COMPLETE, "SNS_TOPICS": "budgets"})

@@ -27,9 +27,13 @@ PUBLIC_PATH = "/swagger"
 ALERTS_PATH = "/alerts"
 """Where a webhook may bring as many alerts as Lambda takes: its sender would not send them again in smaller parts."""
 
+WEBHOOK = "webhook:"
+"""What the caller of a webhook begins with; its source follows. That it is this source it has yet to prove."""
+
 _JSON_TYPE = re.compile(r"application/json(\s*;\s*charset=\"?utf-8\"?)?", re.IGNORECASE)
 _WITH_BODY = frozenset({"POST", "PATCH"})
 _FILE_ROUTE = re.compile(r"/incidents/[^/]+/attachments/*")
+_WEBHOOK_ROUTE = re.compile(r"/webhooks/([^/]+)/*")
 _SUSPICIOUS_PATH = re.compile(r"\.\.|//|[\\\x00-\x1f\x7f]")
 _ROLE = re.compile(r"arn:(?P<partition>[a-z0-9-]+):iam::(?P<account>[0-9]{12}):role/(?:.*/)?(?P<name>[^/]+)")
 _ASSUMED_ROLE = re.compile(r"(arn:[a-z0-9-]+:sts::[0-9]{12}:assumed-role/[^/]+)/.+")
@@ -37,10 +41,10 @@ _ASSUMED_ROLE = re.compile(r"(arn:[a-z0-9-]+:sts::[0-9]{12}:assumed-role/[^/]+)/
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A request that may go on: the event with its body decoded, and its file where it brings one.
+    """A request that may go on: the event with its body decoded, and the bytes of a file or webhook as they came.
 
-    `caller` names who signed it, empty for a path that anybody may see. All sessions of a role are one caller,
-    because whoever may assume the role chooses their names.
+    `caller` names who signed it, empty for a path that anybody may see, and of a webhook who it says that it is. All
+    sessions of a role are one caller, because whoever may assume the role chooses their names.
     """
 
     event: dict[str, Any]
@@ -57,7 +61,7 @@ def admit(event: Mapping[str, Any]) -> Admitted:
     if event.get("httpMethod") not in _WITH_BODY:
         admitted.event.update(body=None, isBase64Encoded=False)
         return admitted
-    if _FILE_ROUTE.fullmatch(path):
+    if admitted.caller.startswith(WEBHOOK) or _FILE_ROUTE.fullmatch(path):
         data = _body(event, FILE_LIMIT)
         admitted.event.update(body=None, isBase64Encoded=False)
         return Admitted(admitted.event, admitted.caller, data)
@@ -139,7 +143,13 @@ def _too_large(limit: int) -> ProblemError:
 
 
 def caller_of(event: Mapping[str, Any]) -> str:
-    """Return who signed a request, empty for a path that anybody may see. Raises ProblemError where it is nobody."""
+    """Return who signed a request, or whose webhook it says that it is; empty for a path that anybody may see.
+
+    Raises ProblemError where it is nobody.
+    """
+    webhook = _WEBHOOK_ROUTE.fullmatch(str(event.get("path") or ""))
+    if webhook is not None and event.get("httpMethod") == "POST":
+        return f"{WEBHOOK}{webhook[1]}"
     if str(event.get("path") or "").rstrip("/") == PUBLIC_PATH:
         return ""
     context = event.get("requestContext") or {}

@@ -5,29 +5,20 @@ repeats or resolves another's problem. Only the API function may put events with
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from common.aws_errors import code_of, needs_a_person, reason_of
 from common.clock import Clock
 from common.dead_letters import DeadLetters
-from common.errors import ConfigurationError, PermanentError, TransientError
+from common.errors import PermanentError, TransientError
+from common.event_sender import EventSender
 from common.incidents.own_events import ALERT, API_SOURCE
 
-if TYPE_CHECKING:
-    from mypy_boto3_sqs.client import SQSClient
-
-_BATCH = 10
-_BATCH_BYTES = 250_000
 # The desk refuses older events; an alert that still fires and is reported again may have begun long before.
 _OLDEST = timedelta(days=29)
-_SENDERS = 8
 _LONGEST_KEPT = 200_000
 
 
@@ -67,29 +58,16 @@ class Refused:
 class AlertQueue:
     """Puts alerts into the event queue."""
 
-    def __init__(self, sqs: "SQSClient", queue_url: str, *, dead_letters: DeadLetters, clock: Clock) -> None:
-        """Send to the queue at `queue_url`, and what nobody understands to the dead-letter queue of `dead_letters`."""
-        self._sqs = sqs
+    def __init__(self, sender: EventSender, *, dead_letters: DeadLetters, clock: Clock) -> None:
+        """Send by `sender`, and what nobody understands to the dead-letter queue of `dead_letters`."""
+        self._sender = sender
         self._dead_letters = dead_letters
-        self._queue_url = queue_url
         self._clock = clock
 
     def accept(self, alerts: Iterable[CallersAlert], origin: Origin) -> int:
-        """Put alerts into the queue and return how many there were.
-
-        Raises TransientError where the queue did not take all of them; sending them all again does no harm. Raises
-        ConfigurationError where it takes none until a person has mended a right, a key or the queue itself.
-        """
+        """Put alerts into the queue and return how many there were. Raises as `EventSender.send`."""
         now = datetime.fromtimestamp(self._clock.now(), UTC)
-        bodies = [json.dumps(_event(alert, origin, now)) for alert in alerts]
-        batches = list(_batches(bodies))
-        if len(batches) <= 1:
-            for batch in batches:
-                self._send(batch)
-            return len(bodies)
-        with ThreadPoolExecutor(_SENDERS) as senders:
-            list(senders.map(self._send, batches))
-        return len(bodies)
+        return self._sender.send([json.dumps(_event(alert, origin, now)) for alert in alerts])
 
     def keep(self, refused: Iterable[Refused], origin: Origin) -> int:
         """Put what could not be understood into the dead-letter queue, with its reason; return how many there were.
@@ -107,30 +85,6 @@ class AlertQueue:
             if not self._dead_letters.keep(body, error):
                 raise TransientError("The dead-letter queue did not take an alert.", action="Send them all again.")
         return len(kept)
-
-    def _send(self, bodies: Sequence[str]) -> None:
-        try:
-            failed = self._send_together(bodies) if len(bodies) > 1 else list(bodies)
-            # One by one, because a single message is either taken or refused with a reason.
-            for body in failed:
-                self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=body)
-        except (ClientError, BotoCoreError) as error:
-            if needs_a_person(error):
-                raise ConfigurationError(
-                    f"The event queue refuses alerts ({code_of(error)}).",
-                    action="Check that QUEUE_URL exists and that the role of the API function may use it and its key.",
-                    code=reason_of(error),
-                ) from None
-            raise TransientError(
-                f"The queue did not take all alerts ({code_of(error)}).",
-                action="Send them again: those that it took change nothing more.",
-            ) from None
-
-    def _send_together(self, bodies: Sequence[str]) -> list[str]:
-        """Send up to ten messages at once and return those that the queue did not take."""
-        entries: Any = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
-        answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
-        return [bodies[int(failed["Id"])] for failed in answer.get("Failed", [])]
 
 
 def _event(alert: CallersAlert, origin: Origin, now: datetime) -> dict[str, Any]:
@@ -163,16 +117,3 @@ def _kept(alert: Refused, origin: Origin, now: datetime) -> dict[str, Any]:
     kept = alert.content if len(content) <= _LONGEST_KEPT else content[:_LONGEST_KEPT]
     event = _event(CallersAlert("", "refused", ""), origin, now)
     return {**event, "detail": {"origin": origin.caller, "refused": kept}}
-
-
-def _batches(bodies: Iterable[str]) -> Iterable[list[str]]:
-    batch: list[str] = []
-    size = 0
-    for body in bodies:
-        if batch and (len(batch) == _BATCH or size + len(body) > _BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(body)
-        size += len(body)
-    if batch:
-        yield batch

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from common.api.admission import Admitted
-from common.api.problems import TYPE_PREFIX
+from common.api.admission import WEBHOOK, Admitted
+from common.api.problems import TYPE_PREFIX, Kind
 from common.telemetry import Telemetry
 from common.text import one_line
 
@@ -23,13 +23,15 @@ _KINDS = {"user": "user", "assumed-role": "role"}
 
 
 def note_write(telemetry: Telemetry, request: Admitted, answer: Mapping[str, Any]) -> None:
-    """Log who asked for which write with which outcome; nothing for a request that only reads.
+    """Log who asked for which write with which outcome; nothing for a request that only reads, or proves nothing.
 
     The line does not depend on the log level: who lowers it must not lose who did it.
     """
     method, path = str(request.event.get("httpMethod")), str(request.event.get("path") or "")
     if method not in _WRITES:
         return
+    if request.caller.startswith(WEBHOOK) and answer.get("statusCode") == Kind.FORBIDDEN.status:
+        return  # anybody can send one, as often as he likes; they are counted
     told = _members(answer.get("body"))
     found = _PATH.fullmatch(path)
     record = (found and found["record"]) or told.get("number") or told.get("sys_id") or ""

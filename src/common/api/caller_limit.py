@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from common.api.admission import WEBHOOK
 from common.api.problems import Kind, ProblemError
 from common.clock import Deadline
 from common.errors import BridgeError, HeldError, TransientError
@@ -32,6 +33,7 @@ _COUNTERS = {
     "user": "CallsOfUsers",
     "other account": "CallsOfOtherAccounts",
     "authoriser": "CallsOfAuthorizers",
+    "webhook": "CallsOfWebhooks",
 }
 _ARN = re.compile(r"arn:[a-z0-9-]+:(?:iam|sts)::(?P<account>[0-9]{12}):(?P<kind>[a-z-]+)")
 
@@ -189,7 +191,9 @@ _NAMES = {"#minute": "minute", "#used": "used", "#expires": "expires_at"}
 
 
 def class_of(caller: str, account: str) -> str:
-    """Return which of four classes a caller is of; `account` is the API's own."""
+    """Return which of five classes a caller is of; `account` is the API's own."""
+    if caller.startswith(WEBHOOK):
+        return "webhook"
     found = _ARN.match(caller)
     if found is None:
         return "authoriser"

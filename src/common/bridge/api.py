@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import boto3
@@ -17,9 +18,12 @@ from common.api.ownership import Ownership
 from common.api.references import References
 from common.api.tables import Tables
 from common.bridge.access import AWS_CONFIG, QUICK_CONFIG, Access, access_of, client_of, whole
-from common.bridge.records import deployment_of, records_of, targets_of
+from common.bridge.doors import webhook_secrets
+from common.bridge.records import RULES, deployment_of, records_of, targets_of
 from common.clock import Deadline
 from common.dead_letters import DeadLetters
+from common.doors.door import WebhookDoor
+from common.event_sender import EventSender
 from common.incidents.desk import Desk
 from common.incidents.ledger import Ledger
 from common.servicenow.names import NAME_FIELDS, Names
@@ -28,6 +32,7 @@ from common.settings import read_api_settings
 
 if TYPE_CHECKING:
     from common.checkup.report import Report
+    from common.incidents.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Api(Access):
     incidents: Incidents
     tables: Tables
     alerts: AlertQueue
+    webhooks: WebhookDoor
     check_up: Callable[[Deadline], "Report"]
 
 
@@ -66,6 +72,14 @@ def build_api(environment: Mapping[str, str]) -> Api:
     references = References(None if settings.shadow_mode else names)
     sqs = boto3.client("sqs", config=AWS_CONFIG)
     dead_letters = DeadLetters(sqs, settings.dead_letter_queue_url, telemetry=telemetry)
+
+    sender = EventSender(sqs, settings.queue_url)
+
+    @cache
+    def rules() -> "Rules":
+        from common.incidents.rules import rules_to_run  # noqa: PLC0415 (no start has to wait for what webhooks need)
+
+        return rules_to_run(RULES, settings.allowed_tables, settings.tables)
 
     def check_up(deadline: Deadline) -> "Report":
         from common.bridge.health import examine_api  # noqa: PLC0415 (no start has to wait for what only this needs)
@@ -107,6 +121,15 @@ def build_api(environment: Mapping[str, str]) -> Api:
             references=references,
             ownership=ownership,
         ),
-        AlertQueue(sqs, settings.queue_url, dead_letters=dead_letters, clock=clock),
+        AlertQueue(sender, dead_letters=dead_letters, clock=clock),
+        WebhookDoor(
+            settings.webhook_sources,
+            webhook_secrets(settings, access),
+            rules,
+            sender,
+            dead_letters=dead_letters,
+            clock=clock,
+            region=environment.get("AWS_REGION", ""),
+        ),
         check_up,
     )

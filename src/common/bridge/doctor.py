@@ -1,7 +1,6 @@
 """The check-up, put together from the settings."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import boto3
 
@@ -13,9 +12,12 @@ from common.bridge.access import (
     token_store,
     whole,
 )
+from common.bridge.doors import webhook_secrets
+from common.bridge.records import RULES
 from common.checkup.account import Account
 from common.checkup.checks import FixedToken, TokenTrial, doctor_checks
 from common.checkup.dictionary import Dictionary
+from common.checkup.doors import Doors
 from common.checkup.instance import Instance
 from common.checkup.limits import Limits
 from common.checkup.report import Report
@@ -27,8 +29,6 @@ from common.incidents.rules import load_rules
 from common.oauth.client import ClientInUse
 from common.servicenow.client import ServiceNowClient
 from common.settings import read_doctor_settings
-
-_RULES = Path(__file__).resolve().parents[2] / "rules"
 
 
 def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> Report:
@@ -63,13 +63,20 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
     instance = Instance(settings.instance_host, access.transport, client, clock=access.clock)
     dictionary = Dictionary(
         client,
-        lambda: load_rules(_RULES, settings.allowed_tables, settings.requestable),
+        lambda: load_rules(RULES, settings.allowed_tables, settings.requestable),
         settings.close_code,
     )
     functions = boto3.client("lambda", config=AWS_CONFIG)
     limits = Limits(functions, settings.maximum_concurrency, settings.access_logging)
+    doors = Doors(
+        settings.webhook_sources,
+        webhook_secrets(settings, access),
+        settings.sns_topics,
+        boto3.client("sns", config=AWS_CONFIG),
+        settings.queue_url,
+    )
     try:
-        checks = doctor_checks(settings, account, instance, trial, dictionary, limits=limits, write=write)
+        checks = doctor_checks(settings, account, instance, trial, dictionary, limits=limits, doors=doors, write=write)
         return examine(checks, Deadline.after(access.clock, seconds))
     finally:
         access.transport.close()

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import boto3
 
 from common.bridge.access import QUICK_CONFIG, Access, access_of, whole
-from common.bridge.records import deployment_of, targets_of
+from common.bridge.records import RULES, deployment_of, targets_of
 from common.incidents.circuit import Circuit
 from common.incidents.desk import Desk
 from common.incidents.ledger import Ledger
@@ -17,8 +16,6 @@ from common.intake import Intake
 from common.queue import EventQueue
 from common.servicenow.records import Records
 from common.settings import read_settings
-
-RULES = Path(__file__).resolve().parents[2] / "rules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +60,7 @@ def build_bridge(environment: Mapping[str, str]) -> Bridge:
         circuit,
         queue,
         telemetry=telemetry,
+        topics=settings.sns_topics,
         now=lambda: ledger.now() / 1000,
     )
     return Bridge(clock, telemetry, transport, tokens, access.credentials, deployment, ledger, records, intake)

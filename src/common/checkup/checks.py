@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from common.checkup import meanings
 from common.checkup.account import Account
 from common.checkup.dictionary import Dictionary
+from common.checkup.doors import Doors
 from common.checkup.instance import Instance
 from common.checkup.limits import Limits
 from common.checkup.report import Cause, Check, Finding
@@ -81,6 +82,7 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
     dictionary: Dictionary,
     *,
     limits: Limits,
+    doors: Doors,
     write: bool,
 ) -> list[Check]:
     """Return every check, in the order in which one makes the next possible; with `write` also that of creation."""
@@ -94,6 +96,8 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
         Check("concurrency", limits.concurrency),
         Check("access logs", limits.access_logs),
         Check("masking", _masking(in_records=settings.mask_records)),
+        Check("webhooks", doors.webhooks),
+        Check("topics", doors.subscriptions),
         *_way(settings, instance),
         Check("clock", instance.skew, needs=("TLS",)),
         Check("token endpoint", trial.request, needs=("secret", "TLS"), causes=_of_the_endpoint(settings)),

@@ -43,6 +43,11 @@ def sns_event(envelope: Mapping[str, Any], topics: Collection[str]) -> dict[str,
             "A message came by an SNS topic that is not listed.",
             action="Add the topic to the parameter SnsTopics, or take its subscription away.",
         )
+    if envelope.get("Type") == "SubscriptionConfirmation":
+        raise PermanentError(
+            f"The topic {topic['name']} asks whether this queue may be subscribed to it.",
+            action="Open the SubscribeURL in the message, and delete the message.",
+        )
     message = envelope.get("Message")
     if not isinstance(message, str) or not isinstance(envelope.get("Timestamp"), str):
         raise PermanentError(

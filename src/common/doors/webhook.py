@@ -44,6 +44,12 @@ def webhook_event(  # noqa: PLR0913 (what an event consists of)
     }
 
 
+def left_out(detail: Mapping[str, Any]) -> int:
+    """Return how many alerts a body says that its tool left out, as those of Alertmanager and Grafana do."""
+    count = detail.get("truncatedAlerts")
+    return count if type(count) is int and count > 0 else 0
+
+
 def _detail(source: str, body: bytes, media_type: str) -> Mapping[str, Any]:
     try:
         text = body.decode("utf-8-sig")

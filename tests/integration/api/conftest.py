@@ -3,7 +3,7 @@
 import importlib
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
@@ -14,7 +14,7 @@ from botocore.endpoint import Endpoint
 
 from local.simulator import Simulator
 from tests.integration.api.gateway import Gateway
-from tests.support.deployment import REGION, Deployment, deployment
+from tests.support.deployment import REGION, Context, Deployment, deployment, sqs_event
 
 SECRET = "s3cr3t+~[#,value"
 FIELDS = "short_description,description,impact,urgency,category,subcategory,assignment_group,cmdb_ci"
@@ -85,6 +85,25 @@ def function(running: Running) -> ModuleType:
 def api(running: Running) -> Gateway:
     """Provide the gateway in front of the function."""
     return running.api
+
+
+@pytest.fixture
+def work(stack: Deployment) -> Iterator[Callable[[], None]]:
+    """Provide a way to let the events function handle what is in the queue."""
+    sys.modules.pop("handlers.events", None)
+    events = importlib.import_module("handlers.events")
+    sqs = stack.clients["sqs"]
+
+    def handle_all() -> None:
+        while messages := stack.queued():
+            answer = events.handler(sqs_event([message["Body"] for message in messages]), Context())
+            assert answer == {"batchItemFailures": []}
+            for message in messages:
+                sqs.delete_message(QueueUrl=stack.queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+    yield handle_all
+    events.bridge.transport.close()
+    sys.modules.pop("handlers.events", None)
 
 
 def one_at_a_time(patch: pytest.MonkeyPatch) -> None:

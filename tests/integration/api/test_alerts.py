@@ -1,10 +1,8 @@
 """Alerts of callers: through the queue and the events function to one incident per problem."""
 
-import importlib
 import json
-import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +14,7 @@ from common.api.models import AlertFields
 from common.incidents.labels import fingerprint_of
 from local.simulator import Simulator
 from tests.integration.api.gateway import ALICE, BOB, Gateway
-from tests.support.deployment import ACCOUNT, REGION, Context, Deployment, sqs_event
+from tests.support.deployment import ACCOUNT, REGION, Deployment
 
 PROJECT = Path(__file__).resolve().parents[3]
 ALERT = {"dedup_key": "disk", "status": "firing", "summary": "The disk is full", "severity": "high"}
@@ -53,32 +51,6 @@ def webhook(status: str, *, starts: datetime, ends: datetime | None = None, **la
 def taken(accepted: int, *, refused: int = 0, truncated: int = 0) -> dict[str, int]:
     """Return the answer to alerts."""
     return {"accepted": accepted, "refused": refused, "truncated": truncated}
-
-
-@pytest.fixture
-def work(stack: Deployment) -> Iterator[Callable[[], None]]:
-    """Provide a way to let the events function handle what is in the queue."""
-    sys.modules.pop("handlers.events", None)
-    events = importlib.import_module("handlers.events")
-    sqs = stack.clients["sqs"]
-
-    def handle_all() -> None:
-        while messages := queued(stack):
-            answer = events.handler(sqs_event([message["Body"] for message in messages]), Context())
-            assert answer == {"batchItemFailures": []}
-            for message in messages:
-                sqs.delete_message(QueueUrl=stack.queue_url, ReceiptHandle=message["ReceiptHandle"])
-
-    yield handle_all
-    events.bridge.transport.close()
-    sys.modules.pop("handlers.events", None)
-
-
-def queued(stack: Deployment) -> list[dict[str, Any]]:
-    """Return up to ten messages of the event queue."""
-    answer = stack.clients["sqs"].receive_message(QueueUrl=stack.queue_url, MaxNumberOfMessages=10)
-    messages: list[dict[str, Any]] = answer.get("Messages", [])
-    return messages
 
 
 def test_an_alert_opens_one_incident_and_resolves_it(
@@ -120,7 +92,7 @@ def test_the_event_is_shaped_as_eventbridge_would(api: Gateway, stack: Deploymen
     """So that one function, and one rule file, serve both."""
     api.call("POST", "/alerts", ALERT, caller=f"arn:aws:sts::{ACCOUNT}:assumed-role/billing/i-1")
 
-    [message] = queued(stack)
+    [message] = stack.queued()
 
     event = json.loads(message["Body"])
     assert (event["source"], event["detail-type"]) == ("servicenow-bridge.api", "ServiceNow Alert")
@@ -285,7 +257,7 @@ def test_an_alert_of_another_shape_is_refused(api: Gateway, stack: Deployment, c
     reply = api.call("POST", "/alerts", ALERT | change)
 
     assert (reply.status, reply.kind) == (400, "invalid-request")
-    assert queued(stack) == []
+    assert stack.queued() == []
 
 
 def test_a_queue_that_is_away_is_told(api: Gateway, stack: Deployment) -> None:
@@ -302,7 +274,7 @@ def test_messages_that_the_queue_fails_are_sent_again(
     api: Gateway, stack: Deployment, function: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch may be taken in part; none of it is lost, and none of it is sent twice."""
-    sqs = function.bridge.alerts._sqs
+    sqs = function.bridge.alerts._sender._sqs
     send_together = sqs.send_message_batch
 
     def take_all_but_the_first(QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803
@@ -315,7 +287,7 @@ def test_messages_that_the_queue_fails_are_sent_again(
     body["alerts"] = [alert | {"fingerprint": str(number)} for number in range(4)]
 
     assert api.call("POST", "/alerts", body).json == taken(4)
-    keys = [json.loads(message["Body"])["detail"]["dedup_key"] for message in queued(stack)]
+    keys = [json.loads(message["Body"])["detail"]["dedup_key"] for message in stack.queued()]
     assert sorted(keys) == ["0", "1", "2", "3"]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from common.bridge import doctor as bridge_doctor
+from common.bridge.records import RULES
 from tests.integration.doctor.world import Doctor, World, steps
 
 OWN = "[[override]]\nname = 'payments'\nrules = ['*']\n"
@@ -16,9 +17,9 @@ OWN = "[[override]]\nname = 'payments'\nrules = ['*']\n"
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Provide the file of one's own rules beside the shipped ones."""
     directory = tmp_path / "rules"
-    shutil.copytree(bridge_doctor._RULES, directory)
+    shutil.copytree(RULES, directory)
     (directory / "own").mkdir(exist_ok=True)
-    monkeypatch.setattr(bridge_doctor, "_RULES", directory)
+    monkeypatch.setattr(bridge_doctor, "RULES", directory)
     return directory / "own/own.toml"
 
 

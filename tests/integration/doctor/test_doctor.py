@@ -5,6 +5,7 @@ import socket
 import threading
 from datetime import UTC, datetime, timedelta
 
+import boto3
 import pytest
 
 from common.checkup import account, causes, walk
@@ -257,3 +258,44 @@ def test_stored_settings_that_may_not_be_read_are_all_that_is_reported(world: Wo
 
     assert steps(report) == {"stored settings": "failed"}
     assert causes_of(report, "stored settings")[0] == causes.ROLE_IS_REFUSED
+
+
+def test_the_doors_are_closed_where_nothing_is_listed(doctor: Doctor) -> None:
+    """Which is no failure."""
+    report = doctor()
+
+    assert (steps(report)["webhooks"], steps(report)["topics"]) == ("ok", "ok")
+    assert "closed: WebhookSources lists no source" in report["text"]
+
+
+def test_each_source_of_webhooks_needs_a_secret(
+    doctor: Doctor, stack: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command that makes it is named."""
+    monkeypatch.setenv("WEBHOOK_SOURCES", "datadog,grafana")
+    stack.put_webhook_secrets(grafana={"way": "bearer", "current": "s" * 32})
+
+    report = doctor()
+    stack.put_webhook_secrets(**{name: {"way": "bearer", "current": "s" * 32} for name in ("datadog", "grafana")})
+
+    assert steps(report)["webhooks"] == "failed"
+    assert "have no usable secret, so their webhooks are refused: datadog." in report["text"]
+    assert "make secret STACK=… WEBHOOK=datadog" in report["text"]
+    assert steps(doctor())["webhooks"] == "ok"
+
+
+def test_each_topic_has_the_queue_among_its_subscriptions(
+    doctor: Doctor, stack: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A subscription that waits to be confirmed delivers nothing; one that can't be read proves nothing."""
+    topic = "arn:aws:sns:eu-west-1:123456789012:budgets"
+    monkeypatch.setenv("SNS_TOPICS", topic)
+    assert steps(doctor())["topics"] == "not observable"  # there is no such topic
+
+    sns = boto3.client("sns", region_name="eu-west-1")
+    sns.create_topic(Name="budgets")
+    assert steps(doctor())["topics"] == "failed"
+    queue = stack.queue_url.rpartition("/")[2]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:eu-west-1:123456789012:{queue}")
+
+    assert steps(doctor())["topics"] == "ok"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from common.bridge import events
+from common.bridge.records import RULES
 from local.simulator import Simulator
 from tests.support.deployment import Deployment, alarm
 
@@ -15,7 +16,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Provide the file of one's own rules of the package; it has a mistake beside shipped rules that are sound."""
     directory = tmp_path / "rules"
     (directory / "own").mkdir(parents=True)
-    for file in events.RULES.glob("*.toml"):
+    for file in RULES.glob("*.toml"):
         (directory / file.name).write_text(file.read_text())
     monkeypatch.setattr(events, "RULES", directory)
     file = directory / "own" / "own.toml"

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from common.bridge import events as wiring
+from common.bridge.records import RULES as SHIPPED
 from local.simulator import Simulator
 from tests.support.deployment import Context, Deployment, deployment, sqs_event
 
 SECRET = "s3cr3t+~[#,value"
-SHIPPED = wiring.RULES
 
 type Function = Callable[..., list[str]]
 type Start = Callable[..., Function]

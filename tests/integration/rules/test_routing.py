@@ -1,6 +1,8 @@
 """Overrides and a catch-all, from the queue to the fields of an incident."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -125,3 +127,30 @@ def test_a_part_that_is_refused_takes_no_neighbour_along_and_is_one_dead_letter(
     [letter] = stack.dead_letters()
     assert json.loads(letter["body"])["detail"]["alerts"] == [bad]
     assert len(servicenow.records("incident")) == 1
+
+
+TOOLS = sorted({path.name.rpartition("-")[0] for path in (PROJECT / "events").glob("webhook-*-resolved.json")})
+
+
+def moved(name: str) -> dict[str, Any]:
+    """Return a sample as if it were of yesterday."""
+    text = (PROJECT / "events" / f"{name}.json").read_text()
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    return dict(json.loads(text.replace("2026-11-20", f"{yesterday:%Y-%m-%d}")))
+
+
+@pytest.mark.parametrize("order", ["firing firing resolved", "resolved firing", "firing resolved firing"])
+def test_what_a_tool_says_of_one_problem_meets_in_one_incident(
+    start: Start, servicenow: Simulator, stack: Deployment, order: str
+) -> None:
+    """Repeated, out of order and delivered again, of each tool; what is over stays over."""
+    function = start()
+    for tool in TOOLS:
+        before = len(servicenow.records("incident"))
+        for status in order.split():
+            assert function(moved(f"{tool}-{status}")) == []
+        made = servicenow.records("incident")[before:]
+        assert {row["state"] for row in made} <= {"6"}, tool
+        assert len(made) == order.startswith("firing"), tool
+    assert len(TOOLS) >= 10
+    assert stack.dead_letters() == []

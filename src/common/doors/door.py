@@ -1,0 +1,111 @@
+"""The door of webhooks: a body that proves its source goes to the event queue, each of its problems by itself."""
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from common.clock import Clock
+from common.dead_letters import DeadLetters
+from common.doors.proof import Delivery, is_proven
+from common.doors.secrets import WebhookSecrets
+from common.doors.webhook import DETAIL_TYPE, SOURCE, left_out, webhook_event
+from common.errors import PermanentError, TransientError
+from common.event_sender import LARGEST, EventSender
+from common.incidents.rules.splitting import split
+
+if TYPE_CHECKING:
+    from common.incidents.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How many problems went into the queue, how many are kept for a person, and how many the tool left out."""
+
+    accepted: int
+    refused: int = 0
+    truncated: int = 0
+
+
+class WebhookDoor:
+    """Takes the bodies of the sources that the deployment lists."""
+
+    def __init__(  # noqa: PLR0913 (the parts that it is put together from)
+        self,
+        sources: Collection[str],
+        secrets: WebhookSecrets,
+        rules: "Callable[[], Rules]",
+        sender: EventSender,
+        *,
+        dead_letters: DeadLetters,
+        clock: Clock,
+        region: str,
+    ) -> None:
+        """Open for `sources`; `rules` is called when the first body is there."""
+        self._sources = frozenset(sources)
+        self._secrets = secrets
+        self._rules = rules
+        self._sender = sender
+        self._dead_letters = dead_letters
+        self._clock = clock
+        self._region = region
+
+    def proves(self, source: str, delivery: Delivery) -> bool:
+        """Return whether a delivery comes from `source`, and the door is open for it.
+
+        Raises CredentialsError or TransientError where the secrets can't be read.
+        """
+        if not self._sources:
+            return False
+        secret = self._secrets.of(source) if source in self._sources else None
+        if is_proven(secret, delivery):
+            return True
+        if not self._secrets.is_newer():
+            return False
+        return is_proven(self._secrets.of(source) if source in self._sources else None, delivery)
+
+    def take(self, source: str, delivery: Delivery, *, account: str) -> Taken:
+        """Put what a proven delivery tells of into the queue; what can't be understood is kept as a dead letter.
+
+        Raises TransientError where the queues don't take it, ConfigurationError where that needs a person.
+        """
+        now = datetime.fromtimestamp(self._clock.now(), UTC)
+        media_type = delivery.headers.get("content-type", "")
+        try:
+            event = webhook_event(source, delivery.body, media_type, account=account, region=self._region, now=now)
+        except PermanentError as error:
+            return self._keep([(_unread(source, delivery, account, self._region, now), error)], Taken(0))
+        bodies = [json.dumps(part) for part in split(event, self._rules())]
+        small = [body for body in bodies if len(body) <= LARGEST]
+        refused = [(body[:LARGEST], _too_large(source)) for body in bodies if len(body) > LARGEST]
+        return self._keep(refused, Taken(self._sender.send(small), truncated=left_out(event["detail"])))
+
+    def _keep(self, refused: list[tuple[str, PermanentError]], taken: Taken) -> Taken:
+        for body, error in refused:
+            if not self._dead_letters.keep(body, error):
+                raise TransientError("The dead-letter queue did not take a webhook.", action="Send it again.")
+        return Taken(taken.accepted, len(refused), taken.truncated)
+
+
+def _unread(source: str, delivery: Delivery, account: str, region: str, now: datetime) -> str:
+    """Return the event that a body would have become: replayed, it is refused again for want of a rule."""
+    event: Mapping[str, Any] = {
+        "version": "0",
+        "id": "",
+        "source": f"{SOURCE}{source}",
+        "detail-type": DETAIL_TYPE,
+        "account": account,
+        "region": region,
+        "time": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "resources": [],
+        "detail": {"unread": delivery.body[: LARGEST // 6].decode("utf-8", "backslashreplace")},
+    }
+    return json.dumps(event)
+
+
+def _too_large(source: str) -> PermanentError:
+    return PermanentError(
+        f"A problem in a webhook of {source} is larger than the queue takes; it is cut here.",
+        action="Let the tool send less, such as fewer labels or a shorter text.",
+    )

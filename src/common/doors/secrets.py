@@ -1,0 +1,126 @@
+"""The secrets of all webhooks, out of the one secret of Secrets Manager that holds them."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from common.aws_errors import code_of, needs_a_person, reason_of
+from common.clock import Clock
+from common.doors.proof import SHORTEST, SourceSecret, Way
+from common.errors import BridgeError, CredentialsError, TransientError
+from common.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+SOURCE = re.compile(r"[a-z][a-z0-9-]{0,39}")
+"""What the name of a source looks like."""
+
+_LIFE = 300.0
+_LOOK_AGAIN = 10.0
+_HEADER = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_WAYS_WITH_A_HEADER = frozenset({Way.HEADER, Way.HMAC})
+
+
+class WebhookSecrets:
+    """Keeps what the secret holds for five minutes: a JSON object with an entry for each source.
+
+    An entry is an object of `way`, `current` and, as its way asks for them, `next`, `name` and `prefix`; see
+    `SourceSecret`.
+    """
+
+    def __init__(
+        self, secrets_manager: "SecretsManagerClient", secret_id: str, *, clock: Clock, telemetry: Telemetry
+    ) -> None:
+        """Read the secret `secret_id` (name or ARN) through a boto3 client, when it is first asked for."""
+        self._secrets_manager = secrets_manager
+        self._secret_id = secret_id
+        self._clock = clock
+        self._telemetry = telemetry
+        self._known: Mapping[str, SourceSecret] = {}
+        self._read_at: float | None = None
+
+    def of(self, source: str) -> SourceSecret | None:
+        """Return what a source proves itself with, None where there is nothing.
+
+        Raises CredentialsError where the secret can't be read before a person mends something, TransientError where
+        Secrets Manager is throttling or away.
+        """
+        if self._age() > _LIFE:
+            self._read()
+        return self._known.get(source)
+
+    def is_newer(self) -> bool:
+        """Read the secret again, unless that was a moment ago, and return whether it says something else now.
+
+        For a proof that failed: it may be by a secret that was stored since. Raises as `of`.
+        """
+        if self._age() < _LOOK_AGAIN:
+            return False
+        before = self._known
+        self._read()
+        return self._known != before
+
+    def _age(self) -> float:
+        return float("inf") if self._read_at is None else self._clock.now() - self._read_at
+
+    def _read(self) -> None:
+        try:
+            text = self._secrets_manager.get_secret_value(SecretId=self._secret_id).get("SecretString", "")
+        except (ClientError, BotoCoreError) as error:
+            raise self._failure(error) from None
+        secrets, mistakes = parse_secrets(text)
+        for mistake in mistakes:
+            self._telemetry.count("Held")
+            self._telemetry.log.error("The secret of webhooks can't be used as it is.", mistake=mistake, action=_ACTION)
+        for secret in secrets.values():
+            self._telemetry.protect(secret.current)
+            self._telemetry.protect(secret.next)
+        self._known, self._read_at = secrets, self._clock.now()
+
+    def _failure(self, error: ClientError | BotoCoreError) -> BridgeError:
+        told, reason = f"The secret of webhooks can't be read ({code_of(error)}).", reason_of(error)
+        if needs_a_person(error):
+            advice = "Check that it exists, and that the role of the function may read it and use its key."
+            return CredentialsError(told, action=advice, code=reason)
+        return TransientError(told, action="Send it again.", code=reason)
+
+
+_ACTION = "Store it again with `make secret STACK=… WEBHOOK=…`."
+
+
+def parse_secrets(text: str) -> tuple[dict[str, SourceSecret], list[str]]:
+    """Return the sound entries of the secret by source, and what is wrong with each of the others, without values."""
+    try:
+        content = json.loads(text) if text.strip() else {}
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        return {}, ["is not a JSON object"]
+    sound, mistakes = {}, []
+    for source, entry in content.items():
+        found = _entry(entry) if SOURCE.fullmatch(source) else "is no name of a source"
+        if isinstance(found, SourceSecret):
+            sound[source] = found
+        else:
+            mistakes.append(f"holds an entry {source[:40]!r} that {found}")
+    return sound, mistakes
+
+
+def _entry(entry: object) -> SourceSecret | str:
+    if not isinstance(entry, dict) or not all(isinstance(value, str) for value in entry.values()):
+        return "is no object of texts"
+    values: dict[str, Any] = {name: entry.get(name, "") for name in ("current", "next", "name", "prefix")}
+    if entry.get("way") not in list(Way):
+        return f"has a way that is none of {', '.join(Way)}"
+    if len(values["current"]) < SHORTEST or 0 < len(values["next"]) < SHORTEST:
+        return f"has a secret shorter than {SHORTEST} characters"
+    secret = SourceSecret(way=Way(entry["way"]), **values)
+    if secret.way in _WAYS_WITH_A_HEADER and not _HEADER.fullmatch(secret.name):
+        return "does not name the header"
+    if secret.way is Way.BASIC and not secret.name:
+        return "does not name the user"
+    return secret
