@@ -53,6 +53,7 @@ _NOT_MEASURED = (
     "integration/console",
     "integration/contract",
     "integration/faults",
+    "integration/servicenow/test_tokens.py",
     "integration/simulator",
     "runtime",
     "template",

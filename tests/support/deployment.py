@@ -69,7 +69,7 @@ def deployment(host: str, ca_pem: str, **settings: str) -> Iterator[Deployment]:
     """Provide the resources of a stack in moto; `settings` are added to the environment."""
     # Reading the system's authorities takes each environment longer than a request; only the simulator's counts.
     trusted = {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
-    with mock_aws(), patch.dict(os.environ, trusted):
+    with mock_aws(), patch.dict(os.environ, trusted), patch.object(boto3, "client", _client_of_a_function):
         yield deploy(host, ca_pem, **settings)
 
 
@@ -108,9 +108,18 @@ def deploy(host: str, ca_pem: str, *, endpoint_url: str | None = None, **setting
 @cache
 def _client(service: str, endpoint_url: str | None) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
     """Return a client, the same for every stack: making one takes longer than most tests."""
-    make: Any = boto3.client
     options = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-    return make(service, region_name=REGION, endpoint_url=endpoint_url, **options)
+    return _make_client(service, region_name=REGION, endpoint_url=endpoint_url, **options)
+
+
+_make_client: Any = boto3.client
+_kept_client = cache(_make_client)
+
+
+def _client_of_a_function(service: str, **options: Any) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
+    """Return a client, made once for each configuration: environments of a process would each make their own."""
+    plain = options.keys() <= {"config"} and os.environ.get("AWS_DEFAULT_REGION") == REGION
+    return (_kept_client if plain else _make_client)(service, **options)
 
 
 @dataclass
