@@ -131,7 +131,8 @@ rules: setup ## Check every rule file (EVENT=events/x.json shows what that event
 	@PYTHONPATH=src python -m local.rules $(if $(EVENT),--event "$(EVENT)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(TABLES),--tables "$(TABLES)") $(if $(NEW),--new "$(NEW)")
 
 .PHONY: tickets
-tickets: setup ## Write the tickets that the samples of monitoring tools become into docs/sources.md
+tickets: setup ## Write into the docs what the rules say: the table of docs/rules-shipped.md, the tickets of docs/sources.md
+	PYTHONPATH=src python -m local.rule_table
 	PYTHONPATH=src python -m local.tickets
 
 .PHONY: secret

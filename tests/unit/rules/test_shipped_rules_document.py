@@ -5,20 +5,34 @@ from pathlib import Path
 import pytest
 
 from common.incidents.own_events import SEVERITIES
-from tests.support.rules import PROJECT, aws_rules
+from local.rule_table import COLUMNS, PAGE, UntoldError, rows, table, with_table
+from tests.support.rules import DIRECTORY, SHIPPED, aws_rules
 
-COLUMNS = ["Service", "Rule", "Detail types", "Fires", "Recovers", "Severity"]
-NO_RECOVERY = "AWS sends no recovery event"
 RULES = aws_rules()
+RULE = """# A tool, by webhook.
+
+[[rule]]
+# Fires: always,
+#   whatever comes
+# Severity: what it says
+name = "tool-alert"
+source = "webhook.tool"
+detail_type = "Webhook"
+key = ["detail.id"]
+firing = "`true`"
+severity = "detail.severity"
+
+[rule.fields]
+short_description = "It fires"
+"""
 
 
-def table() -> dict[str, dict[str, str]]:
-    """Return the rows of the table in docs/rules-shipped.md, by the name of the rule."""
-    document = (PROJECT / "docs" / "rules-shipped.md").read_text()
-    lines = [line for line in document.splitlines() if line.count(" | ") == len(COLUMNS) - 1]
-    header, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
-    assert header == COLUMNS
-    return {row[1].strip("`"): dict(zip(COLUMNS, row, strict=True)) for row in rows}
+def cells() -> dict[str, dict[str, str]]:
+    """Return the rows of the table, by the name of the rule."""
+    return {row.rule.name: dict(zip(COLUMNS, row.cells(), strict=True)) for row in rows(DIRECTORY)}
+
+
+CELLS = cells()
 
 
 def severities(rule: str) -> set[str]:
@@ -28,25 +42,48 @@ def severities(rule: str) -> set[str]:
     return {entry["severity"] for entry in expected if entry["rule"] == rule and entry["status"] == "firing"}
 
 
-def test_the_document_lists_exactly_the_rules_that_are_shipped() -> None:
-    """Each rule has one row."""
-    assert set(table()) == set(RULES)
+def told(folder: Path, text: str) -> dict[str, str]:
+    """Return the only row of a folder with one rule file that holds `text`."""
+    (folder / "tool.toml").write_text(text)
+    [row] = rows(folder)
+    return dict(zip(COLUMNS, row.cells(), strict=True))
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_a_row_names_the_types_of_events_that_the_rule_takes(rule: str) -> None:
-    """As AWS writes them, so that they can be searched for."""
-    assert sorted(table()[rule]["Detail types"].split("; ")) == sorted(RULES[rule].detail_types)
-
-
-@pytest.mark.parametrize("rule", RULES)
-def test_a_row_says_where_there_is_no_recovery(rule: str) -> None:
-    """Somebody has to resolve those incidents."""
-    assert (table()[rule]["Recovers"] == NO_RECOVERY) == (RULES[rule].resolved is None)
+def test_the_document_shows_the_table_as_the_rule_files_tell_it() -> None:
+    """`make tickets` writes it; each shipped rule has one row."""
+    page = PAGE.read_text(encoding="utf-8")
+    assert with_table(page) == page
+    assert table() in page
+    assert set(CELLS) == {rule.name for rule in SHIPPED}
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_row_names_every_severity(rule: str) -> None:
     """And none that no event has."""
-    named = {word for word in re.findall(r"[a-z]+", table()[rule]["Severity"]) if word in SEVERITIES}
+    named = {word for word in re.findall(r"[a-z]+", CELLS[rule]["Severity"]) if word in SEVERITIES}
     assert named == severities(rule)
+
+
+def test_a_row_is_told_by_the_comments_under_the_rule(tmp_path: Path) -> None:
+    """One that goes on is joined; what the rule itself answers needs none."""
+    row = told(tmp_path, RULE)
+    assert (row["About"], row["Fires"]) == ("[A tool](../src/rules/tool.toml)", "always, whatever comes")
+    assert row["Recovers"] == "no event tells; a person resolves"
+    constant = RULE.replace("# Severity: what it says\n", "").replace("detail.severity", "'low'")
+    assert told(tmp_path, constant)["Severity"] == "low"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ("# Fires: always,\n#   whatever comes\n", "", "lacks a comment: # Fires"),
+        ("# Severity: what it says\n", "", "lacks a comment: # Severity"),
+        ("# Severity", "# Recovers: never\n# Severity", "has a comment that the rule itself answers: # Recovers"),
+        ('name = "tool-alert"\nsource = "webhook.tool"', 'source = "webhook.tool"\nname = "tool-alert"', "tool-alert"),
+    ],
+)
+def test_what_a_rule_file_does_not_tell_is_named(tmp_path: Path, before: str, after: str, says: str) -> None:
+    """Whoever adds a rule sees which comment is missing, or is one too many."""
+    assert before in RULE
+    with pytest.raises(UntoldError, match=says):
+        told(tmp_path, RULE.replace(before, after))
