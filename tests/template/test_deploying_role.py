@@ -74,6 +74,7 @@ UNUSED: Mapping[str, str] = {
     "|DataProtectionPolicy|IndexPolicy|ResourcePolicy|LogGroupDeletionProtection)|Delete(IndexPolicy|ResourcePolicy|RetentionPolicy))",
     # Replicas and made-up passwords. The value is CloudFormation's only when it looks for drift: no pipeline's business
     "AWS::SecretsManager::Secret": "secretsmanager:(GetRandomPassword|GetSecretValue|.*Region.*)",
+    "AWS::SNS::Subscription": "iam:.*",  # the role of a delivery stream
     # Web ACLs of everything but an API
     "AWS::WAFv2::WebACLAssociation": "(?!apigateway:|wafv2:(Associate|Disassociate|GetWebACL)).*",
 }
@@ -87,6 +88,7 @@ PLACES = {
     "iam:AttachRolePolicy": _ROLE,
     "iam:DetachRolePolicy": _ROLE,
     "iam:PassRole": _ROLE,
+    "sns:Subscribe": f"arn:aws:sns:eu-west-1:{ACCOUNT}:budgets",
     "apigateway": "arn:aws:apigateway:eu-west-1::/restapis/a1b2c3d4e5/stages/v1",
     "kms": f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1d3f5a7b-0000-4000-8000-000000000000",
     "s3": "arn:aws:s3:::deployments/servicenow-bridge/0123456789abcdef",
@@ -127,6 +129,9 @@ ANYWHERE = {
     "logs:DescribeQueryDefinitions",
     "logs:DescribeResourcePolicies",
     "logs:PutQueryDefinition",
+    "sns:GetSubscriptionAttributes",
+    "sns:SetSubscriptionAttributes",
+    "sns:Unsubscribe",
 }
 """What AWS can't restrict to resources of a name; AppConfig's own have none either."""
 
@@ -223,6 +228,7 @@ def test_what_has_a_name_is_the_stack_s_own(stacks: list[Stack]) -> None:
         PLACES["apigateway"],
         PLACES["kms"],
         PLACES["wafv2"],
+        PLACES["sns:Subscribe"],
         "event-source-mapping",
         "secret:",
         NAMES["trail"],
