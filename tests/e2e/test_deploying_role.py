@@ -20,7 +20,7 @@ from local.processes import LocalStackError
 from local.stack import STACK_NAME, LocalStack
 from tests.e2e.identities import new_user
 from tests.template.reading import Statement
-from tests.template.test_deploying_role import ANYWHERE, NAMES, PLACES, permissions, statements_of
+from tests.template.test_deploying_role import ANYWHERE, NAMES, PLACES, permissions, policy_with, statements_of
 
 STACK = "pipeline"
 UNKNOWN_TO_THE_EMULATOR = ("iam:PassedToService", "iam:PermissionsBoundary", "kms:ViaService", "lambda:FunctionArn")
@@ -76,7 +76,7 @@ def pipeline(deployed: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> 
     names = NAMES | {"stack": STACK, "bucket": sam.BUCKET, "boundary": f"arn:aws:iam::{ACCOUNT}:policy/boundary"}
     document = json.dumps({"Version": "2012-10-17", "Statement": statements_of("boundary", names)})
     boundary = deployed.root.iam.create_policy(PolicyName="boundary", PolicyDocument=document)["Policy"]["Arn"]
-    policy = statements_of("policy", names)
+    policy = policy_with(names)
     for statement in policy:
         if any(key in str(statement.get("Condition")) for key in UNKNOWN_TO_THE_EMULATOR):
             del statement["Condition"]
