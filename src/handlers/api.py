@@ -8,15 +8,24 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.api import models, parameters
-from common.api.admission import WEBHOOK, admit, caller_of, content_type
+from common.api.admission import WEBHOOK, account_of, admit, caller_of, content_type
 from common.api.alerts import Origin
 from common.api.audit import note_write
-from common.api.creation import Created
 from common.api.files import MEDIA_TYPES, file_of
 from common.api.incidents import Search, shown
 from common.api.problems import Kind, ProblemError
 from common.api.requests import Sender
-from common.api.resolver import CREATION_HEADERS, CREATION_PROBLEMS, new_resolver, only_parameters, reply, responses
+from common.api.resolver import (
+    CREATION_HEADERS,
+    CREATION_PROBLEMS,
+    new_resolver,
+    only_parameters,
+    reply,
+    reply_created,
+    reply_done,
+    reply_page,
+    responses,
+)
 from common.api.swagger import swagger_page
 from common.api.unproven import PROVE, UNPROVEN, delivery_of
 from common.bridge.api import build_api
@@ -35,7 +44,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
         # First of all, so that requests that are refused count too; but whoever sends a webhook has yet to prove it.
         if not (caller := caller_of(event)).startswith(WEBHOOK):
-            bridge.limit.take(caller, event.get("requestContext", {}).get("accountId", ""))
+            bridge.limit.take(caller, account_of(event))
         admitted = admit(event)
         app.context.update(request=admitted, deadline=Deadline.after(bridge.clock, seconds))
         answer = app.resolve(admitted.event, context)
@@ -65,7 +74,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def create_incident(incident: models.NewIncident, key: parameters.RequiredKey) -> Response[str]:
     """Open one incident for this key, however often and by how many at once the request is sent."""
     fields = incident.model_dump(exclude_unset=True)
-    return _created("incidents", "incident", bridge.incidents.create(_sender(key), fields, _deadline()))
+    made = bridge.incidents.create(_sender(key), fields, _deadline())
+    return reply_created(bridge.instance_host, "incidents", "incident", made)
 
 
 @app.get(
@@ -87,7 +97,7 @@ def list_incidents(
     only_parameters(app, "state", "group", "opened_since", "cursor", "limit")
     search = Search(state or "", group or "", opened_since)
     page = bridge.incidents.search(search, cursor=cursor, limit=limit, deadline=_deadline())
-    return _page([shown(record) for record in page.records], page.next_cursor)
+    return reply_page([shown(record) for record in page.records], page.next_cursor)
 
 
 @app.get(
@@ -123,7 +133,7 @@ def change_incident(incident: parameters.Incident, fields: Annotated[models.Reco
 )
 def add_comment(incident: parameters.Incident, note: models.Note, key: parameters.OptionalKey = None) -> Response[str]:
     """Append a comment; with a key at most once."""
-    return _done(bridge.incidents.write_note(_sender(key), incident, "comments", note.text, _deadline()))
+    return reply_done(bridge.incidents.write_note(_sender(key), incident, "comments", note.text, _deadline()))
 
 
 @app.post(
@@ -137,7 +147,7 @@ def add_work_note(
     incident: parameters.Incident, note: models.Note, key: parameters.OptionalKey = None
 ) -> Response[str]:
     """Append a work note; with a key at most once."""
-    return _done(bridge.incidents.write_note(_sender(key), incident, "work_notes", note.text, _deadline()))
+    return reply_done(bridge.incidents.write_note(_sender(key), incident, "work_notes", note.text, _deadline()))
 
 
 @app.post(
@@ -173,7 +183,7 @@ def attach_file(
     only_parameters(app, "file_name")
     request = app.context["request"]
     file = file_of(file_name, content_type(request.event), request.file)
-    return _done(bridge.incidents.attach(_sender(key), incident, file, _deadline()))
+    return reply_done(bridge.incidents.attach(_sender(key), incident, file, _deadline()))
 
 
 @app.get(
@@ -188,7 +198,7 @@ def list_records(
 ) -> Response[str]:
     """List the records of a table."""
     only_parameters(app, "cursor", "limit")
-    return _page(*bridge.tables.page(table, cursor=cursor, limit=limit, deadline=_deadline()))
+    return reply_page(*bridge.tables.page(table, cursor=cursor, limit=limit, deadline=_deadline()))
 
 
 @app.post(
@@ -208,7 +218,8 @@ def create_record(
     table: parameters.Table, fields: Annotated[models.RecordFields, Body()], key: parameters.RequiredKey
 ) -> Response[str]:
     """Create one record for this key, however often and by how many at once the request is sent."""
-    return _created("records", table, bridge.tables.create(_sender(key), table, fields.root, _deadline()))
+    made = bridge.tables.create(_sender(key), table, fields.root, _deadline())
+    return reply_created(bridge.instance_host, "records", table, made)
 
 
 @app.get(
@@ -311,24 +322,7 @@ def _deadline() -> Deadline:
     return deadline
 
 
-def _created(collection: str, table: str, made: Created) -> Response[str]:
-    record = made.record
-    link = f"https://{bridge.instance_host}/nav_to.do?uri={table}.do%3Fsys_id%3D{record.sys_id}"
-    headers = {"Location": f"{collection}/{record.sys_id}"}
-    if made.repeated:
-        headers["Idempotency-Replayed"] = "true"
-    return reply(201, {"sys_id": record.sys_id, "number": record.number, "link": link}, headers)
-
-
-def _done(was_done: bool) -> Response[str]:  # noqa: FBT001 (the outcome itself)
-    return reply(200, {"repeated": not was_done})
-
-
 def _accepted(accepted: int, refused: int, truncated: int) -> Response[str]:
     bridge.telemetry.count("AlertsRefused", refused)
     bridge.telemetry.count("AlertsTruncated", truncated)
     return reply(202, {"accepted": accepted, "refused": refused, "truncated": truncated})
-
-
-def _page(records: list[dict[str, str]], next_cursor: str | None) -> Response[str]:
-    return reply(200, {"records": records, "next_cursor": next_cursor})

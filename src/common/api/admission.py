@@ -77,6 +77,11 @@ def admit(event: Mapping[str, Any]) -> Admitted:
     return admitted
 
 
+def account_of(event: Mapping[str, Any]) -> str:
+    """Return the account of the API that took a request, empty where the event does not say."""
+    return str((event.get("requestContext") or {}).get("accountId") or "")
+
+
 def as_caller(arn: str) -> str:
     """Return what `caller_of` calls the sessions of a role of IAM, or a user, by its ARN."""
     found = _ROLE.fullmatch(arn)

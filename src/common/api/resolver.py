@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from pydantic import BaseModel
 
 from common.api.admission import parse_json
+from common.api.creation import Created
 from common.api.models import Problem
 from common.api.problems import HEADERS, MEDIA_TYPE, Answer, Kind, ProblemError, invalid, problem_of
 from common.errors import BridgeError, HeldError
@@ -89,6 +90,26 @@ def as_response(answer: Answer) -> Response[str]:
 def reply(status: int, document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:
     """Return a JSON answer."""
     return as_response(Answer(status, json.dumps(document), "application/json", headers or {}))
+
+
+def reply_created(host: str, collection: str, table: str, made: Created) -> Response[str]:
+    """Return the record that a request made, now or before; `host` is the instance where a person sees it."""
+    record = made.record
+    link = f"https://{host}/nav_to.do?uri={table}.do%3Fsys_id%3D{record.sys_id}"
+    headers = {"Location": f"{collection}/{record.sys_id}"}
+    if made.repeated:
+        headers["Idempotency-Replayed"] = "true"
+    return reply(201, {"sys_id": record.sys_id, "number": record.number, "link": link}, headers)
+
+
+def reply_done(was_done: bool) -> Response[str]:  # noqa: FBT001 (the outcome itself)
+    """Return whether a write that has a key was done now, or before."""
+    return reply(200, {"repeated": not was_done})
+
+
+def reply_page(records: list[dict[str, str]], next_cursor: str | None) -> Response[str]:
+    """Return some records, and where the next ones begin."""
+    return reply(200, {"records": records, "next_cursor": next_cursor})
 
 
 def responses(
