@@ -9,7 +9,6 @@ the secret holds stays there.
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
 from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -18,7 +17,8 @@ from botocore.exceptions import ClientError
 
 from common.aws_errors import code_of
 from common.client_certificate import client_certificate
-from common.oauth.credentials import CERTIFICATE_KEYS, CLAIMS, CURRENT, KEY_ARN, KEYS, NEXT, SIGNED_KEYS
+from common.oauth.credentials import CERTIFICATE_KEYS, CLAIMS, KEY_ARN, KEYS, NEXT, SIGNED_KEYS
+from common.oauth.secret_content import OF_A_CLIENT, promoted, with_current
 from tools.deployed import ToolError, find_stack, parser, run
 
 if TYPE_CHECKING:
@@ -58,7 +58,10 @@ def change(secrets_manager: "SecretsManagerClient", secret_id: str, arguments: N
     if arguments.certificate:
         after, told = {**before, **_shown(*arguments.certificate)}, _STORED_CERTIFICATE
     elif arguments.promote:
-        after, told = promoted(before), _PROMOTED
+        found = promoted(before)
+        if found is None:
+            raise ToolError("The secret holds no next client credentials; store them with OPTIONS=--next first.")
+        after, told = found, _PROMOTED
     elif arguments.next:
         after, told = {**before, NEXT: credentials(stream)}, _STORED_NEXT
     else:
@@ -78,25 +81,6 @@ def _shown(chain: Path, key: Path) -> dict[str, str]:
             f"{chain} and {key} are no certificate in PEM form and its private key, without a password."
         ) from None
     return dict(zip(CERTIFICATE_KEYS, (found.chain, found.key), strict=True))
-
-
-_OF_A_CLIENT = frozenset({*KEYS, *SIGNED_KEYS, *CLAIMS})
-
-
-def with_current(content: Mapping[str, Any], pair: Mapping[str, str]) -> dict[str, Any]:
-    """Return the secret's `content` with `pair` where the current one stands."""
-    if CURRENT in content:
-        return {**content, CURRENT: dict(pair)}
-    rest = {key: value for key, value in content.items() if key not in _OF_A_CLIENT}
-    return {**rest, **pair}
-
-
-def promoted(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the secret's `content` with the next pair as the current one. Raises ToolError where there is none."""
-    if not isinstance(content.get(NEXT), dict):
-        raise ToolError("The secret holds no next client credentials; store them with OPTIONS=--next first.")
-    rest = {key: value for key, value in content.items() if key != NEXT}
-    return with_current(rest, content[NEXT])
 
 
 def _content(secrets_manager: "SecretsManagerClient", secret_id: str) -> dict[str, Any]:
@@ -136,7 +120,7 @@ def credentials(stream: TextIO) -> dict[str, str]:
             ) from None
     texts = found.items() if isinstance(found, dict) else ()
     pair = {
-        key: value.strip() for key, value in texts if key in _OF_A_CLIENT and isinstance(value, str) and value.strip()
+        key: value.strip() for key, value in texts if key in OF_A_CLIENT and isinstance(value, str) and value.strip()
     }
     for key in SIGNED_KEYS if "signing_key" in pair else KEYS:
         if key not in pair:

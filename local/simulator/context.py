@@ -9,6 +9,7 @@ from .switches import Switches
 
 type Operation = Literal["read", "insert", "update", "delete"]
 _INVALID = "Operation Failed"
+_WANTED_ROLES = {"oauth_entity": "oauth_admin"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,9 @@ class Context:
 
     def allowed(self, table: str, operation: Operation) -> bool:
         """Tell whether the table's access rules let the user do something."""
+        wanted = _WANTED_ROLES.get(table)
+        if wanted is not None and not self.roles() & {wanted, "admin"}:
+            return False
         return f"{table}.{operation}" not in self.switches.denied_operations
 
     def require(self, table: str, operation: Operation) -> None:

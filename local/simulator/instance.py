@@ -76,6 +76,8 @@ class Instance:
             self._ticks = count()
             for table, row in seed_records():
                 self.store.insert(table, row, "admin", row["sys_id"])
+            registered = {"name": "servicenow-bridge", "client_id": self.record.client_id}
+            self.store.insert("oauth_entity", registered, "admin", self.record.sys_id)
 
     def declare(self, table: Table) -> None:
         """Add a table or replace one, in the dictionary too."""
@@ -112,8 +114,18 @@ class Instance:
         """Handle a request and return the true answer."""
         with self.settled():
             answer = self._answer(request)
+            if answer.wrote:
+                self._take_secret()
             call.committed = answer.wrote
             return answer
+
+    def _take_secret(self) -> None:
+        """Let the client authenticate with what was written into its record alone. Nobody gets to read it there."""
+        row = self.store.find("oauth_entity", self.record.sys_id)
+        if row is not None and row["client_secret"]:
+            self.record.client_secret = row["client_secret"]
+            self.record.further_secrets = ()
+            row["client_secret"] = ""
 
     def put_off(self, request: Request, call: Call, seconds: float) -> None:
         """Handle an API request `seconds` later, by the simulator's clock, and throw its answer away.

@@ -35,6 +35,12 @@ _GROUP: Mapping[str, Field] = {
     "type": string(),
     "active": _ACTIVE,
 }
+_REGISTRY_RECORD: Mapping[str, Field] = {
+    "name": string(100),
+    "client_id": string(100),
+    "client_secret": string(255),
+    "active": _ACTIVE,
+}
 _COMPANY: Mapping[str, Field] = {"name": string(80), "street": string(255), "city": string(50), "country": string(40)}
 _LOCATION: Mapping[str, Field] = {**_COMPANY, "full_name": string(255), "parent": reference("cmn_location")}
 _CONFIGURATION_ITEM: Mapping[str, Field] = {
@@ -218,6 +224,7 @@ def platform_tables() -> tuple[Table, ...]:
         Table("sys_user_group", _GROUP, "name"),
         Table("sys_user_grmember", {"user": reference("sys_user"), "group": reference("sys_user_group")}),
         Table("sys_user_role", {"name": string(100), "description": string()}, "name"),
+        Table("oauth_entity", _REGISTRY_RECORD, "name"),
         Table("sys_user_has_role", {"user": reference("sys_user"), "role": reference("sys_user_role")}),
         Table("core_company", _COMPANY, "name"),
         Table("cmn_location", _LOCATION, "name"),

@@ -29,6 +29,7 @@ _ROLES = (
     "cmdb_read",
     "evt_mgmt_integration",
     "snc_platform_rest_api_access",
+    "oauth_admin",
 )
 _HAS_ROLES = {
     "admin": ("admin",),

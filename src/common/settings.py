@@ -80,10 +80,14 @@ class Settings(AccessSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorSettings(Settings):
-    """The same, and what else the doctor looks at: access logs, its share of functions, what is stored, webhooks."""
+    """The same, and what else the doctor looks at: access logs, its share of functions, what is stored, webhooks.
+
+    `rotation_days` are those from one rotation of the client secret to the next, 0 for none.
+    """
 
     access_logging: bool = False
     maximum_concurrency: int = 5
+    rotation_days: int = 0
     stored: tuple[str, ...] = ()
     webhook_sources: frozenset[str] = frozenset()
     webhook_secret_id: str = ""
@@ -167,7 +171,9 @@ def read_doctor_settings(environment: Mapping[str, str]) -> DoctorSettings:
     """Return the settings of the doctor function. Raises as `read_settings`."""
     reader = _Reader(environment)
     concurrency = reader.text("MAXIMUM_CONCURRENCY", _COUNT, "set it to a whole number", "5")
+    days = reader.text("SECRET_ROTATION_DAYS", _COUNT, "set it to a whole number", "0")
     settings = DoctorSettings(
+        rotation_days=int(days) if _COUNT.fullmatch(days) else 0,
         **_settings(reader),
         access_logging=reader.switch("API_ACCESS_LOGGING"),
         maximum_concurrency=int(concurrency) if _COUNT.fullmatch(concurrency) else 0,

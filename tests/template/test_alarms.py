@@ -155,6 +155,13 @@ WATCHED: dict[str, tuple[Any, str, str, dict[str, Any], int]] = {
     ),
     # A filter's metric has no dimension, so the stack is in its namespace.
     "DeniedReadsAlarm": ({"Fn::Sub": "ServiceNowBridge/${AWS::StackName}"}, "DeniedReads", "Sum", {}, 1),
+    "SecretRotationErrorsAlarm": (
+        "AWS/Lambda",
+        "Errors",
+        "Sum",
+        {"Name": "FunctionName", "Value": {"Ref": "SecretRotationFunction"}},
+        1,
+    ),
     "TokenRefreshErrorsAlarm": (
         "AWS/Lambda",
         "Errors",

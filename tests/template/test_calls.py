@@ -27,6 +27,7 @@ HANDLERS = {
     "ApiFunction": "handlers.api",
     "DoctorFunction": "handlers.doctor",
     "EventsFunction": "handlers.events",
+    "SecretRotationFunction": "handlers.secret_rotation",
     "TokenRefreshFunction": "handlers.token_refresh",
 }
 SERVICES = {
@@ -46,6 +47,7 @@ KEY_USES = {
     "sqs:SendMessage": {"kms:GenerateDataKey", "kms:Decrypt"},
     "sqs:ReceiveMessage": {"kms:Decrypt"},
     "secretsmanager:GetSecretValue": {"kms:Decrypt"},
+    "secretsmanager:PutSecretValue": {"kms:Decrypt", "kms:GenerateDataKey"},
     "ssm:GetParameter": {"kms:Decrypt"},
     "ssm:PutParameter": {"kms:Encrypt", "kms:GenerateDataKey"},
     "dynamodb:GetItem": _OF_A_TABLE,

@@ -76,6 +76,8 @@ UNUSED: Mapping[str, str] = {
     # Replicas and made-up passwords. The value is CloudFormation's only when it looks for drift: no pipeline's business
     "AWS::SecretsManager::Secret": "secretsmanager:(GetRandomPassword|GetSecretValue|.*Region.*)",
     "AWS::SNS::Subscription": "iam:.*",  # the role of a delivery stream
+    # Secrets of other services, which rotate by a role
+    "AWS::SecretsManager::RotationSchedule": "iam:PassRole",
     # Web ACLs of everything but an API
     "AWS::WAFv2::WebACLAssociation": "(?!apigateway:|wafv2:(Associate|Disassociate|GetWebACL)).*",
 }
@@ -86,6 +88,7 @@ CONDITIONS = {"iam:PassedToService", "iam:PermissionsBoundary", "kms:ViaService"
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/servicenow-bridge-ApiFunctionRole-1A2B3C4D5E6F"
 _FUNCTION = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:servicenow-bridge-ApiFunction-1A2B3C4D5E6F"
 PLACES = {
+    "lambda:InvokeFunction": _FUNCTION.replace("ApiFunction", "SecretRotationFunction"),
     "iam:AttachRolePolicy": _ROLE,
     "iam:DetachRolePolicy": _ROLE,
     "iam:PassRole": _ROLE,
@@ -104,6 +107,7 @@ PLACES = {
     "AWS::SNS::Subscription": NAMES["topic"],
     "AWS::SQS::QueuePolicy": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:servicenow-bridge-EventQueue-1A2B3C4D5E6F",
     "AWS::SSM::Parameter": f"arn:aws:ssm:eu-west-1:{ACCOUNT}:parameter{{made}}",
+    "AWS::SecretsManager::RotationSchedule": f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:ClientCredentials-1A",
     "AWS::SecretsManager::Secret": f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:{{name}}-1A2B3C4D5E6F-1A2B3C",
 }
 """What an action is about that does not name the resource's attribute Arn: by action, by service, by type."""
@@ -321,7 +325,7 @@ def test_the_boundary_bounds_no_function_in_what_it_does(stacks: list[Stack], re
         (action, resource)
         for stack in stacks
         for name, found in resources.items()
-        if found["Type"] in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
+        if found["Type"] in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy") and stack.has(name)
         for document in [
             stack.properties(name).get("PolicyDocument"),
             *(policy["PolicyDocument"] for policy in stack.properties(name).get("Policies", [])),

@@ -119,6 +119,7 @@ def read(environment: dict[str, str], **changes: str) -> Settings:
         ("EventsFunction", read_settings),
         ("ApiFunction", read_api_settings),
         ("DoctorFunction", read_doctor_settings),
+        ("SecretRotationFunction", read_access_settings),
         ("TokenRefreshFunction", read_access_settings),
     ],
 )

@@ -139,6 +139,21 @@ TOKEN_REFRESH_FUNCTION = [
     (LOGGING, attribute("TokenRefreshFunctionLogs"), None),
 ]
 
+SECRET_ROTATION_FUNCTION = [
+    (
+        {"secretsmanager:DescribeSecret", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"},
+        SECRET,
+        None,
+    ),
+    (
+        {"kms:Decrypt", "kms:GenerateDataKey"},
+        {"Fn::If": ["HasSecretKey", {"Ref": "SecretKeyArn"}, KEY]},
+        {"kms:ViaService": via("secretsmanager"), "kms:EncryptionContext:SecretARN": SECRET},
+    ),
+    *COMMON,
+    (LOGGING, attribute("SecretRotationFunctionLogs"), None),
+]
+
 DOCTOR_FUNCTION = [
     *WEBHOOKS,
     ({"sns:ListSubscriptionsByTopic"}, TOPICS, None),
@@ -159,6 +174,7 @@ FUNCTIONS: dict[str, list[tuple[set[str], Any, Any]]] = {
     "ApiFunction": API_FUNCTION,
     "DoctorFunction": DOCTOR_FUNCTION,
     "EventsFunction": EVENTS_FUNCTION,
+    "SecretRotationFunction": SECRET_ROTATION_FUNCTION,
     "TokenRefreshFunction": TOKEN_REFRESH_FUNCTION,
 }
 

@@ -10,8 +10,9 @@ from common.stored_settings import STORED_SETTINGS, stored_names
 from tests.template.deployment import ACCOUNT, Stack
 from tests.template.reading import Resources, as_list, of_type, stored_settings
 from tests.template.test_environment import variables_of
-from tests.template.test_limits import FUNCTIONS, LONG_VALUES
+from tests.template.test_limits import FUNCTIONS, LONG_VALUES, OTHERS
 
+EVERY_FUNCTION = OTHERS["SecretRotationDays"]
 PREFIX = "/servicenow-bridge/servicenow-bridge/settings/"
 
 
@@ -34,7 +35,7 @@ def test_without_any_nothing_is_stored_read_or_allowed(
     template: dict[str, Any], resources: Resources, function: str
 ) -> None:
     """A start pays for nothing that nobody asked for."""
-    stack = Stack(template, {}, resources)
+    stack = Stack(template, EVERY_FUNCTION, resources)
 
     assert stack.properties(function)["Environment"]["Variables"][STORED_SETTINGS] == ""
     assert readable(stack, function) == []
@@ -47,7 +48,7 @@ def test_what_is_given_is_stored_told_and_allowed(
     template: dict[str, Any], resources: Resources, function: str, given: str
 ) -> None:
     """To exactly the functions that read it, by its exact name."""
-    stack = Stack(template, {given: LONG_VALUES[given]}, resources)
+    stack = Stack(template, {given: LONG_VALUES[given]} | EVERY_FUNCTION, resources)
     variables = stack.properties(function)["Environment"]["Variables"]
     reads = f"{given}Setting" in stored_settings(resources, variables_of(resources, function))
 
@@ -61,7 +62,7 @@ def test_what_is_given_is_stored_told_and_allowed(
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_all_of_them_are_read_by_one_call(template: dict[str, Any], resources: Resources, function: str) -> None:
     """`ssm:GetParameters` takes ten names."""
-    stack = Stack(template, LONG_VALUES, resources)
+    stack = Stack(template, LONG_VALUES | EVERY_FUNCTION, resources)
 
     told = stored_names(stack.properties(function)["Environment"]["Variables"])
 

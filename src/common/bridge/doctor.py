@@ -21,6 +21,7 @@ from common.checkup.doors import Doors
 from common.checkup.instance import Instance
 from common.checkup.limits import Limits
 from common.checkup.report import Report
+from common.checkup.rotation import RotationCheck
 from common.checkup.walk import examine, failed
 from common.clock import Deadline
 from common.errors import BridgeError
@@ -28,6 +29,7 @@ from common.incidents.ledger import Ledger
 from common.incidents.rules import load_rules
 from common.oauth.client import ClientInUse
 from common.servicenow.client import ServiceNowClient
+from common.servicenow.registry import Registry
 from common.settings import read_doctor_settings
 
 
@@ -53,13 +55,10 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
         boto3.client("sqs", config=AWS_CONFIG),
     )
     endpoint = token_endpoint(settings, access.transport, access.clock, access.telemetry)
-    trial = TokenTrial(
-        account,
-        endpoint,
-        token_store(settings, access.clock, access.telemetry),
-        tokens,
-        ClientInUse(account.credentials, endpoint, access.telemetry, access.clock.now),
-    )
+    in_use = ClientInUse(account.credentials, endpoint, access.telemetry, access.clock.now)
+    store = token_store(settings, access.clock, access.telemetry)
+    trial = TokenTrial(account, endpoint, store, tokens, in_use)
+    rotation = RotationCheck(Registry(client), in_use, settings.rotation_days)
     instance = Instance(settings.instance_host, access.transport, client, clock=access.clock)
     dictionary = Dictionary(
         client,
@@ -76,7 +75,9 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
         settings.queue_url,
     )
     try:
-        checks = doctor_checks(settings, account, instance, trial, dictionary, limits=limits, doors=doors, write=write)
+        checks = doctor_checks(
+            settings, account, instance, trial, dictionary, limits=limits, doors=doors, rotation=rotation, write=write
+        )
         return examine(checks, Deadline.after(access.clock, seconds))
     finally:
         access.transport.close()

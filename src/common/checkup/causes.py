@@ -66,6 +66,16 @@ NO_TIME = Cause(
 )
 DEFECT = Cause("A defect of the check-up, or of the account's set-up.", "Look at the function's log.")
 
+NOTHING_TO_ROTATE = Cause(
+    "The client signs with a key of KMS, so there is no secret that could be rotated.",
+    "Set SecretRotationDays to 0; change the key by a second JWT verifier map.",
+)
+REGISTRY_IS_HIDDEN = Cause(
+    "The integration user may not read the client's own record in the application registry, so that the rotation can't "
+    "write it.",
+    "Let it read and write that one record of oauth_entity by access controls of your own, or set SecretRotationDays "
+    "to 0.",
+)
 ASSERTION_IS_REFUSED = Cause(
     "The registry record does not know the signing key: its JWT verifier map lacks the Kid, or holds another "
     "certificate.",

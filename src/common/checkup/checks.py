@@ -11,6 +11,7 @@ from common.checkup.doors import Doors
 from common.checkup.instance import Instance
 from common.checkup.limits import Limits
 from common.checkup.report import Cause, Check, Finding
+from common.checkup.rotation import RotationCheck
 from common.clock import Deadline
 from common.errors import ConfigurationError, CredentialsError, TransientError
 from common.masking import FILE, Masking
@@ -83,6 +84,7 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
     *,
     limits: Limits,
     doors: Doors,
+    rotation: RotationCheck,
     write: bool,
 ) -> list[Check]:
     """Return every check, in the order in which one makes the next possible; with `write` also that of creation."""
@@ -108,6 +110,7 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
             Check(f"method {method}", instance.method(method), needs=("token usable",), causes=meanings.TABLE)
             for method in ("POST", "PATCH")
         ),
+        Check("secret rotation", rotation.look, needs=("token usable",), causes=meanings.TABLE),
         Check("language", instance.language, needs=("token usable",), causes=meanings.USE_OF_TOKEN),
         Check("rules", dictionary.rules),
         Check("columns of rules", dictionary.columns, needs=("rules", "token usable"), causes=meanings.TABLE),

@@ -14,6 +14,8 @@ ANYWHERE: Mapping[str, tuple[Cause, ...]] = {
     "client_certificate_ended": (causes.CLIENT_CERTIFICATE_ENDED,),
     "client_certificate_missing": (causes.CLIENT_CERTIFICATE_IS_MISSING,),
     "client_certificate_refused": (causes.CLIENT_CERTIFICATE_IS_REFUSED, causes.CLIENT_CERTIFICATE_ENDED),
+    "nothing_to_rotate": (causes.NOTHING_TO_ROTATE,),
+    "registry_hidden": (causes.REGISTRY_IS_HIDDEN,),
     "key_refused": (causes.KEY_IS_REFUSED, causes.ROLE_IS_REFUSED),
     "aws_denied": (causes.ROLE_IS_REFUSED, causes.KEY_IS_REFUSED),
     "aws_absent": (causes.RESOURCE_IS_GONE,),

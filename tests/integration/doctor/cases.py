@@ -6,12 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import boto3
+
 from common.checkup import causes
 from common.checkup.report import Cause
 from local.certificates import Certificate, create_authority, issue, issue_client
 from local.simulator import Fault
 from tests.integration.doctor.world import World, answer_aws
+from tests.support.deployment import REGION
 from tests.support.raw_server import RawServer, authority
+from tools.signing_certificate import certificate_of
 
 SIGNING_KEY = "arn:aws:kms:eu-west-1:123456789012:key/1d3f5a7b-0000-4000-8000-000000000001"
 _THREE = [causes.GRANT_IS_OFF, causes.WRONG_SECRET, causes.USER_IS_LOCKED]
@@ -72,8 +76,16 @@ def _certificate_of_another_authority(world: World) -> None:
     world.show(issue_client(create_authority("another")))
 
 
-def _signs(world: World) -> None:
-    client = {"client_id": "bridge", "signing_key": SIGNING_KEY, "key_id": "kid", "subject": "aws.bridge@example.com"}
+def _signs_and_rotates(world: World) -> None:
+    kms = boto3.client("kms", region_name=REGION)
+    key = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    world.servicenow.add_verifier("kid", certificate_of(kms, key, name="bridge", days=1), public_client=True)
+    world.set(SECRET_ROTATION_DAYS="30")
+    _signs(world, key)
+
+
+def _signs(world: World, key: str = SIGNING_KEY) -> None:
+    client = {"client_id": "bridge", "signing_key": key, "key_id": "kid", "subject": "aws.bridge@example.com"}
     world.stack.clients["secretsmanager"].put_secret_value(
         SecretId=world.stack.secret_id, SecretString=json.dumps(client)
     )
@@ -166,6 +178,13 @@ ACCOUNT = [
         "TLS",
         [causes.CLIENT_CERTIFICATE_IS_REFUSED, causes.CLIENT_CERTIFICATE_ENDED],
     ),
+    Case(
+        "registry is hidden from the user",
+        lambda w: w.set(SECRET_ROTATION_DAYS="30"),
+        "secret rotation",
+        [causes.REGISTRY_IS_HIDDEN],
+    ),
+    Case("a client that signs is to be rotated", _signs_and_rotates, "secret rotation", [causes.NOTHING_TO_ROTATE]),
     Case("signing key is not there", _signs, "token endpoint", [causes.SIGNING_IS_REFUSED]),
     Case(
         "registry record does not know the signing key",

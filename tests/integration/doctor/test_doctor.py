@@ -51,6 +51,18 @@ def test_a_client_that_shows_a_certificate_is_let_in(world: World, doctor: Docto
     assert f"ends on {soon.date().isoformat()}: replace it now" in report["text"]
 
 
+def test_a_registry_that_can_be_read_is_enough_for_the_doctor(world: World, doctor: Doctor) -> None:
+    """It changes no secret to see whether it could."""
+    world.set(SECRET_ROTATION_DAYS="30")
+    roles = {row["name"]: row["sys_id"] for row in world.servicenow.records("sys_user_role")}
+    world.servicenow.insert("sys_user_has_role", {"user": world.user, "role": roles["oauth_admin"]})
+
+    report = doctor()
+
+    assert steps(report)["secret rotation"] == "ok"
+    assert "every 30 days" in report["text"]
+
+
 def test_a_secret_that_is_not_filled_in_is_named(doctor: Doctor, stack: Deployment) -> None:
     """What needs the secret is skipped, what does not is still looked at."""
     stack.put_credentials("", "")
