@@ -28,9 +28,10 @@ ODD: tuple[object, ...] = (None, {}, 0, "?")
 HOLES = re.compile(r"\bnull\b|\[\]|\{\}|: ?$", re.MULTILINE)
 
 
-def names(status: str) -> list[str]:
-    """Return the samples of which that status is expected."""
-    return [name for name, expectation in EXPECTED.items() if expectation["status"] == status]
+def names(status: str, *, odd: bool = True) -> list[str]:
+    """Return the samples of which that status is expected; without `odd`, those only that are as AWS documents."""
+    expected = [name for name, expectation in EXPECTED.items() if expectation["status"] == status]
+    return [name for name in expected if odd or not name.endswith("-odd")]
 
 
 def rule_for(event: Event) -> Rule:
@@ -92,7 +93,8 @@ def test_a_problem_opens_the_expected_incident(name: str) -> None:
     assert (alert.fields["impact"], alert.fields["urgency"]) == SEVERITIES[expected["severity"]]
     assert alert.fields["short_description"] == expected["short_description"]
     assert alert.fields.get("category") == expected.get("category")
-    assert f"Console: {expected['link']}" in alert.fields["description"].splitlines()
+    link = f"Console: {expected['link']}" if "link" in expected else "Account: 111122223333"
+    assert link in alert.fields["description"].splitlines()
 
 
 @pytest.mark.parametrize("name", names("resolved"))
@@ -114,7 +116,7 @@ def test_what_no_operator_wants_opens_nothing(name: str) -> None:
     assert rule_for(SAMPLES[name]).alert(SAMPLES[name]) is None
 
 
-@pytest.mark.parametrize("name", names("firing") + names("resolved"))
+@pytest.mark.parametrize("name", names("firing", odd=False) + names("resolved"))
 def test_the_time_is_the_one_that_the_rule_names(name: str) -> None:
     """A time that cannot be read would silently give way to EventBridge's."""
     rule = rule_for(SAMPLES[name])
@@ -122,7 +124,7 @@ def test_the_time_is_the_one_that_the_rule_names(name: str) -> None:
     assert alert_of(name).occurred_at == milliseconds(moment)
 
 
-@pytest.mark.parametrize("name", names("firing"))
+@pytest.mark.parametrize("name", names("firing", odd=False))
 def test_the_severity_is_the_one_that_the_rule_names(name: str) -> None:
     """A severity that is not known would silently be medium."""
     rule = rule_for(SAMPLES[name])

@@ -36,9 +36,10 @@ CELLS = cells()
 
 
 def severities(rule: str) -> set[str]:
-    """Return the severities that sample events of a rule have."""
+    """Return the severities that sample events of a rule have, where they say what AWS documents."""
     files = (Path(__file__).parent / "expected").glob("*.toml")
-    expected = [entry for path in files for entry in tomllib.loads(path.read_text()).values()]
+    entries = [each for path in files for each in tomllib.loads(path.read_text()).items()]
+    expected = [entry for name, entry in entries if not name.endswith("-odd")]
     return {entry["severity"] for entry in expected if entry["rule"] == rule and entry["status"] == "firing"}
 
 

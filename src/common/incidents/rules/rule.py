@@ -145,6 +145,8 @@ class Rule:
     def _fields(self, event: Mapping[str, Any], table: str) -> dict[str, str]:
         severity = self.severity_of(event)
         fields = {name: template.render(event) for name, template in self.fields.items()} | self._sent(event)
+        if fields.get("short_description") == "":
+            fields["short_description"] = f"{event['detail-type']}: {self.key[0].text(event)}"
         link = self.link.render(event) if self.link is not None else ""
         footer = "\n\n".join(filter(None, (link_line(link), _FOOTER.render(event))))
         if table == EVENT_TABLE:
