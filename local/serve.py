@@ -25,13 +25,14 @@ def main() -> None:
         with run_stack(terminal, user=_USER, password=password, control=True) as stack:
             with terminal.step("Put the client credentials into Secrets Manager"):
                 stack.store_credentials()
+                token = stack.store_webhook_secret("alertmanager", "grafana", "shop")
             with Console(stack.simulator, stack) as console:
-                for line in _instructions(stack, password, console):
+                for line in _instructions(stack, password, token, console):
                     terminal.say(line)
                 _wait_for_the_end()
 
 
-def _instructions(stack: LocalStack, password: str, console: Console) -> list[str]:
+def _instructions(stack: LocalStack, password: str, token: str, console: Console) -> list[str]:
     endpoint = stack.emulator.endpoint
     servicenow = f"https://{stack.simulator.host}"
     curl = f"curl --silent --cacert {shlex.quote(str(stack.servicenow_authority_file))}"
@@ -60,6 +61,11 @@ def _instructions(stack: LocalStack, password: str, console: Console) -> list[st
         f"  curl --cacert {authority} --aws-sigv4 aws:amz:{endpoint.region}:execute-api --user {ACCOUNT}:unused \\",
         "    --header 'Content-Type: application/json' --header 'Idempotency-Key: 1' \\",
         f"""    --data '{{"short_description": "The disk is full"}}' {stack.api_url}/incidents""",
+        "",
+        "Post what a monitoring tool would, unsigned, with the secret of its source; resolved ends it:",
+        f"  curl --cacert {authority} --header 'Authorization: Bearer {token}' \\",
+        """    --json '{"dedup_key": "disk", "status": "firing", "summary": "The disk is full"}' \\""",
+        f"    {stack.api_url}/webhooks/shop",
         "",
         "Look around with the AWS command line, for example at the function's log:",
         f"  export AWS_ENDPOINT_URL={endpoint.url} AWS_CA_BUNDLE={authority}",

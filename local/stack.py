@@ -120,6 +120,13 @@ class LocalStack:
         value = {"client_id": CLIENT_ID, "client_secret": self._client_secret}
         self.root.secrets.put_secret_value(SecretId=self.outputs["SecretArn"], SecretString=json.dumps(value))
 
+    def store_webhook_secret(self, *sources: str) -> str:
+        """Put one new secret for these sources into Secrets Manager, a bearer token, and return it."""
+        entry = {"way": "bearer", "current": secrets.token_urlsafe(24)}
+        value = json.dumps(dict.fromkeys(sources, entry))
+        self.root.secrets.put_secret_value(SecretId=self.outputs["WebhookSecretArn"], SecretString=value)
+        return entry["current"]
+
     def put_alarm(self, state: str, *, name: str, severity: str = "") -> dict[str, Any]:
         """Put the event of a metric alarm that goes into `state` now, and return it; see `alarm_event`."""
         event = alarm_event(state, name=name, severity=severity)

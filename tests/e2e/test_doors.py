@@ -14,21 +14,16 @@ from tests.e2e.callers import Caller
 from tests.e2e.incidents import NEW, RESOLVED, incidents_of
 from tools.signed import Reply
 
-SECRET = "s" * 32
-
 type Post = Callable[..., Reply]
 
 
 @pytest.fixture
 def post(stack: LocalStack) -> Post:
     """Return what posts a webhook, unsigned, with a bearer token."""
-    entry = {"way": "bearer", "current": SECRET}
-    stack.root.secrets.put_secret_value(
-        SecretId=stack.outputs["WebhookSecretArn"], SecretString=json.dumps({"alertmanager": entry, "shop": entry})
-    )
+    right = stack.store_webhook_secret("alertmanager", "shop")
     caller = Caller(stack, None)
 
-    def send(source: str, body: object, secret: str = SECRET) -> Reply:
+    def send(source: str, body: object, secret: str = right) -> Reply:
         headers = {
             "Authorization": f"Bearer {secret}",
             "Content-Type": "application/json",
