@@ -16,8 +16,11 @@ type Event = dict[str, Any]
 
 
 def is_from_aws(source: str) -> bool:
-    """Return whether an AWS service sends events with this source. Lambda's destinations use a source of their own."""
-    return source.startswith("aws.") or source == "lambda"
+    """Return whether an AWS service sends events with this source. Lambda's destinations use a source of their own.
+
+    What begins with `aws.partner/` comes from another vendor, by EventBridge.
+    """
+    return (source.startswith("aws.") and not source.startswith("aws.partner/")) or source == "lambda"
 
 
 def rule_files() -> dict[str, dict[str, Any]]:

@@ -92,6 +92,41 @@ def test_the_same_alert_over_two_doors_is_one_problem(tool: str) -> None:
     assert alert_of(sample(f"sns-{tool}-firing")).key == alert_of(sample(f"webhook-{tool}-firing")).key
 
 
+@pytest.mark.parametrize("tool", ["datadog", "newrelic", "pagerduty"])
+def test_a_partner_event_source_of_eventbridge_tells_of_the_same_problem(tool: str) -> None:
+    """Firing by one way and resolved by the other is one problem that is over, with the same severity and line."""
+    event = sample(f"partner-{tool}-firing")
+    firing, resolved = alert_of(event), alert_of(sample(f"partner-{tool}-resolved"))
+    assert (firing.status, resolved.status) == (Status.FIRING, Status.RESOLVED)
+    assert firing.key == resolved.key
+    assert alert_of(sample(f"partner-{tool}-odd")).status is Status.FIRING
+    body = {"alert_id": "43", "transition": "Triggered"} if tool == "datadog" else {}
+    hook = sample(f"webhook-{tool}-firing")
+    by_webhook = alert_of(hook | {"detail": body or hook["detail"]})
+    assert by_webhook.key == firing.key
+    if tool != "datadog":
+        names = "short_description", "impact", "urgency"
+        assert [by_webhook.fields[name] for name in names] == [firing.fields[name] for name in names]
+
+
+def test_a_partner_event_of_pagerduty_that_merely_tells_is_passed_over() -> None:
+    """Notes and people, as by webhook; an event of tomorrow fires."""
+    event = sample("partner-pagerduty-firing")
+    rule = SHIPPED.match(event)
+    assert rule is not None
+    for name in ("incident.annotate", "incident.delegate", "incident.custom"):
+        assert rule.alert(event | {"detail": event["detail"] | {"event": name}}) is None
+    assert alert_of(event | {"detail": event["detail"] | {"event": "incident.escalate"}}).status is Status.FIRING
+
+
+@pytest.mark.parametrize(("state", "status"), [("OK", Status.RESOLVED), ("Warn", Status.FIRING), (None, Status.FIRING)])
+def test_a_partner_event_of_datadog_is_over_once_the_monitor_is_ok(state: str | None, status: Status) -> None:
+    """Whatever the transition is called; a state that is not told fires."""
+    event = sample("partner-datadog-firing")
+    meta = event["detail"]["meta"] | {"states": {"dest_state": state}, "transition": {"trans_type": "alert recovery"}}
+    assert alert_of(event | {"detail": event["detail"] | {"meta": meta}}).status is status
+
+
 @pytest.mark.parametrize("tool", sorted(set(TOOLS) - {"plain"}))
 def test_a_second_sender_of_a_tool_has_problems_of_its_own(tool: str) -> None:
     """Nobody resolves another's; both are read by the same rule."""
