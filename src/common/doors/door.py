@@ -76,7 +76,10 @@ class WebhookDoor:
             event = webhook_event(source, delivery.body, media_type, account=account, region=self._region, now=now)
         except PermanentError as error:
             return self._keep([(_unread(source, delivery, account, self._region, now), error)], Taken(0))
-        bodies = [json.dumps(part) for part in split(event, self._rules())]
+        try:
+            bodies = [json.dumps(part) for part in split(event, self._rules())]
+        except PermanentError as error:
+            return self._keep([(json.dumps(event)[:LARGEST], error)], Taken(0))
         small = [body for body in bodies if len(body) <= LARGEST]
         refused = [(body[:LARGEST], _too_large(source)) for body in bodies if len(body) > LARGEST]
         return self._keep(refused, Taken(self._sender.send(small), truncated=left_out(event["detail"])))

@@ -281,6 +281,15 @@ def test_one_problem_that_is_too_large_takes_no_neighbour_along(api: Gateway, st
 
 
 @pytest.mark.attack
+def test_a_body_of_empty_problems_fills_no_memory(api: Gateway, stack: Deployment) -> None:
+    """A million of them in 4 MB are one dead letter."""
+    body = b'{"alerts": [' + b"{}," * 1_300_000 + b"{}]}"
+    assert post(api, "alertmanager", body).json == taken(0, refused=1)
+    [letter] = stack.dead_letters()
+    assert "tells of 1300001 problems, and at most 20000 are taken" in letter["Reason"]
+
+
+@pytest.mark.attack
 def test_a_body_of_ten_megabytes_is_refused_before_anything_reads_it(api: Gateway, stack: Deployment) -> None:
     """Proven or not."""
     for secret in (BEARER, OTHER):

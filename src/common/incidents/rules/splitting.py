@@ -3,8 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from common.errors import PermanentError
 from common.incidents.expressions import Expression
 from common.incidents.rules.matching import Rules
+
+MOST_PARTS = 20_000
+"""More than a body of 4 MB can say anything about; what is beyond would fill a function's time and memory."""
 
 
 def split(event: Mapping[str, Any], rules: Rules) -> list[Mapping[str, Any]]:
@@ -12,7 +16,7 @@ def split(event: Mapping[str, Any], rules: Rules) -> list[Mapping[str, Any]]:
 
     Each is the same event with that list reduced to one entry, and with the id `<id>.<n>`, n from 1. A list of one
     entry, or what is no list, leaves the event as it is. The first rule that takes the event, or one of its parts,
-    says whether it is split.
+    says whether it is split. Raises PermanentError for a list of more than `MOST_PARTS` entries.
     """
     about = list(rules.about(event))
     if all(rule.each is None for rule in about):
@@ -28,6 +32,11 @@ def _parts(event: Mapping[str, Any], each: Expression | None) -> list[Mapping[st
     entries = each.value(event) if each is not None else None
     if each is None or not isinstance(entries, list) or len(entries) < 2:  # noqa: PLR2004 (there is nothing to split)
         return [event]
+    if len(entries) > MOST_PARTS:
+        raise PermanentError(
+            f"The event tells of {len(entries)} problems, and at most {MOST_PARTS} are taken.",
+            action="Look whether its sender sends what it should, and let it send fewer at once.",
+        )
     return [
         {**_with(event, each.place, [entry]), "id": f"{event.get('id', '')}.{number}"}
         for number, entry in enumerate(entries, start=1)
