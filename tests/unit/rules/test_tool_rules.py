@@ -193,7 +193,12 @@ def rds(number: str, message: str) -> dict[str, Any]:
             "ElastiCache:SnapshotFailed cache-1",
         ),
         (
-            {"Resource": "dwh", "Event ID": "REDSHIFT-EVENT-3500", "Severity": "ERROR", "Event Message": "It failed"},
+            {
+                "Resource": "dwh",
+                "About this Event": "http://docs.aws.amazon.com/redshift/latest/mgmt/events.html#REDSHIFT-EVENT-3500 ",
+                "Severity": "ERROR",
+                "Event Message": "It failed",
+            },
             "sns-redshift",
             "Redshift dwh: It failed",
         ),
@@ -220,3 +225,59 @@ def test_what_rds_pairs_is_one_problem(begins: str, ends: str) -> None:
     rule = SHIPPED.match(backup)
     assert rule is not None
     assert rule.alert(backup) is None
+
+
+def test_redshift_tells_the_number_of_the_event_behind_an_address() -> None:
+    """Two failures of a cluster are two problems; what merely informs is passed over."""
+    event = sample("sns-redshift-firing")
+    about = "http://docs.aws.amazon.com/redshift/latest/mgmt/events.html#REDSHIFT-EVENT-3600 "
+    other = event | {"detail": event["detail"] | {"About this Event": about}}
+    assert alert_of(event).key != alert_of(other).key
+    rule = SHIPPED.match(other)
+    assert rule is not None
+    assert rule.alert(other | {"detail": other["detail"] | {"Severity": "INFO"}}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("AddCacheNodeFailed", Status.FIRING),
+        ("CacheNodeReplaceStarted", Status.FIRING),
+        ("SomethingOfTomorrow", Status.FIRING),
+        ("CacheNodeReplaceComplete", Status.RESOLVED),
+        ("FailoverComplete", None),
+        ("ReplicationGroupIncreaseReplicaCountStarted", None),
+        ("NodeReplacementScheduled", None),
+        ("ServiceUpdateAvailableForNode", None),
+    ],
+)
+def test_elasticache_tells_what_failed_by_its_name(name: str, status: Status | None) -> None:
+    """What is done or planned is passed over; a name that nobody knows fires."""
+    event = notice({f"ElastiCache:{name}": "cache-1"})
+    rule = SHIPPED.match(event)
+    assert rule is not None
+    alert = rule.alert(event)
+    assert (alert.status if alert else None) is status
+    if name.startswith("CacheNodeReplace"):
+        assert alert is not None
+        assert alert.key == alert_of(notice({"ElastiCache:CacheNodeReplaceStarted": "cache-1"})).key
+
+
+@pytest.mark.parametrize(("kind", "severity"), [("Forecasted", "low"), ("FORECASTED", "low"), ("Actual", "medium")])
+def test_a_forecast_of_budgets_is_less_urgent(kind: str, severity: str) -> None:
+    """However the word is written, which AWS has changed."""
+    event = sample("sns-budget-firing")
+    text = f"AWS Budget Notification\n\nBudget Name: shop\nAlert Type: {kind}\n"
+    fields = alert_of(event | {"detail": event["detail"] | {"text": text}}).fields
+    assert (fields["impact"], fields["urgency"]) == SEVERITIES[severity]
+
+
+def test_comments_of_sentry_are_passed_over_and_errors_are_their_issue() -> None:
+    """An error is the issue's that an alert named; a comment opens nothing."""
+    event = sample("webhook-sentry-firing")
+    rule = SHIPPED.match(event)
+    assert rule is not None
+    comment = {"action": "created", "data": {"comment": "Looking", "comment_id": 1, "issue_id": 1170820242}}
+    assert rule.alert(event | {"detail": comment}) is None
+    error = {"action": "created", "data": {"error": {"issue_id": "1170820242", "title": "ReferenceError"}}}
+    assert alert_of(event | {"detail": error}).key == alert_of(event).key
