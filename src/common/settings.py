@@ -1,11 +1,11 @@
 """The environment of a function, read once into one frozen, validated value."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from common.errors import ConfigurationError
+from common.environment import Reader
 from common.stored_settings import stored_names
 
 _PORT = r":([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
@@ -18,7 +18,6 @@ _QUEUE_URL = re.compile(r"https?://[^\s]+")
 _PROXY_URL = re.compile(rf"https?://{_LABEL}(\.{_LABEL})*({_PORT})?", re.IGNORECASE | re.ASCII)
 _ANY_TEXT = re.compile(r"[^\x00-\x1f]+")
 _CERTIFICATES = re.compile(r"(\s|\\n)*-----BEGIN CERTIFICATE-----.+-----END CERTIFICATE-----(\s|\\n)*", re.DOTALL)
-_SWITCH = re.compile(r"true|false")
 _COUNT = re.compile(r"[0-9]{1,6}")
 _NAME = r"[a-z][a-z0-9_]{0,79}"
 _NAMES = re.compile(rf"{_NAME}(,{_NAME})*")
@@ -80,7 +79,7 @@ class Settings(AccessSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorSettings(Settings):
-    """The same, and what else the doctor looks at: access logs, its share of functions, what is stored, webhooks.
+    """The same, and what else the doctor looks at: access logs, its share of functions, what is stored, what is on.
 
     `rotation_days` are those from one rotation of the client secret to the next, 0 for none.
     """
@@ -91,6 +90,22 @@ class DoctorSettings(Settings):
     stored: tuple[str, ...] = ()
     webhook_sources: frozenset[str] = frozenset()
     webhook_secret_id: str = ""
+    watches_records: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchSettings(AccessSettings):
+    """What the watch function can be told.
+
+    It puts events of `event_source` on `event_bus`, about incidents and records of `allowed_tables`.
+    """
+
+    ledger_table: str
+    deployment: str
+    event_bus: str
+    event_source: str
+    shadow_mode: bool = False
+    allowed_tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,46 +137,12 @@ class ApiSettings(AccessSettings):
     webhook_secret_id: str = ""
 
 
-class _Reader:
-    """Collects every mistake of an environment, so that one deployment mends them all."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self.environment = environment
-        self.mistakes: list[str] = []
-
-    def text(self, name: str, pattern: re.Pattern[str], advice: str, default: str | None = None) -> str:
-        value = self.environment.get(name, "").strip()
-        if not value and default is not None:
-            return default
-        if not value:
-            self.mistakes.append(f"{name} is missing: {advice}.")
-        elif not pattern.fullmatch(value):
-            # The value is not shown: whatever was put into the wrong place may be a password or a private key.
-            self.mistakes.append(f"{name} is malformed: {advice}.")
-        return value
-
-    def switch(self, name: str) -> bool:
-        return self.text(name, _SWITCH, "set it to true or false", "false") == "true"
-
-    def refuse(self, name: str, values: Sequence[str], advice: str) -> None:
-        """Note values, which are names of tables, that a variable may not hold."""
-        if values:
-            self.mistakes.append(f"{name} holds what it may not: {advice} {', '.join(values)}.")
-
-    def check(self) -> None:
-        if self.mistakes:
-            raise ConfigurationError(
-                "The function's environment is not usable: " + " ".join(self.mistakes),
-                action="Set the named variables through the parameters of the stack and deploy again.",
-            )
-
-
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Return the settings that `environment` (`os.environ` in a function) holds.
 
     Raises ConfigurationError that names every variable which is missing or malformed, and what to set it to.
     """
-    reader = _Reader(environment)
+    reader = Reader(environment)
     settings = Settings(**_settings(reader))
     reader.check()
     return settings
@@ -169,13 +150,14 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 def read_doctor_settings(environment: Mapping[str, str]) -> DoctorSettings:
     """Return the settings of the doctor function. Raises as `read_settings`."""
-    reader = _Reader(environment)
+    reader = Reader(environment)
     concurrency = reader.text("MAXIMUM_CONCURRENCY", _COUNT, "set it to a whole number", "5")
     days = reader.text("SECRET_ROTATION_DAYS", _COUNT, "set it to a whole number", "0")
     settings = DoctorSettings(
         rotation_days=int(days) if _COUNT.fullmatch(days) else 0,
         **_settings(reader),
         access_logging=reader.switch("API_ACCESS_LOGGING"),
+        watches_records=reader.switch("WATCHES_RECORDS"),
         maximum_concurrency=int(concurrency) if _COUNT.fullmatch(concurrency) else 0,
         stored=stored_names(environment),
         **_webhooks(reader),
@@ -184,7 +166,7 @@ def read_doctor_settings(environment: Mapping[str, str]) -> DoctorSettings:
     return settings
 
 
-def _settings(reader: _Reader) -> dict[str, Any]:
+def _settings(reader: Reader) -> dict[str, Any]:
     text: Callable[..., str] = reader.text
     return {
         **asdict(_access(reader)),
@@ -199,14 +181,31 @@ def _settings(reader: _Reader) -> dict[str, Any]:
     }
 
 
-def _allowed_tables(reader: _Reader) -> tuple[str, ...]:
+def read_watch_settings(environment: Mapping[str, str]) -> WatchSettings:
+    """Return the settings of the watch function. Raises as `read_settings`."""
+    reader = Reader(environment)
+    text: Callable[..., str] = reader.text
+    settings = WatchSettings(
+        **asdict(_access(reader)),
+        ledger_table=text("LEDGER_TABLE", _ANY_TEXT, "set it to the name of the DynamoDB table"),
+        deployment=text("DEPLOYMENT", _ANY_TEXT, "set it to a name that no other stack uses, such as its name"),
+        event_bus=text("EVENT_BUS", _ANY_TEXT, "set it to the name of an event bus"),
+        event_source=text("EVENT_SOURCE", _ANY_TEXT, "set it to servicenow-bridge. and the name of the stack"),
+        shadow_mode=reader.switch("SHADOW_MODE"),
+        allowed_tables=_allowed_tables(reader),
+    )
+    reader.check()
+    return settings
+
+
+def _allowed_tables(reader: Reader) -> tuple[str, ...]:
     advice = "set it to names of tables separated by commas, or leave it out"
     tables = reader.text("ALLOWED_TABLES", _NAMES, advice, "").split(",")
     reader.refuse("ALLOWED_TABLES", [name for name in tables if _SENSITIVE.fullmatch(name)], "leave out")
     return tuple(filter(None, tables))
 
 
-def _webhooks(reader: _Reader) -> dict[str, Any]:
+def _webhooks(reader: Reader) -> dict[str, Any]:
     sources = reader.text("WEBHOOK_SOURCES", _SOURCES, "set it to names of sources separated by commas", "")
     secret = reader.text("WEBHOOK_SECRET_ID", _ANY_TEXT, "set it to the ARN of the secret", None if sources else "")
     return {"webhook_sources": _listed(sources), "webhook_secret_id": secret}
@@ -218,7 +217,7 @@ def _listed(text: str) -> frozenset[str]:
 
 def read_api_settings(environment: Mapping[str, str]) -> ApiSettings:
     """Return the settings of the API function. Raises as `read_settings`."""
-    reader = _Reader(environment)
+    reader = Reader(environment)
     text: Callable[..., str] = reader.text
     requestable = _requestable(reader)
     share = text("API_REQUESTS_PER_CALLER", _COUNT, "set it to a whole number, 0 for no limit", "0")
@@ -242,11 +241,11 @@ def read_api_settings(environment: Mapping[str, str]) -> ApiSettings:
     return settings
 
 
-def _arns(reader: _Reader, name: str) -> frozenset[str]:
+def _arns(reader: Reader, name: str) -> frozenset[str]:
     return _listed(reader.text(name, _ARNS, "set it to ARNs of roles", ""))
 
 
-def _requestable(reader: _Reader) -> dict[str, tuple[str, ...]]:
+def _requestable(reader: Reader) -> dict[str, tuple[str, ...]]:
     text: Callable[..., str] = reader.text
     fields = text("API_INCIDENT_FIELDS", _NAMES, "set it to names of fields separated by commas", _INCIDENT_FIELDS)
     advice = "set it to table:field,field;table:field or leave it out"
@@ -263,7 +262,7 @@ def _tables(text: str) -> dict[str, tuple[str, ...]]:
     return {table: tuple(fields.split(",")) for table, _, fields in pairs}
 
 
-def _desk(reader: _Reader) -> dict[str, Any]:
+def _desk(reader: Reader) -> dict[str, Any]:
     text: Callable[..., str] = reader.text
     return {
         "ledger_table": text("LEDGER_TABLE", _ANY_TEXT, "set it to the name of the DynamoDB table"),
@@ -276,13 +275,13 @@ def _desk(reader: _Reader) -> dict[str, Any]:
 
 def read_access_settings(environment: Mapping[str, str]) -> AccessSettings:
     """Return the part of the settings that a function needs which only gets tokens. Raises as `read_settings`."""
-    reader = _Reader(environment)
+    reader = Reader(environment)
     settings = _access(reader)
     reader.check()
     return settings
 
 
-def _access(reader: _Reader) -> AccessSettings:
+def _access(reader: Reader) -> AccessSettings:
     text: Callable[..., str] = reader.text
     return AccessSettings(
         instance_host=text(

@@ -75,7 +75,9 @@ def deployment(host: str, ca_pem: str, **settings: str) -> Iterator[Deployment]:
 
 def deploy(host: str, ca_pem: str, *, endpoint_url: str | None = None, **settings: str) -> Deployment:
     """Make the resources of a stack, at `endpoint_url` where another process shall reach them too."""
-    clients = {name: _client(name, endpoint_url) for name in ("sqs", "secretsmanager", "ssm", "dynamodb", "kms")}
+    clients = {
+        name: _client(name, endpoint_url) for name in ("sqs", "secretsmanager", "ssm", "dynamodb", "kms", "events")
+    }
     secret = clients["secretsmanager"].create_secret(
         Name="credentials", SecretString='{"client_id": "", "client_secret": ""}'
     )

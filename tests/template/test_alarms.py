@@ -162,6 +162,13 @@ WATCHED: dict[str, tuple[Any, str, str, dict[str, Any], int]] = {
         {"Name": "FunctionName", "Value": {"Ref": "SecretRotationFunction"}},
         1,
     ),
+    "WatchErrorsAlarm": (
+        "AWS/Lambda",
+        "Errors",
+        "Sum",
+        {"Name": "FunctionName", "Value": {"Ref": "WatchFunction"}},
+        3,
+    ),
     "TokenRefreshErrorsAlarm": (
         "AWS/Lambda",
         "Errors",

@@ -29,6 +29,7 @@ HANDLERS = {
     "EventsFunction": "handlers.events",
     "SecretRotationFunction": "handlers.secret_rotation",
     "TokenRefreshFunction": "handlers.token_refresh",
+    "WatchFunction": "handlers.watch",
 }
 SERVICES = {
     "AWS::SQS::Queue": "sqs",
@@ -50,6 +51,7 @@ KEY_USES = {
     "secretsmanager:PutSecretValue": {"kms:Decrypt", "kms:GenerateDataKey"},
     "ssm:GetParameter": {"kms:Decrypt"},
     "ssm:PutParameter": {"kms:Encrypt", "kms:GenerateDataKey"},
+    "dynamodb:BatchGetItem": _OF_A_TABLE,
     "dynamodb:GetItem": _OF_A_TABLE,
     "dynamodb:PutItem": _OF_A_TABLE,
     "dynamodb:UpdateItem": _OF_A_TABLE,
@@ -85,15 +87,22 @@ def of_code(resources: Resources, function: str) -> Iterator[Right]:
             continue
         if call.action in OF_THE_SECRET:
             continue
-        if call.service == "sns":  # topics are named by a stored setting
-            assert "SnsTopicsSetting" in stored_settings(resources, variables)
-            yield call.action, frozenset({"SnsTopics"})
+        if call.service in ("events", "sns"):
+            yield call.action, named(resources, variables, call.service)
             continue
         candidates = {name: found for name, found in variables.items() if call.service in services(resources, found)}
         assert candidates, f"{function} calls {call} and is told nothing of {call.service}"
         exact = candidates.get(call.argument.upper())
         for found in [exact] if exact else candidates.values():
             yield call.action, meant(found)
+
+
+def named(resources: Resources, variables: dict[str, Any], service: str) -> frozenset[str]:
+    """Return the parameter that names what is not of the stack: topics in a stored setting, the bus in a variable."""
+    if service == "sns":
+        assert "SnsTopicsSetting" in stored_settings(resources, variables)
+        return frozenset({"SnsTopics"})
+    return meant(variables["EVENT_BUS"])
 
 
 def of_lambda(resources: Resources, function: str) -> Iterator[Right]:

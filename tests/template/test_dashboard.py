@@ -22,13 +22,13 @@ OF_THE_LANGUAGE = re.compile(
 )
 
 
-@pytest.fixture(params=[True, False], ids=["with refresher and trail", "without"])
+@pytest.fixture(params=[True, False], ids=["with refresher, watch and trail", "without"])
 def dashboard(resources: Resources, request: pytest.FixtureRequest) -> dict[str, Any]:
     """Return the dashboard as CloudWatch gets it; each reference is shown as its own name."""
     text, variables = of_type(resources, "AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
     for name, choice in variables.items():
         condition, given, otherwise = choice["Fn::If"]
-        assert condition in ("RefreshesToken", "RotatesSecret", "WatchesTrail")
+        assert condition in ("RefreshesToken", "RotatesSecret", "WatchesRecords", "WatchesTrail")
         text = text.replace(f"${{{name}}}", given["Fn::Sub"] if request.param else otherwise)
     body: dict[str, Any] = json.loads(re.sub(r"\$\{([^}]+)\}", r"<\1>", text))
     return body
@@ -91,14 +91,14 @@ def test_every_other_metric_is_one_of_this_stack(resources: Resources, dashboard
 
 
 def test_every_alarm_is_shown(resources: Resources, dashboard: dict[str, Any]) -> None:
-    """None is forgotten, and those of the refresher and of the trail are left out with them."""
+    """None is forgotten, and those of the refresher, the watch and the trail are left out with them."""
     (shown,) = [widget["alarms"] for widget in of_kind(dashboard, "alarm")]
     alarms = {name for name, found in resources.items() if found["Type"] == "AWS::CloudWatch::Alarm"}
     optional = {name for name in alarms if "Condition" in resources[name]}
     everything = "<TokenRefreshErrorsAlarm.Arn>" in shown
 
     assert sorted(shown) == sorted(f"<{name}.Arn>" for name in (alarms if everything else alarms - optional))
-    assert optional == {"TokenRefreshErrorsAlarm", "SecretRotationErrorsAlarm", "DeniedReadsAlarm"}
+    assert optional == {"TokenRefreshErrorsAlarm", "SecretRotationErrorsAlarm", "WatchErrorsAlarm", "DeniedReadsAlarm"}
 
 
 def test_the_queries_of_the_dashboard_ask_logs_of_this_stack(resources: Resources, dashboard: dict[str, Any]) -> None:
@@ -116,7 +116,7 @@ def test_saved_queries_ask_logs_of_this_stack(resources: Resources) -> None:
     names = [query["Name"]["Fn::Sub"] for query in queries.values()]
     groups = of_type(resources, "AWS::Logs::LogGroup")
 
-    assert len(set(names)) == len(queries) == 8
+    assert len(set(names)) == len(queries) == 9
     assert all(name.startswith("${AWS::StackName}/") for name in names)
     for query in queries.values():
         for group in query["LogGroupNames"]:

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from common.errors import ConfigurationError
-from common.settings import Settings, read_access_settings, read_api_settings, read_doctor_settings, read_settings
+from common.settings import (
+    Settings,
+    read_access_settings,
+    read_api_settings,
+    read_doctor_settings,
+    read_settings,
+    read_watch_settings,
+)
 from tests.template.reading import Resources, of_type, stored_settings
 
 # What the references of the template come to in a stack.
@@ -121,6 +128,7 @@ def read(environment: dict[str, str], **changes: str) -> Settings:
         ("DoctorFunction", read_doctor_settings),
         ("SecretRotationFunction", read_access_settings),
         ("TokenRefreshFunction", read_access_settings),
+        ("WatchFunction", read_watch_settings),
     ],
 )
 def test_the_functions_get_exactly_the_variables_that_the_code_reads(

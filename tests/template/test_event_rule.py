@@ -1,6 +1,7 @@
 """What EventBridge delivers follows from the sources alone; no rule under src/rules waits for what never comes."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -12,8 +13,10 @@ from tests.support.rules import PROJECT, SHIPPED, samples, shipped_types
 from tests.template.conftest import TEMPLATE
 from tests.template.reading import Resources, of_type
 
+TOLD = "ServiceNow Record Changed"
 OWN_TYPES = {"ServiceNow Alert", "ServiceNow Record Request"}
 EVENTS = {path.stem: json.loads(path.read_text()) for path in sorted((PROJECT / "events").glob("*.json"))}
+CHANGED = EVENTS.pop("servicenow-record-changed")
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
 OF_CLOUDTRAIL = [
     "AWS API Call via CloudTrail",
@@ -82,6 +85,13 @@ def test_the_bridges_own_types_come_from_the_sources_of_their_own_parameter_only
 
     assert takes(event, ["my.orders"], ["other"]) == set()
     assert takes(event, ["other"], ["my.orders"]) == {"OwnEventRule"}
+
+
+def test_what_the_stack_tells_never_comes_back_to_it(takes: Takes, template: dict[str, Any]) -> None:
+    """Whatever sources are listed, of which none may be its own: no change goes round in a circle."""
+    assert CHANGED["detail-type"] == TOLD
+    assert takes(CHANGED, [CHANGED["source"]], [CHANGED["source"]]) == set()
+    assert not re.search(template["Parameters"]["EventSources"]["AllowedPattern"], CHANGED["source"])
 
 
 def test_no_shipped_rule_waits_for_what_never_comes() -> None:

@@ -64,13 +64,18 @@ OTHERS: dict[str, dict[str, str]] = {
     "TrailLogGroupName": {"TrailLogGroupName": "aws-cloudtrail-logs-123456789012"},
     "TokenTier": {"TokenTier": "Intelligent-Tiering"},
     "TokenRefreshSchedule": {"TokenRefreshSchedule": ""},
+    "WatchSchedule": {"WatchSchedule": "rate(1 minute)"},
 }
 """For each parameter that decides a condition, what turns the condition."""
+
+WITH_ALL = OTHERS["SecretRotationDays"] | OTHERS["WatchSchedule"]
+"""What makes the functions that are not there by default."""
 
 LONGEST: dict[str, str] = LONG_VALUES | {
     "AllowedTables": "incident_task," * 26 + "problem",
     "CloseCode": "\N{MUSICAL SYMBOL G CLEF}" * 100,
     "DeploymentName": "x" * 200,
+    "EventBusName": "x" * 256,
     "InstanceHost": ".".join(["x" * 62] * 4),
     "KeyArn": f"arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/{'x' * 64}",
     "LedgerTableName": "x" * 255,
@@ -255,7 +260,14 @@ def environment_bytes(stack: Stack, function: str) -> int:
     return len(json.dumps(variables, separators=(",", ":"), ensure_ascii=False).encode())
 
 
-FUNCTIONS = ["ApiFunction", "DoctorFunction", "EventsFunction", "SecretRotationFunction", "TokenRefreshFunction"]
+FUNCTIONS = [
+    "ApiFunction",
+    "DoctorFunction",
+    "EventsFunction",
+    "SecretRotationFunction",
+    "TokenRefreshFunction",
+    "WatchFunction",
+]
 
 
 @pytest.mark.parametrize("partition", REGIONS)
@@ -269,13 +281,10 @@ def test_an_environment_has_room_for_every_parameter_at_its_longest(
         for name, parameter in template["Parameters"].items()
         if {"MaxValue", "AllowedValues"} & parameter.keys()
     }
-    stack = Stack(template, chosen | LONGEST, resources, partition=partition, name="x" * 128)
+    stack = Stack(template, WITH_ALL | chosen | LONGEST, resources, partition=partition, name="x" * 128)
 
     assert environment_bytes(stack, function) <= 4096 - 32
-    assert (
-        environment_bytes(Stack(template, OTHERS["SecretRotationDays"], resources, partition=partition), function)
-        <= 4096 // 2
-    )
+    assert environment_bytes(Stack(template, WITH_ALL, resources, partition=partition), function) <= 4096 // 2
 
 
 def test_a_parameter_that_is_stored_keeps_to_what_a_standard_one_takes(

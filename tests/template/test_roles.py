@@ -170,12 +170,33 @@ DOCTOR_FUNCTION = [
     (LOGGING, attribute("DoctorFunctionLogs"), None),
 ]
 
+WATCH_FUNCTION = [
+    (
+        {"events:PutEvents"},
+        {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}"},
+        {
+            "events:source": {"Fn::Sub": "servicenow-bridge.${AWS::StackName}"},
+            "events:detail-type": "ServiceNow Record Changed",
+        },
+    ),
+    ({"dynamodb:BatchGetItem", "dynamodb:GetItem"}, LEDGER, None),
+    ({"dynamodb:PutItem"}, LEDGER, {"dynamodb:LeadingKeys": "watch/*"}),
+    (
+        {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},
+        KEY,
+        {"kms:ViaService": via("dynamodb")},
+    ),
+    *COMMON,
+    (LOGGING, attribute("WatchFunctionLogs"), None),
+]
+
 FUNCTIONS: dict[str, list[tuple[set[str], Any, Any]]] = {
     "ApiFunction": API_FUNCTION,
     "DoctorFunction": DOCTOR_FUNCTION,
     "EventsFunction": EVENTS_FUNCTION,
     "SecretRotationFunction": SECRET_ROTATION_FUNCTION,
     "TokenRefreshFunction": TOKEN_REFRESH_FUNCTION,
+    "WatchFunction": WATCH_FUNCTION,
 }
 
 

@@ -10,9 +10,8 @@ from common.stored_settings import STORED_SETTINGS, stored_names
 from tests.template.deployment import ACCOUNT, Stack
 from tests.template.reading import Resources, as_list, of_type, stored_settings
 from tests.template.test_environment import variables_of
-from tests.template.test_limits import FUNCTIONS, LONG_VALUES, OTHERS
+from tests.template.test_limits import FUNCTIONS, LONG_VALUES, WITH_ALL
 
-EVERY_FUNCTION = OTHERS["SecretRotationDays"]
 PREFIX = "/servicenow-bridge/servicenow-bridge/settings/"
 
 
@@ -35,7 +34,7 @@ def test_without_any_nothing_is_stored_read_or_allowed(
     template: dict[str, Any], resources: Resources, function: str
 ) -> None:
     """A start pays for nothing that nobody asked for."""
-    stack = Stack(template, EVERY_FUNCTION, resources)
+    stack = Stack(template, WITH_ALL, resources)
 
     assert stack.properties(function)["Environment"]["Variables"][STORED_SETTINGS] == ""
     assert readable(stack, function) == []
@@ -48,7 +47,7 @@ def test_what_is_given_is_stored_told_and_allowed(
     template: dict[str, Any], resources: Resources, function: str, given: str
 ) -> None:
     """To exactly the functions that read it, by its exact name."""
-    stack = Stack(template, {given: LONG_VALUES[given]} | EVERY_FUNCTION, resources)
+    stack = Stack(template, WITH_ALL | {given: LONG_VALUES[given]}, resources)
     variables = stack.properties(function)["Environment"]["Variables"]
     reads = f"{given}Setting" in stored_settings(resources, variables_of(resources, function))
 
@@ -62,7 +61,7 @@ def test_what_is_given_is_stored_told_and_allowed(
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_all_of_them_are_read_by_one_call(template: dict[str, Any], resources: Resources, function: str) -> None:
     """`ssm:GetParameters` takes ten names."""
-    stack = Stack(template, LONG_VALUES | EVERY_FUNCTION, resources)
+    stack = Stack(template, WITH_ALL | LONG_VALUES, resources)
 
     told = stored_names(stack.properties(function)["Environment"]["Variables"])
 

@@ -23,14 +23,17 @@ from common.checkup.limits import Limits
 from common.checkup.report import Report
 from common.checkup.rotation import RotationCheck
 from common.checkup.walk import examine, failed
+from common.checkup.watch import Changes
 from common.clock import Deadline
 from common.errors import BridgeError
 from common.incidents.ledger import Ledger
 from common.incidents.rules import load_rules
 from common.oauth.client import ClientInUse
 from common.servicenow.client import ServiceNowClient
+from common.servicenow.records import Records
 from common.servicenow.registry import Registry
 from common.settings import read_doctor_settings
+from common.watch.decide import READ, watched_tables
 
 
 def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> Report:
@@ -74,9 +77,25 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
         boto3.client("sns", config=AWS_CONFIG),
         settings.queue_url,
     )
+    changes = Changes(
+        Records(client, READ),
+        settings.deployment,
+        watched_tables(settings.allowed_tables),
+        access.clock,
+        watches=settings.watches_records,
+    )
     try:
         checks = doctor_checks(
-            settings, account, instance, trial, dictionary, limits=limits, doors=doors, rotation=rotation, write=write
+            settings,
+            account,
+            instance,
+            trial,
+            dictionary,
+            limits=limits,
+            doors=doors,
+            rotation=rotation,
+            changes=changes,
+            write=write,
         )
         return examine(checks, Deadline.after(access.clock, seconds))
     finally:

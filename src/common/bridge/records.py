@@ -10,13 +10,13 @@ from common.servicenow.names import NAME_FIELDS, Names
 from common.servicenow.records import Records
 from common.servicenow.shadow import ShadowRecords
 from common.servicenow.targets import Targets
-from common.settings import ApiSettings, Settings
+from common.settings import ApiSettings, Settings, WatchSettings
 
 RULES = Path(__file__).resolve().parents[2] / "rules"
 """The folder of the rule files."""
 
 
-def deployment_of(settings: Settings | ApiSettings) -> str:
+def deployment_of(settings: Settings | ApiSettings | WatchSettings) -> str:
     """Return the name of the deployment; what a shadow remembers is kept apart from what is real."""
     return f"{settings.deployment}/shadow" if settings.shadow_mode else settings.deployment
 

@@ -12,6 +12,7 @@ from common.checkup.instance import Instance
 from common.checkup.limits import Limits
 from common.checkup.report import Cause, Check, Finding
 from common.checkup.rotation import RotationCheck
+from common.checkup.watch import Changes
 from common.clock import Deadline
 from common.errors import ConfigurationError, CredentialsError, TransientError
 from common.masking import FILE, Masking
@@ -85,6 +86,7 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
     limits: Limits,
     doors: Doors,
     rotation: RotationCheck,
+    changes: Changes,
     write: bool,
 ) -> list[Check]:
     """Return every check, in the order in which one makes the next possible; with `write` also that of creation."""
@@ -112,6 +114,7 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
         ),
         Check("secret rotation", rotation.look, needs=("token usable",), causes=meanings.TABLE),
         Check("language", instance.language, needs=("token usable",), causes=meanings.USE_OF_TOKEN),
+        Check("changes of records", changes.asked, needs=("token usable",), causes=meanings.TABLE),
         Check("rules", dictionary.rules),
         Check("columns of rules", dictionary.columns, needs=("rules", "token usable"), causes=meanings.TABLE),
         Check("choices of rules", dictionary.choices, needs=("rules", "token usable"), causes=meanings.TABLE),

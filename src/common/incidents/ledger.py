@@ -37,7 +37,7 @@ class Ledger:
     def __init__(self, dynamodb: "DynamoDBClient", table: str, *, clock: Clock) -> None:
         """Use the table named `table`; `clock` serves between two answers of DynamoDB."""
         self._dynamodb = dynamodb
-        self._table = table
+        self.table = table
         self._clock = clock
         self._server_minus_monotonic: float | None = None
 
@@ -80,8 +80,12 @@ class Ledger:
 
     def call(self, operation: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 (DynamoDB's own arguments)
         """Make one call on the ledger's table. Raises LostRaceError where its condition does not hold."""
+        return self.ask(operation, TableName=self.table, **arguments)
+
+    def ask(self, operation: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 (DynamoDB's own arguments)
+        """Do what `call` does for a call whose arguments name the table themselves."""
         try:
-            answer: Mapping[str, Any] = getattr(self._dynamodb, operation)(TableName=self._table, **arguments)
+            answer: Mapping[str, Any] = getattr(self._dynamodb, operation)(**arguments)
         except ClientError as error:
             self._set_clock(error.response)
             code = code_of(error)

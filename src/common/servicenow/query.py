@@ -48,6 +48,14 @@ def equals(field: str, value: str) -> str:
     return term(field, "=", value)
 
 
+def changed_within(minutes: int) -> str:
+    """Return the condition that a record changed in the last so many minutes, by the instance's own clock.
+
+    No time is written out, because in which time zone one would be read is not certain, and clocks differ.
+    """
+    return f"sys_updated_onRELATIVEGE@minute@ago@{minutes}"
+
+
 def all_of(terms: Iterable[str], *, order_by: str | None = None) -> str:
     """Return the conjunction of terms made by `term`, sorted by a field when one is named.
 

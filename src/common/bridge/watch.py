@@ -1,0 +1,56 @@
+"""The watch function's parts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import boto3
+
+from common.bridge.access import AWS_CONFIG, QUICK_CONFIG, Access, access_of, client_of, whole
+from common.bridge.records import deployment_of
+from common.incidents.ledger import Ledger
+from common.servicenow.records import Records
+from common.settings import WatchSettings, read_watch_settings
+from common.watch.bus import Bus, EventBus, ShadowBus
+from common.watch.decide import READ, watched_tables
+from common.watch.memory import Memory
+from common.watch.watcher import Watcher
+
+
+@dataclass(frozen=True, slots=True)
+class Watch(Access):
+    """What the watch function does."""
+
+    watcher: Watcher
+
+
+def build_watch(environment: Mapping[str, str]) -> Watch:
+    """Put the parts together; nothing but stored settings is fetched yet.
+
+    In shadow mode it looks at the records of the deployment itself, since a shadow has none, but tells nobody, and
+    what it remembers is kept apart. Raises ConfigurationError that names the setting that is wrong, or as `whole`.
+    """
+    settings = read_watch_settings(whole(environment))
+    access = access_of(settings, environment)
+    ledger = Ledger(boto3.client("dynamodb", config=QUICK_CONFIG), settings.ledger_table, clock=access.clock)
+    watcher = Watcher(
+        Records(client_of(access), READ),
+        Memory(ledger, deployment=deployment_of(settings), clock=access.clock),
+        _bus(settings, access),
+        deployment=settings.deployment,
+        tables=watched_tables(settings.allowed_tables),
+        host=settings.instance_host,
+        telemetry=access.telemetry,
+    )
+    return Watch(access.clock, access.telemetry, access.transport, access.tokens, access.credentials, watcher)
+
+
+def _bus(settings: WatchSettings, access: Access) -> Bus:
+    if settings.shadow_mode:
+        return ShadowBus(access.telemetry)
+    return EventBus(
+        boto3.client("events", config=AWS_CONFIG),
+        settings.event_bus,
+        source=settings.event_source,
+        clock=access.clock,
+        telemetry=access.telemetry,
+    )

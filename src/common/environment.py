@@ -1,0 +1,46 @@
+"""Reading variables of an environment, with every mistake told at once."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from common.errors import ConfigurationError
+
+_SWITCH = re.compile(r"true|false")
+
+
+class Reader:
+    """Collects every mistake of an environment, so that one deployment mends them all."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """Read from `environment`."""
+        self.environment = environment
+        self.mistakes: list[str] = []
+
+    def text(self, name: str, pattern: re.Pattern[str], advice: str, default: str | None = None) -> str:
+        """Return a variable that matches `pattern`, or `default` where it is empty; else note what to set it to."""
+        value = self.environment.get(name, "").strip()
+        if not value and default is not None:
+            return default
+        if not value:
+            self.mistakes.append(f"{name} is missing: {advice}.")
+        elif not pattern.fullmatch(value):
+            # The value is not shown: whatever was put into the wrong place may be a password or a private key.
+            self.mistakes.append(f"{name} is malformed: {advice}.")
+        return value
+
+    def switch(self, name: str) -> bool:
+        """Return whether a variable says true; it may be left out."""
+        return self.text(name, _SWITCH, "set it to true or false", "false") == "true"
+
+    def refuse(self, name: str, values: Sequence[str], advice: str) -> None:
+        """Note values, which are names of tables, that a variable may not hold."""
+        if values:
+            self.mistakes.append(f"{name} holds what it may not: {advice} {', '.join(values)}.")
+
+    def check(self) -> None:
+        """Raise ConfigurationError where anything was noted."""
+        if self.mistakes:
+            raise ConfigurationError(
+                "The function's environment is not usable: " + " ".join(self.mistakes),
+                action="Set the named variables through the parameters of the stack and deploy again.",
+            )

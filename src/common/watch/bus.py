@@ -1,0 +1,104 @@
+"""Onto an event bus, or in shadow mode only into the log."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from common.aws_errors import code_of, needs_a_person, reason_of
+from common.clock import Clock
+from common.errors import ConfigurationError, TransientError
+from common.retry import full_jitter
+from common.telemetry import Telemetry
+from common.watch.event import DETAIL_TYPE, Told
+
+if TYPE_CHECKING:
+    from mypy_boto3_events.client import EventBridgeClient
+
+MOST_EVENTS = 10
+"""How many events PutEvents takes a call."""
+
+_TRIES = 3
+
+
+class Bus(Protocol):
+    """Where events go."""
+
+    def put(self, events: Sequence[Told]) -> Sequence[bool]:
+        """Put up to ten events; return of each whether it was taken."""
+        ...
+
+
+class EventBus:
+    """A bus of EventBridge."""
+
+    def __init__(
+        self, events: "EventBridgeClient", name: str, *, source: str, clock: Clock, telemetry: Telemetry
+    ) -> None:
+        """Put events of `source` on the bus of that name, in the function's own account and Region."""
+        self._events = events
+        self._name = name
+        self._source = source
+        self._clock = clock
+        self._telemetry = telemetry
+
+    def put(self, events: Sequence[Told]) -> Sequence[bool]:
+        """Put up to ten events. PutEvents may take a part of them: the others are put again, a few times.
+
+        Raises ConfigurationError where the bus or a right is missing, TransientError where EventBridge is away.
+        """
+        entries: list[Any] = [self._entry(event) for event in events]
+        waiting = list(range(len(events)))
+        for attempt in range(_TRIES):
+            if attempt:
+                self._clock.sleep(full_jitter(attempt, base=0.2, cap=1.0))
+            results = self._put([entries[number] for number in waiting])
+            taken = len(waiting)
+            waiting = [number for number, result in zip(waiting, results, strict=True) if "ErrorCode" in result]
+            self._telemetry.count("RecordChangesPut", taken - len(waiting))
+            if not waiting:
+                break
+        return [number not in waiting for number in range(len(events))]
+
+    def _put(self, entries: list[Any]) -> Sequence[Mapping[str, Any]]:
+        try:
+            return self._events.put_events(Entries=entries)["Entries"]
+        except (ClientError, BotoCoreError) as error:
+            if needs_a_person(error):
+                raise ConfigurationError(
+                    f"The event bus refuses what changed in ServiceNow ({code_of(error)}).",
+                    action="Check that the bus of the parameter EventBusName exists, and that the role of the watch "
+                    "function may put events on it.",
+                    code=reason_of(error),
+                ) from None
+            raise TransientError(
+                f"The event bus did not answer ({code_of(error)}).",
+                action="Nothing is lost; if this stays, look at the AWS Health Dashboard.",
+                code=reason_of(error),
+            ) from None
+
+    def _entry(self, event: Told) -> dict[str, Any]:
+        return {
+            "EventBusName": self._name,
+            "Source": self._source,
+            "DetailType": DETAIL_TYPE,
+            "Detail": json.dumps(event.detail),
+            "Resources": list(event.resources),
+            "Time": event.at,
+        }
+
+
+class ShadowBus:
+    """Stands where a bus stands, and puts nothing."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        """Report to `telemetry` what would have been put."""
+        self._telemetry = telemetry
+
+    def put(self, events: Sequence[Told]) -> Sequence[bool]:
+        """Log and count the events."""
+        for event in events:
+            self._telemetry.count("ShadowChanges")
+            self._telemetry.log.info("Shadow mode: this is what would be told.", record_change=dict(event.detail))
+        return [True] * len(events)
