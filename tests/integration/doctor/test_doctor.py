@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from common.checkup import account, causes, walk
+from common.incidents.item import deployment_prefix
 from local.certificates import issue_client
 from local.simulator import Fault, Simulator
 from tests.integration.doctor.world import SECRET, Doctor, World, causes_of, steps
@@ -311,3 +312,20 @@ def test_each_topic_has_the_queue_among_its_subscriptions(
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:eu-west-1:123456789012:{queue}")
 
     assert steps(doctor())["topics"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("ours", "unreadable", "outcome"),
+    [(False, "", "not observable"), (True, "", "ok"), (True, "incident.sys_mod_count", "failed")],
+)
+def test_the_question_of_the_watch_is_tried_where_it_is_on(
+    world: World, doctor: Doctor, *, ours: bool, unreadable: str, outcome: str
+) -> None:
+    """An answer without the count of updates would tell nobody anything."""
+    world.set(WATCHES_RECORDS="true")
+    if ours:
+        marked = f"{deployment_prefix('test')}{'0' * 24}-{'0' * 16}"
+        world.servicenow.insert("incident", {"short_description": "ours", "correlation_id": marked})
+    world.configure(unreadable_fields=(unreadable,) if unreadable else ())
+
+    assert steps(doctor())["changes of records"] == outcome

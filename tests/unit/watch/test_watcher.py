@@ -212,6 +212,18 @@ def test_a_run_whose_time_does_not_suffice_goes_on_where_it_was(place: Place) ->
     assert place.bus.told == [(f"{number:032x}", 0) for number in range(1, 10)]
 
 
+def test_what_dynamodb_leaves_for_another_call_is_read_all_the_same(place: Place) -> None:
+    """A record that seems unknown would be told of again, without its old values."""
+    for number in range(1, 5):
+        place.write(number, 0)
+    place.run()
+    answers = iter([True, True, False])
+    place.table.unprocessed = lambda: next(answers, False)
+    place.run()
+
+    assert len(place.bus.told) == 4
+
+
 def history(seed: int) -> Place:
     """Let people and the bridge write, with everything that can go wrong, and then let it come to rest."""
     random = seeded(seed)

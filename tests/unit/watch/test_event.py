@@ -1,0 +1,43 @@
+"""The event of a change, its schema and its sample."""
+
+import json
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator, ValidationError
+
+from common.watch.decide import change_of
+from common.watch.event import DETAIL_TYPE, event_of
+from tests.support.clock import EPOCH
+from tests.support.watch import row
+
+PROJECT = Path(__file__).resolve().parents[3]
+SCHEMA = Draft202012Validator(json.loads((PROJECT / "docs/schemas/record-changed.schema.json").read_text()))
+SAMPLE = json.loads((PROJECT / "events/servicenow-record-changed.json").read_text())
+
+
+def test_the_sample_is_what_the_schema_says() -> None:
+    """And of the type that the code puts."""
+    SCHEMA.validate(SAMPLE["detail"])
+
+    assert SAMPLE["detail-type"] == DETAIL_TYPE
+
+
+@pytest.mark.parametrize("dedup_key", ["key", None])
+def test_an_event_is_what_the_schema_says(dedup_key: str | None) -> None:
+    """With the names of the sample, its time that of the change."""
+    change = change_of(row(updates=1, at=EPOCH), None)
+    assert change is not None
+
+    event = event_of(change, deployment="test", table="incident", host="example.service-now.com", dedup_key=dedup_key)
+
+    SCHEMA.validate(event.detail)
+    assert event.detail.keys() == SAMPLE["detail"].keys()
+    assert event.at.timestamp() == EPOCH
+
+
+@pytest.mark.parametrize("left_out", sorted(SAMPLE["detail"]))
+def test_every_part_of_it_is_required(left_out: str) -> None:
+    """Whoever takes these events may rely on all of it."""
+    with pytest.raises(ValidationError):
+        SCHEMA.validate({name: value for name, value in SAMPLE["detail"].items() if name != left_out})
