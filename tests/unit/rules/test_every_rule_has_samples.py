@@ -18,6 +18,7 @@ WITHOUT_AN_ODD_SAMPLE = {
     "servicenow-alert": "what does not keep to docs/schemas/alert.schema.json is refused with the field's name",
     "servicenow-record-request": "what does not keep to docs/schemas/record-request.schema.json is refused likewise",
 }
+SENT = {"servicenow-record-changed"}  # by the bridge, which does not take it
 MAY_BE_MISSING = {
     ("backup-job", "detail.statusMessage"): "a completed backup without a message is a backup",
     ("ecr-image-scan", 'detail."finding-severity-counts".HIGH'): "a count that is left out is 0",
@@ -41,6 +42,8 @@ PLACE = re.compile(r"""detail(?:\.(?:[A-Za-z_]\w*|"[^"]+"))+""")
 def shown() -> Iterator[tuple[str, str, Status | None, Event]]:
     """Yield rule, name, status and event of each sample, each problem of one by itself."""
     for path in sorted((PROJECT / "events").glob("*.json")):
+        if path.stem in SENT:
+            continue
         for part in split(json.loads(path.read_text()), SHIPPED):
             rule = SHIPPED.match(part)
             assert rule is not None, path.name
