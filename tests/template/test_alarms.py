@@ -7,7 +7,7 @@ import pytest
 from common.telemetry import NAMESPACE
 from tests.support.metrics import reported_metrics
 from tests.template.conftest import TEMPLATE
-from tests.template.reading import Resources, attribute, of_type
+from tests.template.reading import Resources, attribute, of_type, referred_to
 
 # What waits is seen only when it comes back: periods of 5 minutes that cover the longest pause, and one more.
 RED_AFTER_ONE_OF = {
@@ -18,19 +18,22 @@ RED_AFTER_ONE_OF = {
 }
 TOLD = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
 
-# namespace, metric, statistic, the one dimension, threshold
-OF_THE_RULE = {
-    "Fn::If": [
-        "ListensToDefaultBus",
-        [{"Name": "RuleName", "Value": {"Ref": "EventRule"}}],
-        [
-            {"Name": "EventBusName", "Value": {"Ref": "EventBusName"}},
-            {"Name": "RuleName", "Value": {"Fn::Select": [1, {"Fn::Split": ["|", {"Ref": "EventRule"}]}]}},
-        ],
-    ]
-}
-"""What EventBridge's metrics carry: on a bus of one's own also the name of the bus."""
 
+def of_the_rule(rule: str) -> dict[str, Any]:
+    """Return what EventBridge's metrics of a rule carry: on a bus of one's own also the name of the bus."""
+    return {
+        "Fn::If": [
+            "ListensToDefaultBus",
+            [{"Name": "RuleName", "Value": {"Ref": rule}}],
+            [
+                {"Name": "EventBusName", "Value": {"Ref": "EventBusName"}},
+                {"Name": "RuleName", "Value": {"Fn::Select": [1, {"Fn::Split": ["|", {"Ref": rule}]}]}},
+            ],
+        ]
+    }
+
+
+# namespace, metric, statistic, the one dimension, threshold
 WATCHED: dict[str, tuple[Any, str, str, dict[str, Any], int]] = {
     "CredentialsOrSettingsAlarm": (
         NAMESPACE,
@@ -74,8 +77,16 @@ WATCHED: dict[str, tuple[Any, str, str, dict[str, Any], int]] = {
         {"Name": "QueueName", "Value": attribute("UndeliveredQueue", "QueueName")},
         1,
     ),
-    "DeliveryFailuresAlarm": ("AWS/Events", "FailedInvocations", "Sum", OF_THE_RULE, 1),
-    "DeliveryLossesAlarm": ("AWS/Events", "InvocationsFailedToBeSentToDlq", "Sum", OF_THE_RULE, 1),
+    "DeliveryFailuresAlarm": ("AWS/Events", "FailedInvocations", "Sum", of_the_rule("EventRule"), 1),
+    "DeliveryLossesAlarm": ("AWS/Events", "InvocationsFailedToBeSentToDlq", "Sum", of_the_rule("EventRule"), 1),
+    "OwnDeliveryFailuresAlarm": ("AWS/Events", "FailedInvocations", "Sum", of_the_rule("OwnEventRule"), 1),
+    "OwnDeliveryLossesAlarm": (
+        "AWS/Events",
+        "InvocationsFailedToBeSentToDlq",
+        "Sum",
+        of_the_rule("OwnEventRule"),
+        1,
+    ),
     "EventsNotFetchedAlarm": (
         "AWS/SQS",
         "ApproximateNumberOfMessagesVisible",
@@ -195,6 +206,33 @@ def test_an_alarm_watches_the_metric_of_this_stack(resources: Resources, name: s
 
     assert watched == WATCHED[name]
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+
+
+def test_every_rule_and_queue_on_the_way_of_an_event_is_watched(resources: Resources) -> None:
+    """What EventBridge gives up on or loses, and what lies in a queue that nobody empties: without it, not a sound."""
+    watched = {
+        (str(alarm["MetricName"]), name)
+        for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
+        for name in referred_to(alarm.get("Dimensions", []))
+    }
+    of_rules = ("FailedInvocations", "InvocationsFailedToBeSentToDlq")
+    needed = {
+        (metric, rule)
+        for metric in of_rules
+        for rule in of_type(resources, "AWS::Events::Rule")
+        if delivers(resources, rule)
+    }
+    needed |= {
+        ("ApproximateNumberOfMessagesVisible", f"{queue}.QueueName") for queue in of_type(resources, "AWS::SQS::Queue")
+    }
+
+    assert needed - watched == set()
+    assert ("FailedInvocations", "OwnEventRule") in needed
+
+
+def delivers(resources: Resources, rule: str) -> bool:
+    """Tell whether a rule of EventBridge brings events, rather than waking a function by a schedule."""
+    return "EventPattern" in of_type(resources, "AWS::Events::Rule")[rule]
 
 
 @pytest.mark.parametrize("name", RED_AFTER_ONE_OF)

@@ -28,7 +28,7 @@ def dashboard(resources: Resources, request: pytest.FixtureRequest) -> dict[str,
     text, variables = of_type(resources, "AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
     for name, choice in variables.items():
         condition, given, otherwise = choice["Fn::If"]
-        assert condition in ("RefreshesToken", "RotatesSecret", "WatchesRecords", "WatchesTrail")
+        assert condition in ("HasOwnEventSources", "RefreshesToken", "RotatesSecret", "WatchesRecords", "WatchesTrail")
         text = text.replace(f"${{{name}}}", given["Fn::Sub"] if request.param else otherwise)
     body: dict[str, Any] = json.loads(re.sub(r"\$\{([^}]+)\}", r"<\1>", text))
     return body
@@ -98,7 +98,14 @@ def test_every_alarm_is_shown(resources: Resources, dashboard: dict[str, Any]) -
     everything = "<TokenRefreshErrorsAlarm.Arn>" in shown
 
     assert sorted(shown) == sorted(f"<{name}.Arn>" for name in (alarms if everything else alarms - optional))
-    assert optional == {"TokenRefreshErrorsAlarm", "SecretRotationErrorsAlarm", "WatchErrorsAlarm", "DeniedReadsAlarm"}
+    assert optional == {
+        "OwnDeliveryFailuresAlarm",
+        "OwnDeliveryLossesAlarm",
+        "TokenRefreshErrorsAlarm",
+        "SecretRotationErrorsAlarm",
+        "WatchErrorsAlarm",
+        "DeniedReadsAlarm",
+    }
 
 
 def test_the_queries_of_the_dashboard_ask_logs_of_this_stack(resources: Resources, dashboard: dict[str, Any]) -> None:
