@@ -69,7 +69,7 @@ class Alert:
     event's own time in milliseconds since the epoch, UTC. `fields` are the fields of a new record, `note` is what
     a person reads in the work notes when the record changes. `fingerprint` is for requests of callers, who may repeat
     a request but not change it under the same key: a hash of its content; events have none. `event_id` is the event's
-    own, for the logs; requests have none.
+    own, for the logs; requests have none. `resources` are ARNs of what the event is about, as it names them itself.
     """
 
     key: str
@@ -82,6 +82,7 @@ class Alert:
     member: str = ONLY_MEMBER
     fingerprint: str = ""
     event_id: str = ""
+    resources: tuple[str, ...] = ()
 
     @property
     def order(self) -> int:

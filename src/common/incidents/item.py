@@ -56,7 +56,8 @@ class Item(NamedTuple):
 
     `version` is the condition of every write. `correlation_id` is set while an open is pending or was tried in vain,
     and reused by the next try. `pending` is None while the item is settled. `fingerprint` is set where a caller's
-    request made the item: what the first request with this key asked for.
+    request made the item: what the first request with this key asked for. `resources` are ARNs of what the event that
+    opened the record is about.
     """
 
     problem: str
@@ -68,6 +69,7 @@ class Item(NamedTuple):
     correlation_id: str | None = None
     pending: Pending | None = None
     fingerprint: str = ""
+    resources: tuple[str, ...] = ()
 
     @property
     def fires(self) -> bool:

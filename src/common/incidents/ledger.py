@@ -161,6 +161,8 @@ def _encode(item: Item, *, expires_at: int) -> Attributes:
         attributes["owner"] = {"S": item.pending.owner}
     elif not item.fires:
         attributes["expires_at"] = {"N": str(expires_at)}
+    if item.resources:
+        attributes["resources"] = {"L": [{"S": arn} for arn in item.resources]}
     if item.fingerprint:
         # A request is over once it was answered, whatever becomes of its record.
         attributes["fingerprint"] = {"S": item.fingerprint}
@@ -193,6 +195,7 @@ def _decode(attributes: Attributes) -> Item:
         record=record,
         correlation_id=attributes.get("correlation_id", {}).get("S"),
         fingerprint=attributes.get("fingerprint", {}).get("S", ""),
+        resources=tuple(arn["S"] for arn in attributes.get("resources", {"L": []})["L"]),
         pending=pending,
     )
 

@@ -1,5 +1,7 @@
 """The event that tells of one change: docs/schemas/record-changed.schema.json is its shape. Pure."""
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,8 +22,34 @@ class Told:
     resources: tuple[str, ...] = ()
 
 
-def event_of(change: Change, *, deployment: str, table: str, host: str, dedup_key: str | None) -> Told:
-    """Return the event of a change; `dedup_key` is None where the ledger knows nothing of the record."""
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_PARTS = ("account", "region", "source", "rule")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What the ledger knows of a record: its problem's dedup key, and ARNs of what the first event was about."""
+
+    dedup_key: str
+    resources: tuple[str, ...] = ()
+
+
+def origin_of(dedup_key: str) -> dict[str, str | None]:
+    """Return account, Region and source of the event behind a dedup key, and its rule; None where it is no event's."""
+    try:
+        parts = json.loads(dedup_key)
+    except ValueError:
+        parts = None
+    parts = parts if isinstance(parts, list) else []
+    own = parts[1:] if parts[:1] == ["group"] else parts
+    is_of_a_rule = len(own) > len(_PARTS) and all(isinstance(part, str) for part in own)
+    if not is_of_a_rule or not _ACCOUNT.fullmatch(own[0]):
+        return dict.fromkeys(_PARTS)
+    return dict(zip(_PARTS, own, strict=False))
+
+
+def event_of(change: Change, *, deployment: str, table: str, host: str, problem: Problem | None) -> Told:
+    """Return the event of a change; `problem` is None where the ledger knows nothing of the record."""
     record = change.record
     shown = {name: record.fields[name] for name in (*WATCHED, *NAMES.values()) if name in record.fields}
     detail = {
@@ -36,6 +64,7 @@ def event_of(change: Change, *, deployment: str, table: str, host: str, dedup_ke
         "by": change.by.value,
         "updated_by": record.fields.get("sys_updated_by", ""),
         "updates": change.known.updates,
-        "dedup_key": dedup_key,
+        "dedup_key": problem.dedup_key if problem else None,
+        **origin_of(problem.dedup_key if problem else ""),
     }
-    return Told(detail, moment(change.known.updated_on))
+    return Told(detail, moment(change.known.updated_on), problem.resources if problem else ())

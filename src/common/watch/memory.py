@@ -17,6 +17,7 @@ from common.incidents.ledger import KEPT_AFTER_RECOVERY, Attributes, Ledger, Los
 from common.retry import full_jitter
 from common.servicenow.records import Record
 from common.watch.decide import Known, is_over, known_of
+from common.watch.event import Problem
 
 WATCH_KEY = "watch/"
 """How the keys of all of it begin."""
@@ -90,10 +91,10 @@ class Memory:
         }
         self.ledger.call("put_item", Item=item)
 
-    def dedup_keys(self, problems: Iterable[str]) -> dict[str, str]:
-        """Return the dedup keys of those problems that the ledger knows."""
-        items = self._read(problems)
-        return {problem: item["dedup_key"]["S"] for problem, item in items.items() if "dedup_key" in item}
+    def problems(self, names: Iterable[str]) -> dict[str, Problem]:
+        """Return what the ledger knows of problems, by their names."""
+        items = self._read(names)
+        return {name: _problem(item) for name, item in items.items() if "dedup_key" in item}
 
     def _write(self, mark: Mark) -> Mark:
         item = {
@@ -137,6 +138,11 @@ class Memory:
 
     def _record_key(self, sys_id: str) -> str:
         return f"{self._place}record/{sys_id}"
+
+
+def _problem(item: Attributes) -> Problem:
+    resources = tuple(one["S"] for one in item.get("resources", {"L": []})["L"])
+    return Problem(item["dedup_key"]["S"], resources)
 
 
 def _known(item: Attributes) -> Known:

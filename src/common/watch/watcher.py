@@ -120,7 +120,7 @@ class Watcher:
             for change in changes:
                 self._memory.remember(change.record)
             return
-        keys = self._memory.dedup_keys(_problem(change.record) for change in changes)
+        problems = self._memory.problems(_problem(change.record) for change in changes)
         for some in batched(changes, MOST_EVENTS, strict=False):
             events = [
                 event_of(
@@ -128,7 +128,7 @@ class Watcher:
                     deployment=self._deployment,
                     table=table,
                     host=self._host,
-                    dedup_key=keys.get(_problem(change.record)),
+                    problem=problems.get(_problem(change.record)),
                 )
                 for change in some
             ]

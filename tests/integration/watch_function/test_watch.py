@@ -13,7 +13,7 @@ from common.errors import BridgeError, ConfigurationError, TransientError
 from common.incidents.item import deployment_prefix
 from local.simulator import Fault, Simulator
 from tests.integration.watch_function.conftest import SOURCE, Handle, Heard, Look
-from tests.support.deployment import Deployment, alarm
+from tests.support.deployment import ACCOUNT, REGION, Deployment, alarm
 
 PROJECT = Path(__file__).resolve().parents[3]
 SCHEMA = Draft202012Validator(json.loads((PROJECT / "docs/schemas/record-changed.schema.json").read_text()))
@@ -42,7 +42,9 @@ def test_what_a_person_does_becomes_an_event(look: Look, heard: Heard, handle: H
     for event in (opened, taken, resolved):
         SCHEMA.validate(event["detail"])
         assert (event["source"], event["detail-type"]) == (SOURCE, "ServiceNow Record Changed")
-        assert "errors" in event["detail"]["dedup_key"]
+        assert event["detail"]["rule"] == "cloudwatch-alarm"
+        assert (event["detail"]["account"], event["detail"]["region"]) == (ACCOUNT, REGION)
+        assert event["resources"] == [f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:errors"]
         assert event["detail"]["number"] == only(servicenow)["number"]
     assert [event["detail"]["by"] for event in (opened, taken, resolved)] == ["bridge", "person", "bridge"]
     assert opened["detail"]["changes"]["state"] == {"old": None, "new": "1"}

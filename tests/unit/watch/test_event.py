@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
+from common.incidents.alert import dedup_key
 from common.watch.decide import change_of
-from common.watch.event import DETAIL_TYPE, event_of
+from common.watch.event import DETAIL_TYPE, Problem, event_of, origin_of
 from tests.support.clock import EPOCH
 from tests.support.watch import row
 
@@ -23,17 +24,38 @@ def test_the_sample_is_what_the_schema_says() -> None:
     assert SAMPLE["detail-type"] == DETAIL_TYPE
 
 
-@pytest.mark.parametrize("dedup_key", ["key", None])
-def test_an_event_is_what_the_schema_says(dedup_key: str | None) -> None:
+@pytest.mark.parametrize("problem", [Problem("key", ("arn:aws:sns:eu-west-1:123456789012:topic",)), None])
+def test_an_event_is_what_the_schema_says(problem: Problem | None) -> None:
     """With the names of the sample, its time that of the change."""
     change = change_of(row(updates=1, at=EPOCH), None)
     assert change is not None
 
-    event = event_of(change, deployment="test", table="incident", host="example.service-now.com", dedup_key=dedup_key)
+    event = event_of(change, deployment="test", table="incident", host="example.service-now.com", problem=problem)
 
     SCHEMA.validate(event.detail)
     assert event.detail.keys() == SAMPLE["detail"].keys()
     assert event.at.timestamp() == EPOCH
+    assert event.resources == (problem.resources if problem else ())
+
+
+ORIGIN = {"account": "123456789012", "region": "eu-west-1", "source": "aws.cloudwatch", "rule": "cloudwatch-alarm"}
+
+
+@pytest.mark.parametrize(
+    ("key", "origin"),
+    [
+        (dedup_key(*ORIGIN.values(), "errors"), ORIGIN),
+        (dedup_key("group", *ORIGIN.values(), "team"), ORIGIN),
+        (dedup_key("incidents", "a caller", "a key", "x", "y"), dict.fromkeys(ORIGIN)),
+        ("adopted: known by its hash only", dict.fromkeys(ORIGIN)),
+        ("7", dict.fromkeys(ORIGIN)),
+        ("[1, 2, 3, 4, 5]", dict.fromkeys(ORIGIN)),
+        ("", dict.fromkeys(ORIGIN)),
+    ],
+)
+def test_a_dedup_key_names_where_the_event_came_from(key: str, origin: dict[str, str | None]) -> None:
+    """Where a rule made it; a caller's request and what was adopted tell nothing."""
+    assert origin_of(key) == origin
 
 
 @pytest.mark.parametrize("left_out", sorted(SAMPLE["detail"]))

@@ -17,6 +17,8 @@ from common.servicenow.event_management import EVENT_TABLE
 from common.text import link_line
 
 _LONGEST_ID = 64
+_MOST_RESOURCES = 3
+_LONGEST_ARN = 1000
 # Milliseconds. The desk refuses what is older than 30 days, or lies 5 minutes ahead.
 _OLDEST = 29 * 86_400_000
 _AHEAD = 300_000
@@ -94,6 +96,7 @@ class Rule:
             member=member,
             fingerprint=self._fingerprint(event, table) if self.once else "",
             event_id=str(event.get("id", ""))[:_LONGEST_ID],
+            resources=_resources(event),
         )
 
     def severity_of(self, event: Mapping[str, Any]) -> str:
@@ -177,3 +180,10 @@ class Rule:
                     action=f"Leave it out, or add it to what the rule {self.name} accepts.",
                 )
         return {name: as_text(value) for name, value in found.items()}
+
+
+def _resources(event: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the first ARNs that an event names, those of a sensible length."""
+    named = event.get("resources")
+    arns = [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
+    return tuple(one for one in arns[:_MOST_RESOURCES] if one.startswith("arn:") and len(one) <= _LONGEST_ARN)

@@ -1,0 +1,96 @@
+"""The watch, deployed: with the permissions of its own role, and a rule of somebody's on the bus."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local import sam
+from local.emulator import REGION
+from local.stack import STACK_NAME, LocalStack
+from tests.e2e.identities import clients_of_role
+
+SOURCE = f"servicenow-bridge.{STACK_NAME}"
+NEVER = "cron(0 0 1 1 ? 2099)"
+"""The schedule of a function that tests call by hand."""
+
+
+@pytest.fixture(scope="module")
+def watching(deployed: LocalStack) -> Iterator[LocalStack]:
+    """The stack with the watch, and a queue that a rule fills; without both for the tests that come after."""
+    with sam.exclusive_build_directory():
+        deployed.deploy(WatchSchedule=NEVER)
+    root = deployed.root
+    url = root.queues.create_queue(QueueName="told")["QueueUrl"]
+    arn = root.queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    root.client("events").put_rule(Name="told", EventPattern=json.dumps({"source": [SOURCE]}))
+    root.client("events").put_targets(Rule="told", Targets=[{"Id": "told", "Arn": arn}])
+    yield deployed
+    root.client("events").remove_targets(Rule="told", Ids=["told"])
+    root.client("events").delete_rule(Name="told")
+    with sam.exclusive_build_directory():
+        deployed.deploy(WatchSchedule="")
+
+
+def look(stack: LocalStack) -> None:
+    """Call the function as the schedule does, but wait for what comes of it."""
+    answer = stack.root.functions.invoke(FunctionName=stack.outputs["WatchFunctionName"], Payload=b"{}")
+    assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+def heard(stack: LocalStack) -> list[dict[str, Any]]:
+    """Take the events that came to the queue."""
+    url = stack.root.queues.get_queue_url(QueueName="told")["QueueUrl"]
+    found: list[dict[str, Any]] = []
+    while messages := stack.root.queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            stack.root.queues.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            found.append(json.loads(message["Body"]))
+    return found
+
+
+def test_what_a_person_does_is_told_on_the_bus_and_comes_back_to_nobody(watching: LocalStack) -> None:
+    """The bridge opens, a person takes, the bridge resolves. No event of these reaches the stack's own queue."""
+    watching.store_credentials()
+    look(watching)
+    heard(watching)
+    watching.put_alarm("ALARM", name="watched")
+    watching.wait_until_handled()
+    look(watching)
+    [opened] = heard(watching)
+    watching.simulator.update("incident", opened["detail"]["sys_id"], {"state": "In Progress"})
+    look(watching)
+    [taken] = heard(watching)
+    watching.put_alarm("OK", name="watched")
+    watching.wait_until_handled()
+    look(watching)
+    [resolved] = heard(watching)
+    look(watching)
+
+    details = [event["detail"] for event in (opened, taken, resolved)]
+    assert [detail["by"] for detail in details] == ["bridge", "person", "bridge"]
+    assert [detail["changes"]["state"] for detail in details] == [
+        {"old": None, "new": "1"},
+        {"old": "1", "new": "2"},
+        {"old": "2", "new": "6"},
+    ]
+    assert heard(watching) == []
+    assert watching.unfinished_messages() == 0
+    assert watching.undelivered_messages() == 0
+
+
+def test_its_role_speaks_in_one_name_on_one_bus(watching: LocalStack) -> None:
+    """Not in AWS's, not in that of another application, and not of alerts."""
+    resources = watching.root.cloudformation.describe_stack_resources(StackName=STACK_NAME)["StackResources"]
+    (role,) = [one["PhysicalResourceId"] for one in resources if one["LogicalResourceId"] == "WatchFunctionRole"]
+    events = clients_of_role(watching, role).client("events")
+    entry = {"Source": SOURCE, "DetailType": "ServiceNow Record Changed", "Detail": "{}"}
+
+    assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+    for other in ({"Source": "shop.checkout"}, {"DetailType": "ServiceNow Alert"}):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            events.put_events(Entries=[entry | other])
+    heard(watching)
+    assert REGION in watching.outputs["EventRuleArn"]
