@@ -34,6 +34,8 @@ ENVIRONMENT: dict[str, str] = {
     "AWS_SECRET_ACCESS_KEY": "none",
     "API_INCIDENT_FIELDS": "short_description,description,impact,urgency",
     "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/dead-letters",
+    "EVENT_BUS": "default",
+    "EVENT_SOURCE": "servicenow-bridge.build",
     "DEPLOYMENT": "package",
     "LEDGER_TABLE": "ledger",
     "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/events",

@@ -21,7 +21,12 @@ from tests.support.deployment import REGION, Deployment, deploy
 SECRET = "s3cr3t+~[#,value"
 
 # The module of a handler → the logical name of its function in the template.
-FUNCTIONS = {"api": "ApiFunction", "events": "EventsFunction", "token_refresh": "TokenRefreshFunction"}
+FUNCTIONS = {
+    "api": "ApiFunction",
+    "events": "EventsFunction",
+    "token_refresh": "TokenRefreshFunction",
+    "watch": "WatchFunction",
+}
 
 type Start = Callable[..., LambdaEnvironment]
 

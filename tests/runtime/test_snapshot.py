@@ -36,6 +36,7 @@ EVENTS = {
     "api": request_event("GET", "/incidents", None, {}, {}, ALICE),
     "events": sqs_event([alarm("errors", "ALARM")]),
     "token_refresh": SCHEDULED,
+    "watch": SCHEDULED,
 }
 
 
