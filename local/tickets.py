@@ -1,10 +1,12 @@
-"""`make tickets`: writes into docs/sources.md the ticket that each tool's sample becomes."""
+"""`make tickets`: writes into docs/sources.md what each tool's sample becomes, and the command that sends it."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from common.doors.proof import Way
 from common.incidents.rules import load_rules
+from tools.webhook import HABITS, Habit
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/sources.md"
@@ -12,7 +14,7 @@ BEGIN = "<!-- Written by `make tickets`. -->"
 
 
 def tickets() -> str:
-    """Return what the page says after `BEGIN`: for each sample that fires, the ticket as text."""
+    """Return what the page says after `BEGIN`: for each sample that fires, a command and the ticket as text."""
     return "\n".join(_tickets()) + "\n"
 
 
@@ -20,6 +22,27 @@ def main() -> None:
     """Write the page."""
     text = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(text.partition(BEGIN)[0] + BEGIN + "\n\n" + tickets(), encoding="utf-8")
+
+
+def command(source: str, sample: str) -> str:
+    """Return the lines of a shell that post the body of a sample as the tool would, with `TOKEN` as its secret."""
+    habit = HABITS.get(source, Habit())
+    address, post = f"$API/webhooks/{source}", f"jq .detail events/{sample} | curl --fail --json @-"
+    match habit.way:
+        case Way.QUERY:
+            return f'{post} "{address}?{habit.name}=$TOKEN"'
+        case Way.BASIC:
+            return f'{post} --user "{habit.name}:$TOKEN" "{address}"'
+        case Way.HMAC:
+            return (
+                f"BODY=$(jq .detail events/{sample})\n"
+                'SIGNATURE=$(printf %s "$BODY" | openssl dgst -sha256 -hmac "$TOKEN" -r | cut -d" " -f1)\n'
+                f'curl --fail --json "$BODY" --header "{habit.name}: {habit.prefix}$SIGNATURE" "{address}"'
+            )
+        case Way.HEADER:
+            return f'{post} --header "{habit.name}: $TOKEN" "{address}"'
+        case Way.BEARER:
+            return f'{post} --header "Authorization: Bearer $TOKEN" "{address}"'
 
 
 def _tickets() -> Iterator[str]:
@@ -31,7 +54,8 @@ def _tickets() -> Iterator[str]:
         if rule is None or alert is None:
             continue
         fields = alert.fields
-        yield f"### {event['source'].removeprefix('webhook.')}\n\nRule `{rule.name}`, severity "
+        source = event["source"].removeprefix("webhook.")
+        yield f"### {source}\n\n```sh\n{command(source, path.name)}\n```\n\nRule `{rule.name}`, severity "
         yield f"{rule.severity_of(event)} (impact {fields['impact']}, urgency {fields['urgency']}). "
         yield f"Sample: [{path.name}](../events/{path.name}).\n\n```text\n{fields['short_description']}\n"
         yield f"{fields['description']}\n```\n"
