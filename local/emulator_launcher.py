@@ -1,6 +1,6 @@
 """Starts MiniStack; runs with the Python of the emulator's own virtual environment, see `local/emulator.py`.
 
-Eight things differ from the command `ministack`:
+Nine things differ from the command `ministack`:
 
 - PutEvents takes events whose source starts with `aws.`. AWS takes those from its own services only, and so
   does MiniStack, whose CloudWatch sends none.
@@ -12,6 +12,7 @@ Eight things differ from the command `ministack`:
   for it. Whoever reads the account's quotas needs `lambda:GetAccountSettings`; the emulator asks for nothing.
 - Parameters that are read together (`ssm:GetParameters`) need the permission on each of them, as on AWS; the emulator
   asks for one on everything.
+- What PutEvents puts, by source and type, is known to conditions of policies (`events:source`, `events:detail-type`).
 - Conditions of a template may join, split and substitute parameters, as they may on AWS.
 - It listens on the one port it was told, never on 443 beside it.
 - It ends when its standard input is closed, so it can't outlive the process that started it.
@@ -98,6 +99,23 @@ def ask_for_each_parameter() -> None:
     iam_evaluator.enforce = enforce_each
 
 
+def know_what_events_say() -> None:
+    """Let conditions look at the source and the type of what PutEvents puts, all of one call together."""
+    context_of = iam_actions.request_tag_context
+
+    def context_with_events(service: str, iam_action: str, body: bytes, *arguments: object) -> dict[str, Any]:
+        context: dict[str, Any] = context_of(service, iam_action, body, *arguments)
+        if iam_action != "events:PutEvents":
+            return context
+        entries = json.loads(body)["Entries"]
+        for key, name in (("events:source", "Source"), ("events:detail-type", "DetailType")):
+            values = sorted({str(entry.get(name)) for entry in entries})
+            context[key] = values[0] if len(values) == 1 else values
+        return context
+
+    iam_actions.request_tag_context = context_with_events
+
+
 def carry_out_functions_in_conditions() -> None:
     """Put into conditions what Join, Split and Sub make of parameters; MiniStack knows only Ref and Select there."""
     evaluate = engine._evaluate_conditions  # noqa: SLF001 -- the only reader of conditions
@@ -150,6 +168,7 @@ if __name__ == "__main__":
     accept_saved_queries()
     ask_for_permissions_that_exist()
     ask_for_each_parameter()
+    know_what_events_say()
     carry_out_functions_in_conditions()
     listen_on_one_port()
     threading.Thread(target=end_with_standard_input, daemon=True).start()
