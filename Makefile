@@ -144,7 +144,7 @@ signing-certificate: setup ## Print the certificate of the signing key KEY (its 
 	@PYTHONPATH=src python -m tools.signing_certificate --key "$(KEY)" $(OPTIONS)
 
 .PHONY: doctor
-doctor: setup ## Check the set-up of a deployed STACK from inside its account (OPTIONS=--write also opens a record)
+doctor: setup ## Check the set-up of a deployed STACK from inside its account (OPTIONS=--write opens a record, --bus sends an alert)
 	@PYTHONPATH=src python -m tools.doctor --stack "$(STACK)" $(OPTIONS)
 
 .PHONY: accept

@@ -22,6 +22,7 @@ from tools.accept.api_door import ApiDoor
 from tools.accept.sheet import Line, Sheet, Verdict
 from tools.accept.steps import Acceptance
 from tools.deployed import DeployedStack
+from tools.doctor import by_the_bus
 
 EMULATED = {
     "metrics": "the emulator makes no metrics of logs, queues and functions",
@@ -143,6 +144,17 @@ def test_what_is_written_down_holds_no_name(deployed: LocalStack, sheet: Sheet) 
     for text in (json.dumps(sheet.as_json()), sheet.to_post()):
         for name in (ACCOUNT, deployed.simulator.host.partition(":")[0], "INC00"):
             assert name not in text
+
+
+def test_the_doctor_puts_an_alert_on_the_bus_and_sees_it_arrive(deployed: LocalStack, operator: Identity) -> None:
+    """By the same policy; one incident, which is resolved."""
+    before = len(deployed.simulator.records("incident"))
+    acceptance = _acceptance(deployed, operator)
+
+    found = by_the_bus(acceptance.stack, acceptance.described, 30.0)
+
+    assert [line.verdict for line in found.lines] == [Verdict.PASSED] * 2
+    assert [row["state"] for row in deployed.simulator.records("incident")[before:]] == [RESOLVED]
 
 
 def test_who_may_do_nothing_is_told_so(deployed: LocalStack) -> None:

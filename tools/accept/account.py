@@ -32,6 +32,11 @@ class Described:
         rows = [row for page in pages for row in page["StackResourceSummaries"]]
         return cls(parameters, {row["LogicalResourceId"]: row.get("PhysicalResourceId", "") for row in rows})
 
+    @property
+    def own_sources(self) -> list[str]:
+        """The applications whose alerts are taken from the bus."""
+        return self.parameters.get("OwnEventSources", "").split(",")
+
     def on(self, parameter: str) -> bool:
         """Tell whether a parameter is true."""
         return self.parameters.get(parameter) == "true"

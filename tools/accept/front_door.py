@@ -1,7 +1,7 @@
 """The front door: an alert of one's own on the event bus, and what becomes of it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from common.clock import SystemClock
 from common.incidents.alert import DEFAULT_TABLE, dedup_key
 from common.incidents.item import Item, problem_of
 from common.incidents.ledger import Ledger
-from tools.accept.sheet import MissedError
+from tools.accept.sheet import MissedError, Sheet, SkippedError
 from tools.accept.waiting import wait_for
 from tools.deployed import DeployedStack
 
@@ -25,11 +25,33 @@ _MOST_LETTERS = 10
 
 @dataclass(slots=True)
 class FrontDoor:
-    """One alert of the acceptance's own, marked, and the ledger item that tells what became of it."""
+    """One alert of the acceptance's own, marked, and the ledger item that tells what became of it.
+
+    `sources` are those of `OwnEventSources`.
+    """
 
     stack: DeployedStack
+    sources: Collection[str]
     patience: float = 120.0
     key: str = field(default_factory=lambda: f"accept-{uuid4()}")
+
+    def take_opening(self, sheet: Sheet) -> bool:
+        """Take the step that shows that an event arrives, and tell whether it does."""
+        return sheet.take("alert on the bus", "one record is opened", self.listed(self.opens))
+
+    def take_recovery(self, sheet: Sheet) -> None:
+        """Take the step that leaves nothing open."""
+        sheet.take("recovery", "the record is resolved", self.listed(self.resolves))
+
+    def listed(self, look: Callable[[], str]) -> Callable[[], str]:
+        """Return `look` as a step that is skipped where no rule takes what is put on the bus."""
+
+        def step() -> str:
+            if SOURCE not in self.sources:
+                raise SkippedError(f"add {SOURCE} to the parameter OwnEventSources and deploy")
+            return look()
+
+        return step
 
     def opens(self) -> str:
         """Put the alert on the bus and wait for its record."""

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tools.accept.account import Account, Described
 from tools.accept.api_door import ApiDoor
-from tools.accept.front_door import SOURCE, FrontDoor
+from tools.accept.front_door import FrontDoor
 from tools.accept.metrics import Metrics
 from tools.accept.sheet import ImpossibleError, MissedError, Sheet, SkippedError
 from tools.deployed import DeployedStack
@@ -40,7 +40,7 @@ class Acceptance:
         began = time.time()
         account = Account(self.stack, self.described, began, self.patience)
         metrics = Metrics(self.stack, self.described, self.metrics_patience)
-        door = FrontDoor(self.stack, self.patience)
+        door = FrontDoor(self.stack, self.described.own_sources, self.patience)
         _doctor(self.stack, sheet)
         before = _token_before(self.stack)
         delivered = self._front_door(sheet, door)
@@ -66,19 +66,11 @@ class Acceptance:
         metrics.take(sheet, self.emulated.get("metrics", ""))
 
     def _front_door(self, sheet: Sheet, door: FrontDoor) -> bool:
-        def allowed(look: Callable[[], str]) -> Callable[[], str]:
-            def step() -> str:
-                if SOURCE not in self.described.parameters.get("OwnEventSources", "").split(","):
-                    raise SkippedError(f"add {SOURCE} to the parameter OwnEventSources and deploy")
-                return look()
-
-            return step
-
-        opened = sheet.take("alert on the bus", "one record is opened", allowed(door.opens))
-        sheet.take("the same alert again", "the same record is kept", allowed(door.repeats))
+        opened = door.take_opening(sheet)
+        sheet.take("the same alert again", "the same record is kept", door.listed(door.repeats))
         sheet.take("records of it", "exactly one", lambda: self._counted(door.key, opened=opened))
-        sheet.take("recovery", "the record is resolved", allowed(door.resolves))
-        sheet.take("broken alert", "a dead letter with its reason", allowed(door.refuses))
+        door.take_recovery(sheet)
+        sheet.take("broken alert", "a dead letter with its reason", door.listed(door.refuses))
         return opened
 
     def _counted(self, key: str, *, opened: bool) -> str:

@@ -12,9 +12,11 @@ import pytest
 from botocore.client import BaseClient
 
 from tests.support.moto import mock_aws
+from tools import doctor
 from tools.accept import contract
 from tools.accept.__main__ import main
 from tools.accept.account import Account, Described
+from tools.accept.front_door import SOURCE
 from tools.accept.metrics import Metrics
 from tools.accept.sheet import Sheet
 from tools.deployed import DeployedStack
@@ -22,8 +24,9 @@ from tools.deployed import DeployedStack
 ACCOUNT, REGION, STACK = "123456789012", "eu-west-1", "acme-bridge"
 HOST, SECRET = "acme.service-now.com", "s3cr3t-of-acme"
 PRIVATE = (ACCOUNT, "acme", HOST, SECRET, "Payments", "INC00")
-REPORT = {
+REPORT: dict[str, Any] = {
     "healthy": False,
+    "text": "the report",
     "steps": [
         {"name": "name", "outcome": "ok", "detail": f"{HOST} is 192.0.2.1"},
         {"name": "read u_acme_orders", "outcome": "ok", "detail": "a record can be read"},
@@ -91,6 +94,48 @@ def deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in PARAMETERS.items()],
         )
         yield
+
+
+def _ask_the_doctor(monkeypatch: pytest.MonkeyPatch, *options: str) -> object:
+    words = ["doctor", "--stack", STACK, "--region", REGION, "--bus", "--patience", "0", *options]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit) as ended:
+        doctor.main()
+    return ended.value.code
+
+
+@pytest.mark.usefixtures("deployed")
+@pytest.mark.parametrize(
+    ("sources", "verdict", "why"),
+    [
+        (SOURCE, "failed", "no record was opened within 0 s"),
+        ("shop.checkout", "skipped", f"add {SOURCE} to the parameter OwnEventSources and deploy"),
+    ],
+)
+def test_a_doctor_whose_alert_does_not_arrive_ends_with_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], sources: str, verdict: str, why: str
+) -> None:
+    """Whether nothing came of it or no rule takes it; the report says which, and what to set."""
+    monkeypatch.setitem(REPORT, "healthy", not REPORT["healthy"])
+    boto3.client("cloudformation").update_stack(
+        StackName=STACK,
+        UsePreviousTemplate=True,
+        Parameters=[{"ParameterKey": "OwnEventSources", "ParameterValue": sources}],
+    )
+
+    assert _ask_the_doctor(monkeypatch, "--json") == 1
+
+    arrived, _ = json.loads(capsys.readouterr().out)["bus"]["steps"]
+    assert (arrived["step"], arrived["verdict"], arrived["why"]) == ("alert on the bus", verdict, why)
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_doctor_of_a_stack_that_is_not_well_sends_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The alert would only wait with the others."""
+    assert _ask_the_doctor(monkeypatch, "--json") == 1
+    assert "bus" not in json.loads(capsys.readouterr().out)
 
 
 def _call(monkeypatch: pytest.MonkeyPatch, *options: str) -> object:
