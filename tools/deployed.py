@@ -3,7 +3,7 @@
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
@@ -19,10 +19,11 @@ class ToolError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DeployedStack:
-    """The outputs of one stack, and clients for its Region."""
+    """The outputs and parameters of one stack, and clients for its Region."""
 
     outputs: Mapping[str, str]
     session: boto3.Session
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     def client(self, service: str, config: Config | None = None) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
         """Return a boto3 client for `service`."""
@@ -54,8 +55,10 @@ def find_stack(arguments: Namespace) -> DeployedStack:
     """Return the stack that was named. Raises ToolError where there is none."""
     session = boto3.Session(region_name=arguments.region)
     answer = session.client("cloudformation").describe_stacks(StackName=arguments.stack)
-    outputs = answer["Stacks"][0].get("Outputs", [])
-    return DeployedStack({output["OutputKey"]: output["OutputValue"] for output in outputs}, session)
+    [stack] = answer["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+    parameters = {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", [])}
+    return DeployedStack(outputs, session, parameters)
 
 
 def run(command: Callable[[], None]) -> None:

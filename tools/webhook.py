@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from getpass import getpass
 from typing import TYPE_CHECKING, Any, TextIO
+from urllib.parse import quote
 
 from common.doors.proof import SHORTEST, Way
 from common.doors.secrets import SOURCE, parse_secrets
@@ -61,6 +62,8 @@ def _run(arguments: Namespace) -> None:
     manager = stack.client("secretsmanager")
     url = f"{stack.output('ApiUrl')}/webhooks/{arguments.source}"
     print(change(manager, stack.output("WebhookSecretArn"), arguments, sys.stdin, url))
+    if arguments.source not in stack.parameters.get("WebhookSources", "").split(","):
+        print(f"\nIt opens nothing yet: deploy the stack with {arguments.source} in WebhookSources as well.")
 
 
 def change(
@@ -75,9 +78,10 @@ def change(
     if not isinstance(before, dict):
         raise ToolError(f"The entry of {source} is no JSON object; OPTIONS=--replace replaces it.")
     if arguments.promote:
-        after, told = _promoted(before, source), f"Promoted: the older secret of {source} opens nothing more."
+        after = _promoted(before, source)
+        told = f"Promoted: in five minutes at the latest the older secret of {source} opens nothing more."
     else:
-        made = _new(arguments, stream)
+        made = _new(arguments, stream, content.get(source, {}))
         after = _with(before, made, source)
         told = _settings(after, made["current"], url, source)
     _, mistakes = parse_secrets(json.dumps({source: after}))
@@ -87,10 +91,12 @@ def change(
     return told
 
 
-def _new(arguments: Namespace, stream: TextIO) -> dict[str, str]:
+def _new(arguments: Namespace, stream: TextIO, before: object) -> dict[str, str]:
     habit = HABITS.get(arguments.source.partition("-")[0], Habit())
     if arguments.way:
         habit = Habit(Way(arguments.way), arguments.name, arguments.prefix)
+    elif isinstance(before, dict) and before.get("way") in list(Way):
+        habit = Habit(Way(before["way"]), before.get("name", ""), before.get("prefix", ""), habit.gives)
     secret = _asked(stream) if arguments.given or habit.gives else secrets.token_urlsafe(32)
     made = {"way": habit.way.value, "current": secret, "name": habit.name, "prefix": habit.prefix}
     return {key: value for key, value in made.items() if value}
@@ -110,6 +116,8 @@ def _with(before: Mapping[str, str], made: Mapping[str, str], source: str) -> di
         raise ToolError(f"{source} has two secrets already; end that rotation with OPTIONS=--promote first.")
     if {**before, **made, "current": ""} != {**before, "current": ""}:
         raise ToolError(f"{source} shows its secret in another way so far; OPTIONS=--replace starts anew.")
+    if made["current"] == before["current"]:
+        raise ToolError(f"{source} has this secret already; let the tool make another one.")
     return {**before, "next": made["current"]}
 
 
@@ -125,7 +133,7 @@ def _settings(entry: Mapping[str, str], secret: str, url: str, source: str) -> s
         Way.BEARER: f"URL       {url}\nHeader    Authorization: Bearer {secret}",
         Way.BASIC: f"URL       {url}\nUser      {name}\nPassword  {secret}",
         Way.HEADER: f"URL       {url}\nHeader    {name}: {secret}",
-        Way.QUERY: f"URL       {url}?{name or 'token'}={secret}",
+        Way.QUERY: f"URL       {url}?{quote(name or 'token', safe='')}={quote(secret, safe='')}",
         Way.HMAC: f"URL       {url}\nSecret    {secret}",
     }[Way(entry["way"])]
     rotation = (

@@ -1,5 +1,7 @@
 """The dead-letter queue: what can never work is kept there as it came, with its reason."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
 
 _LONGEST_ATTRIBUTE = 1024
+_SENDERS = 8
 
 
 class DeadLetters:
@@ -40,6 +43,13 @@ class DeadLetters:
             report_refusal(self._telemetry, trouble, operation="send_message")
             return False
         return True
+
+    def keep_all(self, letters: Sequence[tuple[str, BridgeError]]) -> bool:
+        """Put several messages into the queue at once, each with its reason; return whether all of them worked."""
+        if len(letters) < 2:  # noqa: PLR2004 (no threads for one)
+            return all(self.keep(*letter) for letter in letters)
+        with ThreadPoolExecutor(_SENDERS) as senders:
+            return all(list(senders.map(lambda letter: self.keep(*letter), letters)))
 
 
 def report_refusal(telemetry: Telemetry, error: ClientError | BotoCoreError, *, operation: str) -> None:

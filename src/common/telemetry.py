@@ -28,7 +28,7 @@ AUDIT = "audit"
 """What lines that say who did something give as their function."""
 
 _REDACTED = "[redacted]"
-_SECRETS_REMEMBERED = 64
+_SECRETS_REMEMBERED = 100
 _SHORTEST_SECRET = 6
 _CHATTY_LIBRARIES = ("botocore", "boto3", "urllib3")
 _ESCAPE = re.compile("%[0-9A-F]{2}")

@@ -5,8 +5,8 @@ repeats or resolves another's problem. Only the API function may put events with
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -49,9 +49,9 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """One alert of several that can't be understood: as it came, and why."""
+    """Alerts, most often one, that can't be understood: as they came, and why."""
 
-    content: object
+    contents: Sequence[object]
     reason: str
 
 
@@ -72,19 +72,15 @@ class AlertQueue:
     def keep(self, refused: Iterable[Refused], origin: Origin) -> int:
         """Put what could not be understood into the dead-letter queue, with its reason; return how many there were.
 
+        Many go into one letter: whoever sends ten thousand waits for an answer, and sends them again without one.
+
         Raises TransientError where that queue did not take it: the sender keeps it then, and sends it again.
         """
         now = datetime.fromtimestamp(self._clock.now(), UTC)
         kept = list(refused)
-        for alert in kept:
-            body = json.dumps(_kept(alert, origin, now))
-            error = PermanentError(
-                f"An alert of {origin.caller} can't be understood: {alert.reason}.",
-                action="Correct what sends it; an alert that goes on is sent again by its monitoring system.",
-            )
-            if not self._dead_letters.keep(body, error):
-                raise TransientError("The dead-letter queue did not take an alert.", action="Send them all again.")
-        return len(kept)
+        if not self._dead_letters.keep_all([_letter(some, origin, now) for some in _together(kept)]):
+            raise TransientError("The dead-letter queue did not take an alert.", action="Send them all again.")
+        return sum(len(each.contents) for each in kept)
 
 
 def _event(alert: CallersAlert, origin: Origin, now: datetime) -> dict[str, Any]:
@@ -111,9 +107,36 @@ def _event(alert: CallersAlert, origin: Origin, now: datetime) -> dict[str, Any]
     }
 
 
-def _kept(alert: Refused, origin: Origin, now: datetime) -> dict[str, Any]:
-    """Return the event that a refused alert would have become: replayed, it is refused again with the same end."""
-    content = json.dumps(alert.content)
-    kept = alert.content if len(content) <= _LONGEST_KEPT else content[:_LONGEST_KEPT]
+def _together(refused: Iterable[Refused]) -> Iterator[list[Refused]]:
+    """Return as many of them in one list as a letter holds; what is longer than a letter is cut."""
+    some: list[Refused] = []
+    size = 0
+    for each in map(_cut, refused):
+        length = len(json.dumps([each.reason, *each.contents]))
+        if some and size + length > _LONGEST_KEPT:
+            yield some
+            some, size = [], 0
+        some.append(each)
+        size += length
+    if some:
+        yield some
+
+
+def _cut(refused: Refused) -> Refused:
+    text = json.dumps(refused.contents)
+    # JSON within JSON is up to twice as long.
+    return refused if len(text) <= _LONGEST_KEPT else replace(refused, contents=[text[: _LONGEST_KEPT // 2]])
+
+
+def _letter(some: Sequence[Refused], origin: Origin, now: datetime) -> tuple[str, PermanentError]:
+    """Return the event that refused alerts would have become: replayed, it is refused again with the same end."""
+    by_reason: dict[str, list[object]] = {}
+    for each in some:
+        by_reason.setdefault(each.reason, []).extend(each.contents)
+    count = sum(map(len, by_reason.values()))
+    told, first = (f"{count} alerts", ", the first for this reason") if count > 1 else ("An alert", "")
     event = _event(CallersAlert("", "refused", ""), origin, now)
-    return {**event, "detail": {"origin": origin.caller, "refused": kept}}
+    return json.dumps({**event, "detail": {"origin": origin.caller, "refused": by_reason}}), PermanentError(
+        f"{told} of {origin.caller} can't be understood{first}: {some[0].reason}.",
+        action="Correct what sends it; an alert that goes on is sent again by its monitoring system.",
+    )

@@ -11,6 +11,7 @@ from common.telemetry import Telemetry
 from common.text import one_line
 
 _WRITES = frozenset({"POST", "PATCH"})
+_UNPROVEN = (Kind.FORBIDDEN.status, Kind.NOT_FOUND.status)
 _PATH = re.compile(
     r"/(?:incidents|tables/(?P<table>[a-z0-9_]+)/records)(?:/(?P<record>[A-Za-z0-9]{1,40})(?P<rest>/.*)?)?/*"
 )
@@ -30,7 +31,7 @@ def note_write(telemetry: Telemetry, request: Admitted, answer: Mapping[str, Any
     method, path = str(request.event.get("httpMethod")), str(request.event.get("path") or "")
     if method not in _WRITES:
         return
-    if request.caller.startswith(WEBHOOK) and answer.get("statusCode") == Kind.FORBIDDEN.status:
+    if request.caller.startswith(WEBHOOK) and answer.get("statusCode") in _UNPROVEN:
         return  # anybody can send one, as often as he likes; they are counted
     told = _members(answer.get("body"))
     found = _PATH.fullmatch(path)

@@ -3,6 +3,7 @@
 All values are strings, as in ServiceNow's own Table API: times in UTC, references as sys_ids.
 """
 
+from itertools import batched
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -19,7 +20,12 @@ from pydantic import (
 from common.api.alerts import CallersAlert, Refused
 from common.api.times import FIRST_YEAR, SensibleTime, Time
 from common.api.webhooks import WebhookEntry, webhook_alerts
+from common.doors.webhook import counted
 from common.incidents.expressions import as_text
+from common.incidents.rules.splitting import MOST_PARTS
+
+_REFUSED_TOGETHER = 100
+_LONGEST_REASON = 300
 
 type Level = Literal["1", "2", "3"]
 FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,79}$")]
@@ -204,7 +210,18 @@ class WebhookAlert(BaseModel):
         )
 
 
+def _bounded(values: object) -> object:
+    """Refuse what is beyond the most alerts that are taken at once, without a look at it."""
+    if not isinstance(values, list) or len(values) <= MOST_PARTS:
+        return values
+    reason = f"it is beyond the first {MOST_PARTS}, and more are not taken at once"
+    beyond = batched(values[MOST_PARTS:], _REFUSED_TOGETHER, strict=False)
+    return [*values[:MOST_PARTS], *(Refused(some, reason) for some in beyond)]
+
+
 def _or_refused(value: object) -> WebhookAlert | Refused:
+    if isinstance(value, Refused):
+        return value
     try:
         alert = WebhookAlert.model_validate(value)
     except ValidationError as error:
@@ -212,7 +229,7 @@ def _or_refused(value: object) -> WebhookAlert | Refused:
             f"{'/'.join(str(part) for part in mistake['loc']) or 'alert'}: {mistake['msg']}"
             for mistake in error.errors(include_input=False, include_url=False, include_context=False)
         ]
-        return Refused(value, "; ".join(mistakes[:3]))
+        return Refused((value,), "; ".join(mistakes[:3])[:_LONGEST_REASON])
     return alert
 
 
@@ -226,10 +243,13 @@ class Webhook(BaseModel):
         list[
             Annotated[WebhookAlert | object, PlainValidator(_or_refused, json_schema_input_type=WebhookAlert | object)]
         ],
+        BeforeValidator(_bounded),
         Field(min_length=1),
     ]
     truncated_alerts: Annotated[
-        int, Field(alias="truncatedAlerts", ge=0, description="How many more alerts the sender left out.")
+        int,
+        BeforeValidator(counted),
+        Field(alias="truncatedAlerts", ge=0, description="How many more alerts the sender left out."),
     ] = 0
 
     def understood(self) -> list[CallersAlert]:

@@ -85,9 +85,8 @@ class WebhookDoor:
         return self._keep(refused, Taken(self._sender.send(small), truncated=left_out(event["detail"])))
 
     def _keep(self, refused: list[tuple[str, PermanentError]], taken: Taken) -> Taken:
-        for body, error in refused:
-            if not self._dead_letters.keep(body, error):
-                raise TransientError("The dead-letter queue did not take a webhook.", action="Send it again.")
+        if not self._dead_letters.keep_all(refused):
+            raise TransientError("The dead-letter queue did not take a webhook.", action="Send it again.")
         return Taken(taken.accepted, len(refused), taken.truncated)
 
 

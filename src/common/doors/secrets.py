@@ -20,9 +20,11 @@ SOURCE = re.compile(r"[a-z][a-z0-9-]{0,39}")
 """What the name of a source looks like."""
 
 _LIFE = 300.0
+_LONGEST_LIFE = 3600.0
 _LOOK_AGAIN = 10.0
 _HEADER = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _WAYS_WITH_A_HEADER = frozenset({Way.HEADER, Way.HMAC})
+_WAYS_AS_A_HEADER = frozenset({Way.BEARER, Way.HEADER})
 
 
 class WebhookSecrets:
@@ -42,16 +44,31 @@ class WebhookSecrets:
         self._telemetry = telemetry
         self._known: Mapping[str, SourceSecret] = {}
         self._read_at: float | None = None
+        self._protected: set[str] = set()
+        self._failed: tuple[float, BridgeError] | None = None
 
     def of(self, source: str) -> SourceSecret | None:
         """Return what a source proves itself with, None where there is nothing.
 
+        While Secrets Manager is throttling or away, what was read counts for an hour.
         Raises CredentialsError where the secret can't be read before a person mends something, TransientError where
         Secrets Manager is throttling or away.
         """
         if self._age() > _LIFE:
-            self._read()
-        return self._known.get(source)
+            try:
+                self._read()
+            except TransientError as error:
+                # Few tools send again what they could not deliver.
+                if self._age() > _LONGEST_LIFE:
+                    raise
+                self._telemetry.log.warning(error.message, action="Nothing is to be done: what is known counts on.")
+        secret = self._known.get(source)
+        if secret is not None and source not in self._protected:
+            # Those of sources that send nothing would only make the log forget which others to hide.
+            self._protected.add(source)
+            self._telemetry.protect(secret.current)
+            self._telemetry.protect(secret.next)
+        return secret
 
     def is_newer(self) -> bool:
         """Read the secret again, unless that was a moment ago, and return whether it says something else now.
@@ -68,18 +85,20 @@ class WebhookSecrets:
         return float("inf") if self._read_at is None else self._clock.now() - self._read_at
 
     def _read(self) -> None:
+        if self._failed is not None and self._clock.now() - self._failed[0] < _LOOK_AGAIN:
+            raise self._failed[1]  # anybody may ask as often as he likes
         try:
             text = self._secrets_manager.get_secret_value(SecretId=self._secret_id).get("SecretString", "")
         except (ClientError, BotoCoreError) as error:
-            raise self._failure(error) from None
+            failure = self._failure(error)
+            self._failed = (self._clock.now(), failure)
+            raise failure from None
         secrets, mistakes = parse_secrets(text)
         for mistake in mistakes:
             self._telemetry.count("Held")
             self._telemetry.log.error("The secret of webhooks can't be used as it is.", mistake=mistake, action=_ACTION)
-        for secret in secrets.values():
-            self._telemetry.protect(secret.current)
-            self._telemetry.protect(secret.next)
         self._known, self._read_at = secrets, self._clock.now()
+        self._protected.clear()
 
     def _failure(self, error: ClientError | BotoCoreError) -> BridgeError:
         told, reason = f"The secret of webhooks can't be read ({code_of(error)}).", reason_of(error)
@@ -119,8 +138,16 @@ def _entry(entry: object) -> SourceSecret | str:
     if len(values["current"]) < SHORTEST or 0 < len(values["next"]) < SHORTEST:
         return f"has a secret shorter than {SHORTEST} characters"
     secret = SourceSecret(way=Way(entry["way"]), **values)
+    return _fault(secret) or secret
+
+
+def _fault(secret: SourceSecret) -> str:
+    if not all(text.isprintable() and text == text.strip() for text in (secret.current, secret.next)):
+        return "has a secret with a line end, another control character, or a blank at its end, as pasting makes them"
+    if secret.way in _WAYS_AS_A_HEADER and not (secret.current + secret.next).isascii():
+        return "has a secret that no header can hold; only ASCII gets through unchanged"
     if secret.way in _WAYS_WITH_A_HEADER and not _HEADER.fullmatch(secret.name):
         return "does not name the header"
-    if secret.way is Way.BASIC and not secret.name:
-        return "does not name the user"
-    return secret
+    if secret.way is Way.BASIC and (not secret.name or ":" in secret.name):
+        return "does not name the user, who is called anything without a colon"
+    return ""

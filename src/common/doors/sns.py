@@ -46,7 +46,7 @@ def sns_event(envelope: Mapping[str, Any], topics: Collection[str]) -> dict[str,
     if envelope.get("Type") == "SubscriptionConfirmation":
         raise PermanentError(
             f"The topic {topic['name']} asks whether this queue may be subscribed to it.",
-            action="Open the SubscribeURL in the message, and delete the message.",
+            action="If this stack is what asked for it, open the SubscribeURL in the message. Delete the message.",
         )
     message = envelope.get("Message")
     if not isinstance(message, str) or not isinstance(envelope.get("Timestamp"), str):

@@ -1,6 +1,7 @@
 """The body of a webhook becomes one event in the shape of EventBridge's: pure."""
 
 import json
+import zlib
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
@@ -19,6 +20,11 @@ DETAIL_TYPE = "Webhook"
 DEEPEST = 64
 """The most levels of a body."""
 
+LARGEST = 4 * 1024 * 1024
+"""The most bytes of a body, also of one that was compressed: as much as the gateway lets through."""
+
+_MOST_COUNTED = 1_000_000_000
+_GZIP = b"\x1f\x8b"
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 1000
 
@@ -28,8 +34,9 @@ def webhook_event(  # noqa: PLR0913 (what an event consists of)
 ) -> dict[str, Any]:
     """Return the event of a body; `now` is in UTC. The same body of the same source is the same event.
 
-    Raises PermanentError that says why a body can't be one.
+    A body may be compressed by gzip. Raises PermanentError that says why a body can't be one.
     """
+    body = _plain(source, body)
     digest = sha256(source.encode() + b"\0" + body).digest()
     return {
         "version": "0",
@@ -46,15 +53,35 @@ def webhook_event(  # noqa: PLR0913 (what an event consists of)
 
 def left_out(detail: Mapping[str, Any]) -> int:
     """Return how many alerts a body says that its tool left out, as those of Alertmanager and Grafana do."""
-    count = detail.get("truncatedAlerts")
-    return count if type(count) is int and count > 0 else 0
+    return counted(detail.get("truncatedAlerts"))
+
+
+def counted(value: object) -> int:
+    """Return a count that somebody else sent; 0 for what is none, and at most what a metric can hold."""
+    return min(value, _MOST_COUNTED) if type(value) is int and value > 0 else 0
+
+
+def _plain(source: str, body: bytes) -> bytes:
+    """Return what gzip compressed. No text begins as gzip does, so that no header has to say so."""
+    if not body.startswith(_GZIP):
+        return body
+    decoder = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        plain = decoder.decompress(body, LARGEST + 1)
+    except zlib.error:
+        raise _refusal(source, "begins as gzip does and is none") from None
+    if len(plain) > LARGEST:
+        raise _refusal(source, f"is larger than {LARGEST} bytes without its compression")
+    if not decoder.eof or decoder.unused_data:
+        raise _refusal(source, "is not one whole gzip stream")
+    return plain
 
 
 def _detail(source: str, body: bytes, media_type: str) -> Mapping[str, Any]:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise _refusal(source, "is not UTF-8") from None
+        raise _refusal(source, "is not UTF-8, plain or compressed by gzip") from None
     if not text.strip():
         raise _refusal(source, "is empty")
     if media_type == _FORM:

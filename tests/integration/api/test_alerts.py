@@ -176,14 +176,36 @@ def test_an_alert_takes_none_of_its_neighbours_along(
     work()
 
     assert len(servicenow.records("incident")) == 2
-    letters = stack.dead_letters()
-    reasons = [letter["Reason"] for letter in letters]
-    assert all(reason.startswith(f"An alert of {ALICE} can't be understood: ") for reason in reasons)
-    for part in ("name the problem", "status", "alert: ", "startsAt"):
-        assert any(part in reason for reason in reasons), part
-    kept = [json.loads(letter["body"])["detail"] for letter in letters]
-    assert "no alert" in [detail["refused"] for detail in kept]
-    assert {detail["origin"] for detail in kept} == {ALICE}
+    [letter] = stack.dead_letters()
+    assert letter["Reason"].startswith(f"4 alerts of {ALICE} can't be understood, the first for this reason: alert: ")
+    kept = json.loads(letter["body"])["detail"]
+    assert kept["origin"] == ALICE
+    for reason, part in zip(kept["refused"], ("name the problem", "status", "alert: ", "startsAt"), strict=True):
+        assert part in reason
+    assert ["no alert"] in kept["refused"].values()
+
+
+@pytest.mark.attack
+def test_a_million_alerts_that_nobody_understands_are_answered_in_time(api: Gateway, stack: Deployment) -> None:
+    """A sender that waits in vain repeats them for ever. None is lost: they share few letters."""
+    body = b'{"alerts": [' + b"{}," * 1_299_999 + b"{}]}"
+
+    assert api.call("POST", "/alerts", body).json == taken(0, refused=1_300_000)
+
+    count = stack.clients["sqs"].get_queue_attributes(
+        QueueUrl=stack.environment["DEAD_LETTER_QUEUE_URL"], AttributeNames=["ApproximateNumberOfMessages"]
+    )
+    assert int(count["Attributes"]["ApproximateNumberOfMessages"]) < 40
+
+
+def test_a_single_refused_alert_is_told_with_its_reason(api: Gateway, stack: Deployment) -> None:
+    """And one that is longer than a letter is cut."""
+    body = webhook("firing", starts=NOW)
+    body["alerts"] = [body["alerts"][0] | {"status": "unheard of", "annotations": {"summary": "é" * 300_000}}]
+    assert api.call("POST", "/alerts", body).json == taken(0, refused=1)
+    [letter] = stack.dead_letters()
+    assert letter["Reason"].startswith(f"An alert of {ALICE} can't be understood: status: ")
+    assert len(letter["body"]) > 100_000
 
 
 def test_a_refused_alert_that_nobody_can_keep_is_sent_again(api: Gateway, stack: Deployment) -> None:

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local.simulator import Simulator
 from tests.integration.api.conftest import FIELDS, Running
@@ -145,6 +146,9 @@ UNPROVEN: tuple[tuple[str, Mapping[str, str], Mapping[str, str]], ...] = (
     ("pagerduty", BEARING, {}),
     ("unknown", BEARING, {}),
     ("GRAFANA", BEARING, {}),
+    ("graf%61na", BEARING, {}),
+    ("grafana%2f", BEARING, {}),
+    ("grafana;x", BEARING, {}),
 )
 
 
@@ -175,6 +179,28 @@ def test_the_secret_of_a_source_opens_no_other_route(api: Gateway, path: str) ->
     for method in ("GET", "POST"):
         answer = api.call(method, path, headers={"Authorization": f"Bearer {BEARER}"}, caller=None)
         assert answer.status in (403, 404), answer.text
+
+
+@pytest.mark.attack
+def test_many_sources_do_not_make_the_log_forget_other_secrets(
+    api: Gateway, stack: Deployment, function: ModuleType
+) -> None:
+    """Only what a source that sends may show is remembered beside the client's own."""
+    function.bridge.telemetry.protect("secret-of-the-client")
+    others = {f"source-{number}": {"way": "bearer", "current": f"{number}" * 32} for number in range(300)}
+    stack.put_webhook_secrets(**others, grafana=SECRETS["grafana"])
+    assert post(api, "grafana", BODY).status == 202
+    assert "secret-of-the-client" not in function.bridge.telemetry.redactor.redact("secret-of-the-client")
+    assert BEARER not in function.bridge.telemetry.redactor.redact(BEARER)
+
+
+@pytest.mark.attack
+def test_an_odd_source_that_no_route_takes_leaves_no_line_either(
+    api: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Anybody may ask for one, as often as he likes."""
+    assert post(api, "grafana?x", BODY).status in (403, 404)
+    assert caplog.records == []
 
 
 @pytest.mark.attack
@@ -225,6 +251,28 @@ def test_a_secret_that_cannot_be_read_is_the_bridges_trouble(
     assert (answer.status, answer.kind) == (503, "held")
     assert "The secret of webhooks can't be read (ResourceNotFoundException)." in caplog.text
     assert '"Held":[1.0]' in capsys.readouterr().out
+
+
+def test_what_is_known_counts_on_while_secrets_manager_is_away(
+    api: Gateway, monkeypatch: pytest.MonkeyPatch, function: ModuleType
+) -> None:
+    """Few tools send again what could not be delivered; after an hour they have to."""
+    clock = [0.0]
+    known = function.bridge.webhooks._secrets
+    monkeypatch.setattr(known, "_clock", _Clock(clock))
+    assert post(api, "grafana", BODY).status == 202
+
+    asked = []
+
+    def throttled(**_: str) -> None:
+        asked.append(clock[0])
+        raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "GetSecretValue")
+
+    monkeypatch.setattr(known._secrets_manager, "get_secret_value", throttled)
+    for seconds, status in ((301, 202), (3599, 202), (3601, 503)):
+        clock[0] = seconds
+        assert post(api, "grafana", BODY).status == status
+    assert asked == [301, 3599]  # nobody is asked again within seconds
 
 
 def test_an_entry_with_a_mistake_closes_the_door_of_its_source_alone(
@@ -287,6 +335,17 @@ def test_a_body_of_empty_problems_fills_no_memory(api: Gateway, stack: Deploymen
     assert post(api, "alertmanager", body).json == taken(0, refused=1)
     [letter] = stack.dead_letters()
     assert "tells of 1300001 problems, and at most 20000 are taken" in letter["Reason"]
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("route", ["webhook", "alerts"])
+def test_a_count_of_four_hundred_digits_stops_nobody(api: Gateway, route: str) -> None:
+    """Nor is a count that is none a reason to refuse the alerts beside it."""
+    body = sample("webhook-alertmanager-firing")
+    for told, counted in ((10**400, 1_000_000_000), (-1, 0), ("many", 0), (None, 0)):
+        sent = body | {"truncatedAlerts": told}
+        answer = post(api, "alertmanager", sent) if route == "webhook" else api.call("POST", "/alerts", sent)
+        assert (answer.status, answer.json) == (202, taken(1, truncated=counted)), told
 
 
 @pytest.mark.attack

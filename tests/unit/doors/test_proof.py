@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from dataclasses import replace
 
 import pytest
 
@@ -45,6 +46,14 @@ each_way = pytest.mark.parametrize("secret", SECRETS.values(), ids=list(SECRETS)
 def test_the_present_and_the_next_secret_open(secret: SourceSecret, text: str) -> None:
     """So that a secret is rotated without a moment in which alerts are refused."""
     assert is_proven(secret, delivery(secret, text))
+
+
+@pytest.mark.parametrize("text", ['quote"s and \\ of a tool', "a=b&c%41+d;e#f,g:h/i", "é" * 26, "密" * 16])
+def test_a_secret_of_odd_characters_opens_where_a_tool_can_show_it(text: str) -> None:
+    """As it is stored: in UTF-8 by basic authentication and signatures, and as the gateway decodes a query."""
+    for name in ("basic", "query", *SIGNATURES):
+        secret = replace(SECRETS[name], current=text)
+        assert is_proven(secret, delivery(secret, text)), name
 
 
 @each_way

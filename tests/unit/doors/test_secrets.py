@@ -46,6 +46,13 @@ def test_what_is_no_object_is_named(text: str) -> None:
         ("grafana", {"way": "hmac", "current": LONG}, "does not name the header"),
         ("grafana", {"way": "header", "current": LONG, "name": "a b"}, "does not name the header"),
         ("grafana", {"way": "basic", "current": LONG}, "does not name the user"),
+        ("grafana", {"way": "basic", "current": LONG, "name": "a:b"}, "without a colon"),
+        ("grafana", {"way": "bearer", "current": LONG + "\n"}, "as pasting makes them"),
+        ("grafana", {"way": "hmac", "current": LONG + " ", "name": "X-S"}, "as pasting makes them"),
+        ("grafana", {"way": "hmac", "current": LONG + "\ud800", "name": "X-S"}, "another control character"),
+        ("grafana", {"way": "query", "current": LONG, "next": "\t" + LONG}, "as pasting makes them"),
+        ("grafana", {"way": "bearer", "current": LONG + "é"}, "no header can hold"),
+        ("grafana", {"way": "header", "name": "X-S", "current": LONG, "next": LONG + "ß"}, "no header can hold"),
     ],
 )
 def test_an_entry_with_a_mistake_is_named_and_takes_no_other_along(source: str, entry: object, why: str) -> None:

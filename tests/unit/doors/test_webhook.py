@@ -1,12 +1,13 @@
 """Whatever body a tool posts becomes one event, the same for the same body."""
 
+import gzip
 import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from common.doors.webhook import webhook_event
+from common.doors.webhook import left_out, webhook_event
 from common.errors import PermanentError
 from common.intake import read_event
 
@@ -46,6 +47,20 @@ def test_every_kind_of_body_has_a_place_in_the_detail(body: bytes, content_type:
     assert event(body, content_type)["detail"] == detail
 
 
+def test_a_compressed_body_is_the_event_of_what_it_holds() -> None:
+    """Some senders compress what they post."""
+    assert event(gzip.compress(b'{"a": 1}')) == event(b'{"a": 1}')
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("told", "counted"), [(7, 7), (0, 0), (-1, 0), (True, 0), ("9", 0), (None, 0), (1.5, 0), (10**400, 1_000_000_000)]
+)
+def test_what_a_tool_says_that_it_left_out_is_a_count_or_nothing(told: object, counted: int) -> None:
+    """A metric holds no number of four hundred digits."""
+    assert left_out({"truncatedAlerts": told}) == counted
+
+
 @pytest.mark.attack
 def test_a_body_that_is_sent_again_is_the_same_event_and_that_of_another_source_is_not() -> None:
     """So a replay changes nothing."""
@@ -67,6 +82,12 @@ def test_a_body_that_is_sent_again_is_the_same_event_and_that_of_another_source_
         (b'{"a":' * 20_000 + b"1" + b"}" * 20_000, "text/plain", "levels deep"),
         (b"[" * 70 + b"]" * 70, JSON, "levels deep"),
         (b"a=1&" * 2000, FORM, "more than 1000 fields"),
+        ("{'größe': 1}".encode("latin-1"), "text/plain; charset=iso-8859-1", "is not UTF-8"),
+        (gzip.compress(b"x" * 5_000_000), JSON, "larger than 4194304 bytes without its compression"),
+        (gzip.compress(b'{"a": 1}')[:-1], JSON, "not one whole gzip stream"),
+        (gzip.compress(b'{"a": 1}') + b"x", JSON, "not one whole gzip stream"),
+        (b"\x1f\x8b but no gzip", JSON, "begins as gzip does and is none"),
+        (gzip.compress(gzip.compress(b'{"a": 1}')), JSON, "is not UTF-8"),
     ],
 )
 @pytest.mark.attack

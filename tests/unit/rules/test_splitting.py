@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from common.errors import ConfigurationError
+from common.errors import ConfigurationError, PermanentError
 from common.incidents.alert import OnRepeat, Status, dedup_key
 from common.incidents.rules import load_rules
 from common.incidents.rules.splitting import split
@@ -74,6 +74,14 @@ def test_what_holds_no_several_entries_is_the_event_itself(tmp_path: Path, entri
     """So what was split is not split again, and an odd body still gets to its rule, which says what is wrong."""
     event = alerts(alerts=entries)
     assert parts(tmp_path, event) == [event]
+
+
+@pytest.mark.attack
+def test_what_surrounds_the_list_is_not_repeated_without_end(tmp_path: Path) -> None:
+    """Four megabytes can ask for four gigabytes: each problem brings along all else that the event says."""
+    event = alerts(alerts=[{}] * 20_000, text="x" * 2_000_000)
+    with pytest.raises(PermanentError, match=r"repeats 2000\d+ bytes for each of 20000 problems"):
+        parts(tmp_path, event)
 
 
 def test_events_of_others_are_left_alone(tmp_path: Path) -> None:

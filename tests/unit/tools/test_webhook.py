@@ -4,12 +4,15 @@ import json
 from argparse import Namespace
 from io import StringIO
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import boto3
 import pytest
 
 from common.doors.secrets import parse_secrets
 from tests.unit.tools.test_secret import Manager
-from tools.deployed import ToolError
+from tools import webhook
+from tools.deployed import DeployedStack, ToolError
 from tools.webhook import change
 
 URL = "https://api.example.com/v1/webhooks/x"
@@ -55,12 +58,44 @@ def test_a_tool_that_makes_the_secret_itself_is_asked_for_it(source: str) -> Non
     assert (entry["way"], entry["current"]) == ("hmac", FIRST)
     with pytest.raises(ToolError, match="at least 16 characters"):
         changed(OTHERS, source, "short\n")
+    with pytest.raises(ToolError, match="has this secret already"):
+        changed(OTHERS | {source: entry}, source, FIRST + "\n")
 
 
 def test_any_tool_shows_it_in_any_way() -> None:
     """For tools that the table does not know."""
     entry, _ = changed(OTHERS, "tool", FIRST, way="hmac", name="X-Sig", prefix="sha256=", given=True)
     assert entry == {"way": "hmac", "current": FIRST, "name": "X-Sig", "prefix": "sha256="}
+
+
+@pytest.mark.parametrize("options", [{}, {"replace": True}])
+def test_how_a_source_shows_its_secret_is_said_once(options: dict[str, Any]) -> None:
+    """The next secret is shown as the first, unless another way is named."""
+    entry, _ = changed(OTHERS, "tool", FIRST, way="hmac", name="X-Sig", prefix="sha256=", given=True)
+    after, told = changed(OTHERS | {"tool": entry}, "tool", **options)
+    assert {name: after[name] for name in ("way", "name", "prefix")} == {
+        "way": "hmac",
+        "name": "X-Sig",
+        "prefix": "sha256=",
+    }
+    assert "Secret    " in told
+
+
+@pytest.mark.attack
+def test_an_address_to_paste_holds_the_secret_as_an_address_can() -> None:
+    """A tool's own may have characters that would end the parameter."""
+    secret = "a&b=c#d%41+e f/g-h-i"
+    _, told = changed(OTHERS, "azure", secret + "\n", given=True)
+    assert parse_qs(urlsplit(told.split("URL", 1)[1].strip()).query) == {"token": [secret]}
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("secret", ["with-a-control-\x07-character", "with-no-ascii-é-in-a-header"])
+def test_a_secret_that_the_tool_can_not_show_is_not_stored(secret: str) -> None:
+    """It would open nothing, and nobody would know why."""
+    with pytest.raises(ToolError, match="What would be stored") as caught:
+        changed(OTHERS, "tool", secret + "\n", given=True)
+    assert secret not in str(caught.value)
 
 
 def test_a_rotation_makes_a_second_secret_and_ends_the_first() -> None:
@@ -96,3 +131,28 @@ def test_what_cannot_be_stored_is_said(before: object, options: dict[str, Any], 
     with pytest.raises(ToolError, match=why) as caught:
         changed(before, **options)
     assert FIRST not in str(caught.value)
+
+
+@pytest.mark.parametrize("listed", ["datadog,shop", "shop"])
+def test_a_source_that_the_stack_does_not_list_is_told(
+    listed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its secret opens nothing before the next deployment."""
+    outputs = {"WebhookSecretArn": "secret", "ApiUrl": "https://api.example.com/v1"}
+    stack = DeployedStack(outputs, boto3.Session(), {"WebhookSources": listed})
+    monkeypatch.setattr(DeployedStack, "client", lambda _, __: Manager(OTHERS))
+    monkeypatch.setattr(webhook, "find_stack", lambda _: stack)
+    arguments = Namespace(source="datadog", promote=False, replace=False, given=False, way=None, name="", prefix="")
+
+    webhook._run(arguments)
+
+    told = capsys.readouterr().out
+    assert "https://api.example.com/v1/webhooks/datadog" in told
+    assert ("opens nothing yet" in told) is ("datadog" not in listed)
+
+
+def test_a_stack_without_the_door_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the parameter that opens it."""
+    monkeypatch.setattr(webhook, "find_stack", lambda _: DeployedStack({}, boto3.Session()))
+    with pytest.raises(ToolError, match="WebhookSources=datadog"):
+        webhook._run(Namespace(source="datadog"))

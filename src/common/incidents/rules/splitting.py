@@ -1,5 +1,6 @@
 """An event that tells of several problems becomes one event for each."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,13 +11,17 @@ from common.incidents.rules.matching import Rules
 MOST_PARTS = 20_000
 """More than a body of 4 MB can say anything about; what is beyond would fill a function's time and memory."""
 
+MOST_BYTES = 64_000_000
+"""What all parts hold beside their own entries, at most: each repeats it, and all have to fit into a function."""
+
 
 def split(event: Mapping[str, Any], rules: Rules) -> list[Mapping[str, Any]]:
     """Return one event for each entry of the list that the event's rule names with `each`; else the event itself.
 
     Each is the same event with that list reduced to one entry, and with the id `<id>.<n>`, n from 1. A list of one
     entry, or what is no list, leaves the event as it is. The first rule that takes the event, or one of its parts,
-    says whether it is split. Raises PermanentError for a list of more than `MOST_PARTS` entries.
+    says whether it is split. Raises PermanentError for a list of more than `MOST_PARTS` entries,
+    and where what surrounds it would be repeated beyond `MOST_BYTES`.
     """
     about = list(rules.about(event))
     if all(rule.each is None for rule in about):
@@ -36,6 +41,12 @@ def _parts(event: Mapping[str, Any], each: Expression | None) -> list[Mapping[st
         raise PermanentError(
             f"The event tells of {len(entries)} problems, and at most {MOST_PARTS} are taken.",
             action="Look whether its sender sends what it should, and let it send fewer at once.",
+        )
+    around = len(json.dumps(_with(event, each.place, [])))
+    if around * len(entries) > MOST_BYTES:
+        raise PermanentError(
+            f"The event repeats {around} bytes for each of {len(entries)} problems, which is more than can be taken.",
+            action="Let its sender leave out what is not about a single problem, or send fewer at once.",
         )
     return [
         {**_with(event, each.place, [entry]), "id": f"{event.get('id', '')}.{number}"}
