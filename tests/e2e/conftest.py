@@ -25,9 +25,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture(scope="session")
 def deployed() -> Iterator[LocalStack]:
-    """The deployed application with its credentials in place."""
+    """The deployed application with its credentials, and the secret of each webhook, in place."""
     with run_stack() as stack:
         stack.store_credentials()
+        stack.store_webhook_secret("alertmanager", "grafana", "shop")
         yield stack
 
 

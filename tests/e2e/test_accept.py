@@ -73,12 +73,6 @@ def _acceptance(stack: LocalStack, identity: Identity, parameters: Mapping[str, 
     return Acceptance(deployed, described, api, patience=30.0, metrics_patience=0.0, emulated=EMULATED)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _secrets_of_webhooks(deployed: LocalStack) -> None:
-    """Give each listed source its secret, which the doctor looks for."""
-    deployed.store_webhook_secret("alertmanager", "grafana", "shop")
-
-
 @pytest.fixture(scope="module")
 def before(deployed: LocalStack) -> int:
     """How many incidents there are already."""

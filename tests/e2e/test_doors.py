@@ -20,7 +20,7 @@ type Post = Callable[..., Reply]
 @pytest.fixture
 def post(stack: LocalStack) -> Post:
     """Return what posts a webhook, unsigned, with a bearer token."""
-    right = stack.store_webhook_secret("alertmanager", "shop")
+    right = stack.store_webhook_secret("alertmanager", "grafana", "shop")
     caller = Caller(stack, None)
 
     def send(source: str, body: object, secret: str = right) -> Reply:

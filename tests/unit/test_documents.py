@@ -32,6 +32,18 @@ def test_every_file_that_a_document_links_to_exists(document: Path) -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("document", ["README.md", "docs/setup.md"])
+def test_the_first_commands_are_about_one_stack(document: str) -> None:
+    """Whoever presses Enter at each question of the guided deployment has the stack that the next commands name."""
+    text = (PROJECT / document).read_text()
+    (begun,) = re.findall(r"^make build .*\n(?:.+\n)+?```", text, re.MULTILINE)
+    deployed = re.findall(r"sam deploy --guided --stack-name (\S+)", begun)
+    named = re.findall(r"^make (?:secret|doctor) STACK=(\S+)", begun, re.MULTILINE)
+
+    assert len(deployed) == 1
+    assert named == deployed * 2
+
+
 def test_the_commands_of_make_find_the_package() -> None:
     """Under pytest the path is set; a module that begins to import from `src` would break the command alone."""
     ours = r"^\t@?(.*python -m (?:local|campaign|tests\.contract|tools\.\w+ --).*)$"
