@@ -207,6 +207,9 @@ def _written(alert: Alert) -> Iterator[tuple[str, str]]:
         for name, text in fields.items():
             yield from (("warning", warning) for warning in _choice_warning("this event", name, text))
     yield "policy", _policy(alert.policy)
+    wait = alert.policy.hold if opens else alert.policy.settle
+    if wait:
+        yield "waits", f"{wait} s from that time: it is written only where nothing newer says otherwise by then"
 
 
 def _with_reference(table: str, name: str, text: str) -> str:

@@ -13,9 +13,11 @@ from common.errors import AmbiguousError, BridgeError, HeldError, PermanentError
 from common.incidents.alert import Alert, Fold
 from common.incidents.circuit import Circuit
 from common.incidents.desk import CLAIM_NEEDS_SECONDS, Desk
+from common.incidents.quiet import NotDueError
 from common.incidents.rules import Rules
 from common.incidents.rules.splitting import split
 from common.queue import EventQueue, Message, pause_before_return
+from common.retry import LONGEST_RETRY_AFTER
 from common.telemetry import Telemetry
 
 SUSPICIOUS_RECEIVES = 3
@@ -191,6 +193,9 @@ class Intake:
             else:
                 self._refuse(pair, error, deadline, stay)
             return
+        if isinstance(error, NotDueError):
+            self._wait(message, error, deadline, stay)
+            return
         held = isinstance(error, HeldError)
         pause = pause_before_return(message.receives, error, held=held, sample=self._sample())
         self._count_as_waiting(message, held=held)
@@ -202,6 +207,13 @@ class Intake:
         stay.append(message.message_id)
         if _has_time(deadline):
             self._queue.later(message, pause)
+
+    def _wait(self, message: Message, error: NotDueError, deadline: Deadline, stay: list[str]) -> None:
+        """Let a message come back at its hour: a rule wants it so, and no alarm has to know."""
+        self._telemetry.count("EventsNotDue")
+        stay.append(message.message_id)
+        if _has_time(deadline):
+            self._queue.later(message, min(max(error.retry_after or 0.0, 1.0), LONGEST_RETRY_AFTER))
 
     def _count_as_waiting(self, message: Message, *, held: bool) -> None:
         """Count the message, and report the age of the oldest one of its kind in this batch.

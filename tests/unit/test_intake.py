@@ -11,6 +11,7 @@ from common.clock import Deadline
 from common.errors import AmbiguousError, BridgeError, CredentialsError, PermanentError, TransientError
 from common.incidents.alert import Fold, Status
 from common.incidents.desk import Applied, Desk
+from common.incidents.quiet import NotDueError
 from common.incidents.rules import Rules, load_rules
 from common.intake import Intake
 from common.queue import EventQueue, Message
@@ -507,3 +508,13 @@ def test_neighbours_of_a_message_that_kills_the_function_get_through(
             world.process(*(message(name, receives=receives) for name in sorted(waiting)))
         waiting -= set(world.those("finish"))
     assert world.letters == {}
+
+
+@pytest.mark.parametrize(("asked", "pause"), [(90.5, 90.5), (0.2, 1.0), (40_000.0, 3600.0)])
+def test_what_is_not_due_comes_back_at_its_hour_and_raises_no_alarm(world: World, asked: float, pause: float) -> None:
+    """Neither a pause that grows nor a metric of trouble; an hour is the longest, after which it is looked at again."""
+    world.troubles["early"] = NotDueError(asked)
+    assert world.process(message("early", receives=3), message("other")) == ["early"]
+    assert world.pauses == [pause]
+    assert world.reports.counts == {"EventsNotDue": 1, "EventsApplied": 1}
+    assert world.reports.messages("ERROR") == []

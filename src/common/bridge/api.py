@@ -1,9 +1,9 @@
 """The API's parts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -81,6 +81,11 @@ def build_api(environment: Mapping[str, str]) -> Api:
 
         return rules_to_run(RULES, settings.allowed_tables, settings.tables)
 
+    def split(event: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        from common.incidents.rules import splitting  # noqa: PLC0415 (the same)
+
+        return splitting.split(event, rules())
+
     def check_up(deadline: Deadline) -> "Report":
         from common.bridge.health import examine_api  # noqa: PLC0415 (no start has to wait for what only this needs)
 
@@ -125,7 +130,7 @@ def build_api(environment: Mapping[str, str]) -> Api:
         WebhookDoor(
             settings.webhook_sources,
             webhook_secrets(settings, access),
-            rules,
+            split,
             sender,
             dead_letters=dead_letters,
             clock=clock,

@@ -9,5 +9,9 @@ from common.settings import ApiSettings, DoctorSettings
 
 def webhook_secrets(settings: ApiSettings | DoctorSettings, access: Access) -> WebhookSecrets:
     """Return what knows the secrets of webhooks."""
-    client = boto3.client("secretsmanager", config=AWS_CONFIG)
-    return WebhookSecrets(client, settings.webhook_secret_id, clock=access.clock, telemetry=access.telemetry)
+    return WebhookSecrets(
+        lambda: boto3.client("secretsmanager", config=AWS_CONFIG),
+        settings.webhook_secret_id,
+        clock=access.clock,
+        telemetry=access.telemetry,
+    )

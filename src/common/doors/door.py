@@ -1,10 +1,10 @@
 """The door of webhooks: a body that proves its source goes to the event queue, each of its problems by itself."""
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from common.clock import Clock
 from common.dead_letters import DeadLetters
@@ -13,10 +13,6 @@ from common.doors.secrets import WebhookSecrets
 from common.doors.webhook import DETAIL_TYPE, SOURCE, left_out, webhook_event
 from common.errors import PermanentError, TransientError
 from common.event_sender import LARGEST, EventSender
-from common.incidents.rules.splitting import split
-
-if TYPE_CHECKING:
-    from common.incidents.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +31,17 @@ class WebhookDoor:
         self,
         sources: Collection[str],
         secrets: WebhookSecrets,
-        rules: "Callable[[], Rules]",
+        split: Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]],
         sender: EventSender,
         *,
         dead_letters: DeadLetters,
         clock: Clock,
         region: str,
     ) -> None:
-        """Open for `sources`; `rules` is called when the first body is there."""
+        """Open for `sources`; `split` returns an event for each problem of which an event tells."""
         self._sources = frozenset(sources)
         self._secrets = secrets
-        self._rules = rules
+        self._split = split
         self._sender = sender
         self._dead_letters = dead_letters
         self._clock = clock
@@ -77,7 +73,7 @@ class WebhookDoor:
         except PermanentError as error:
             return self._keep([(_unread(source, delivery, account, self._region, now), error)], Taken(0))
         try:
-            bodies = [json.dumps(part) for part in split(event, self._rules())]
+            bodies = [json.dumps(part) for part in self._split(event)]
         except PermanentError as error:
             return self._keep([(json.dumps(event)[:LARGEST], error)], Taken(0))
         small = [body for body in bodies if len(body) <= LARGEST]

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -35,10 +35,11 @@ class WebhookSecrets:
     """
 
     def __init__(
-        self, secrets_manager: "SecretsManagerClient", secret_id: str, *, clock: Clock, telemetry: Telemetry
+        self, connect: "Callable[[], SecretsManagerClient]", secret_id: str, *, clock: Clock, telemetry: Telemetry
     ) -> None:
-        """Read the secret `secret_id` (name or ARN) through a boto3 client, when it is first asked for."""
-        self._secrets_manager = secrets_manager
+        """Read the secret `secret_id` (name or ARN), through the client that `connect` makes, when it is asked for."""
+        self._connect = connect
+        self._secrets_manager: SecretsManagerClient | None = None
         self._secret_id = secret_id
         self._clock = clock
         self._telemetry = telemetry
@@ -87,6 +88,7 @@ class WebhookSecrets:
     def _read(self) -> None:
         if self._failed is not None and self._clock.now() - self._failed[0] < _LOOK_AGAIN:
             raise self._failed[1]  # anybody may ask as often as he likes
+        self._secrets_manager = self._secrets_manager or self._connect()
         try:
             text = self._secrets_manager.get_secret_value(SecretId=self._secret_id).get("SecretString", "")
         except (ClientError, BotoCoreError) as error:

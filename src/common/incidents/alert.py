@@ -48,6 +48,8 @@ class OnReturn(StrEnum):
 class Policy:
     """The life of a record, chosen by rule. `reopen_window` is in seconds after the recovery.
 
+    `hold` is for how many seconds a problem has to last before it opens a record, `settle` the same for a recovery
+    before it resolves one.
     `resolved_state` and `reopened_state` are values of the table's state; for incidents they are known when empty.
     """
 
@@ -59,6 +61,8 @@ class Policy:
     close_notes: str = ""
     resolved_state: str = ""
     reopened_state: str = ""
+    hold: int = 0
+    settle: int = 0
 
 
 @dataclass(frozen=True, slots=True)

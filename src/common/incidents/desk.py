@@ -18,6 +18,7 @@ from common.incidents.ignored import IgnoredFields
 from common.incidents.item import Item, Operation, RecordReference, problem_of
 from common.incidents.ledger import Ledger
 from common.incidents.precedents import Precedents
+from common.incidents.quiet import NotDueError, due, healed
 from common.servicenow.event_management import EVENT_TABLE
 from common.servicenow.query import any_of, equals, newest_first, term
 from common.servicenow.records import Record, Records
@@ -84,17 +85,29 @@ class Desk:
         self.ignored_fields = IgnoredFields(telemetry)
 
     def apply(self, fold: Fold, deadline: Deadline) -> Applied:
-        """Bring ServiceNow and the ledger to what the alerts say.
+        """Bring ServiceNow and the ledger to what the alerts say, as far as they are due.
 
+        Raises NotDueError where any is not yet due; the others are applied then, and applying them again does nothing.
         Raises TransientError or AmbiguousError (come back later), HeldError (everybody waits for a person) or
         PermanentError (this fold can never be applied). After any of them nothing is lost and nothing done twice.
         """
         item = self._read(fold.key, fold)
+        now = self.ledger.now()
         for alert in fold.alerts:
-            _check_age(alert, self.ledger.now())
-        overflow = {key: self._read(key, fold) for key in overflow_keys(item, fold)}
+            _check_age(alert, now)
+        ripe, seconds = due(item, fold, now)
+        if ripe is None:
+            raise NotDueError(seconds)
+        if healed(item, ripe):
+            self.telemetry.count("ProblemsHealed")
+            self.telemetry.log.info(
+                "A problem was over before it had lasted as long as its rule asks.", dedup_key=fold.key
+            )
+        overflow = {key: self._read(key, ripe) for key in overflow_keys(item, ripe)}
         items = {fold.key: item, **overflow}
-        applied = [self._apply(items[part.key], part, deadline) for part in placed(item, overflow, fold)]
+        applied = [self._apply(items[part.key], part, deadline) for part in placed(item, overflow, ripe)]
+        if seconds:
+            raise NotDueError(seconds)
         return Applied(tuple(operation for part in applied for operation in part.operations), applied[0].record)
 
     def apply_to(self, item: Item, alert: Alert, deadline: Deadline) -> Applied:

@@ -44,6 +44,10 @@ fields = { assignment_group = "Nobody" }
 [[override]]
 match = "detail.disk == 'noise'"
 drop = true
+
+[[override]]
+match = "detail.disk == 'spike'"
+hold = "2m"
 """
 
 # AWS's own, with the dimensions that each has: the guides of SQS ("Available CloudWatch metrics"), Lambda ("Types of
@@ -104,12 +108,16 @@ class Story:
         self.what_waits()
 
     def life_of_a_problem(self) -> None:
-        """Opened, noted, resolved, opened again; dropped, unknown, refused; seen by somebody who only looks on."""
+        """Opened, noted, resolved, opened again; healed, dropped, unknown, refused; seen by who only looks on."""
         self.send("a")
         self.send("a")
         self.send("a", full=False)
         self.send("a")
         self.send("noise")
+        self.send("spike")
+        self.send("spike", full=False)
+        self.clock.advance(120)
+        self.aws.poll(self.handler)
         self.send("odd", detail={"disk": "odd", "state": "neither"})
         self.send("unknown", kind="Unknown")
         self.send("wrong", detail=None)

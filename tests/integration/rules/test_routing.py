@@ -154,3 +154,20 @@ def test_what_a_tool_says_of_one_problem_meets_in_one_incident(
         assert len(made) == order.startswith("firing"), tool
     assert len(TOOLS) >= 10
     assert stack.dead_letters() == []
+
+
+def test_a_problem_that_heals_within_its_hold_opens_nothing_and_one_that_lasts_is_opened(
+    start: Start, servicenow: Simulator
+) -> None:
+    """The message waits in the queue; by its hour the ledger knows of the recovery."""
+    function = start('[[override]]\nhold = "5m"\nsettle = "5m"\n')
+    spike = alarm("spike", "ALARM", at=minutes(6))
+    assert len(function(spike)) == 1
+    assert function(alarm("spike", "OK", at=minutes(7))) == []
+    assert function(alarm("lasts", "ALARM", at=minutes(4))) == []
+    assert [row["short_description"] for row in servicenow.records("incident")] == [
+        "CloudWatch alarm lasts in eu-west-1"
+    ]
+
+    assert len(function(alarm("lasts", "OK", at=minutes(9)))) == 1
+    assert servicenow.records("incident")[0]["state"] == "1"

@@ -170,6 +170,10 @@ def test_a_missing_field_is_named(tmp_path: Path, name: str) -> None:
         ({"policy": '{ reopen_window = "60" }'}, "policy.reopen_window is not usable (see docs/rules.md)."),
         ({"policy": "{ retries = 3 }"}, "policy.retries is not usable (see docs/rules.md)."),
         ({"table": '"Incident"'}, "table is no name that ServiceNow uses"),
+        ({"hold": '"soon"'}, 'hold is no time such as "90s", "2m" or "1h".'),
+        ({"hold": "120"}, 'hold is no time such as "90s", "2m" or "1h".'),
+        ({"settle": '"-1m"'}, 'settle is no time such as "90s", "2m" or "1h".'),
+        ({"settle": '"13h"'}, "settle is longer than 12h."),
         ({"table": '"incident/../sys_user"'}, "table is no name that ServiceNow uses"),
     ],
 )

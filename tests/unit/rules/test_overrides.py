@@ -162,3 +162,13 @@ def test_a_group_is_taken_away_by_an_empty_list(tmp_path: Path) -> None:
     """By a later override."""
     rules = load(tmp_path, '[[override]]\ngroup = ["detail.disk"]\n', "[[override]]\ngroup = []\n")
     assert alert_of(rules).member == ONLY_MEMBER
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("2m", 120), ("12h", 43_200)])
+def test_an_override_lets_alerts_wait(tmp_path: Path, text: str, seconds: int) -> None:
+    """A problem, a recovery, or both; a later one takes it back."""
+    waits = f'[[override]]\nhold = "{text}"\nsettle = "1s"\n'
+    policy = alert_of(load(tmp_path, waits)).policy
+    assert (policy.hold, policy.settle) == (seconds, 1)
+    later = alert_of(load(tmp_path, waits + '[[override]]\nhold = "0s"\n')).policy
+    assert (later.hold, later.settle) == (0, 1)

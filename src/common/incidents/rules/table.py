@@ -1,5 +1,6 @@
 """One table of a rule file: reads its entries and collects what is wrong with them."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +18,15 @@ _CHOICES: Mapping[str, type[StrEnum]] = {
 }
 _POLICY_TEXTS = ("close_code", "close_notes", "resolved_state", "reopened_state")
 NOTES = ("firing", "resolved")
+
+WAITS = ("hold", "settle")
+"""The entries that let an alert wait, as times."""
+
+LONGEST_WAIT = 12 * 3600
+"""Seconds: longer than any spike lasts, and short beside the seven days for which the queue keeps a message."""
+
+_DURATION = re.compile(r"(0|[1-9][0-9]{0,5})([smh])")
+_UNITS = {"s": 1, "m": 60, "h": 3600}
 
 STATES_BY_PEOPLE: Mapping[str, str] = {
     "problem": "since Rome the Table API does not move a problem's state",
@@ -159,7 +169,16 @@ class RuleTable:
             else:
                 offered = ", ".join(_CHOICES[name]) if name in _CHOICES else "see docs/rules.md"
                 self.wrong(f"policy.{name}", f"is not usable ({offered})")
-        return values
+        return values | {name: self._seconds(name) for name in WAITS if name in self.content}
+
+    def _seconds(self, name: str) -> int:
+        found = _DURATION.fullmatch(str(self.content[name]))
+        seconds = int(found[1]) * _UNITS[found[2]] if found else 0
+        if found is None:
+            self.wrong(name, 'is no time such as "90s", "2m" or "1h"')
+        elif seconds > LONGEST_WAIT:
+            self.wrong(name, f"is longer than {LONGEST_WAIT // 3600}h")
+        return seconds
 
     def check_states(self, table: str, policy: Mapping[str, Any]) -> None:
         """Note a policy that asks for what a table can't do, or for states that only the deployment knows."""
