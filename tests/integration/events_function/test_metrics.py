@@ -1,6 +1,7 @@
 """Every metric that an alarm or the dashboard shows is one that the bridge, or AWS, writes with those dimensions."""
 
 import json
+from base64 import urlsafe_b64encode
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -15,7 +16,12 @@ import pytest
 from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
+from common.bridge.watch import build_watch
+from common.clock import Deadline
+from common.errors import BridgeError
+from common.incidents.item import deployment_prefix
 from common.telemetry import NAMESPACE
+from local.certificates import create_authority, issue_client
 from local.simulator import Fault, Simulator
 from tests.integration.api.conftest import Running, running_api
 from tests.integration.api.gateway import BOB
@@ -23,6 +29,7 @@ from tests.support.alarms import TEMPLATE, alarms
 from tests.support.clock import FakeClock
 from tests.support.deployment import ACCOUNT, REGION
 from tests.support.function import Account, Handler, account
+from tests.support.metrics import reported_metrics
 
 SECRET = "s3cr3t+~[#,value"
 DAY = 86_400.0
@@ -132,6 +139,8 @@ class Story:
         """It refuses tokens and fields, limits, hangs, cuts off, shows several records, and is away."""
         self.servicenow.configure(denied_fields=("incident.correlation_display", "incident.correlation_id"))
         self.send("discarded")
+        self.servicenow.configure(denied_fields=("incident.short_description",))
+        self.send("ignored")
         self.servicenow.configure(denied_fields=())
         self.servicenow.add_fault(Fault(on="api", status=401, times=1))
         self.send("rejected")
@@ -215,6 +224,39 @@ def callers_come(running: Running) -> None:
     running.api.call("GET", "/health", caller=f"{BOB}by")
 
 
+def alerts_are_refused(running: Running) -> None:
+    """Let a sender leave alerts out and send one that nobody understands; first a token comes that has ended.
+
+    The client certificate ends soon.
+    """
+    signed = ".".join(urlsafe_b64encode(part).decode().rstrip("=") for part in (b'{"alg":"RS256"}', b'{"exp":1}', b"-"))
+    ended: Any = {"access_token": signed, "token_type": "Bearer", "expires_in": 1800}
+    running.servicenow.add_fault(Fault(on="token", times=1, body=ended))
+    shown = issue_client(create_authority())
+    secret = {"client_id": "bridge", "client_secret": SECRET}
+    text = json.dumps(secret | {"certificate": shown.certificate_pem, "private_key": shown.key_pem})
+    running.stack.clients["secretsmanager"].put_secret_value(SecretId=running.stack.secret_id, SecretString=text)
+    running.api.call("GET", "/incidents", caller=BOB)
+    running.api.call("POST", "/alerts", {"alerts": [{}], "version": "4", "truncatedAlerts": 7}, caller=BOB)
+
+
+def somebody_looks_on(running: Running) -> None:
+    """Let the watch see a record of the deployment, tell it, see that it is away, and only look on in shadow mode."""
+    for shadow in ("false", "true"):
+        told = {"SHADOW_MODE": shadow, "EVENT_SOURCE": "servicenow-bridge.test"}
+        watch = build_watch({**running.stack.environment, **told})
+        watch.watcher.run(Deadline.after(watch.clock, 60))
+        correlation = f"{deployment_prefix(running.stack.environment['DEPLOYMENT'])}{shadow:0<24}-{'0' * 16}"
+        running.servicenow.insert("incident", {"short_description": "ours", "correlation_id": correlation})
+        watch.watcher.run(Deadline.after(watch.clock, 60))
+        running.servicenow.add_fault(Fault(on="api", status=503, times=None))
+        with pytest.raises(BridgeError):
+            watch.watcher.run(Deadline.after(watch.clock, 60))
+        running.servicenow.clear_faults()
+        watch.telemetry.flush()
+        watch.transport.close()
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """Return the metrics in the EMF documents of the events and API functions, each with its sets of dimensions."""
@@ -231,6 +273,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
         Story(aws, servicenow, clock).happen()
     with redirect_stdout(output), running_api({"API_REQUESTS_PER_CALLER": "1", "WEBHOOK_SOURCES": "shop"}) as running:
         callers_come(running)
+    with redirect_stdout(output), running_api({}) as running:
+        alerts_are_refused(running)
+        somebody_looks_on(running)
     found: Written = defaultdict(set)
     for document in (json.loads(line) for line in output.getvalue().splitlines() if '"_aws"' in line):
         (directive,) = document["_aws"]["CloudWatchMetrics"]
@@ -274,6 +319,11 @@ def test_the_bridge_writes_what_is_shown(written: Written, name: str) -> None:
     asked = {tuple(dimensions) for namespace, shown, dimensions in SHOWN if (namespace, shown) == (NAMESPACE, name)}
 
     assert written.get(name) == asked == {("service",)}
+
+
+def test_every_metric_of_the_bridge_is_shown() -> None:
+    """What nobody watches nobody counts: only what goes well, and what shadow mode would have done, needs no look."""
+    assert reported_metrics() - set(OWN) == {"ShadowAttached", "TokenFromMemory"}
 
 
 def test_every_other_metric_is_one_that_aws_documents() -> None:
