@@ -94,7 +94,7 @@ def measure() -> list[Result]:
     ]
 
 
-class Context:
+class _Context:
     """What a function sees of its invocation."""
 
     aws_request_id = "bench"
@@ -170,10 +170,21 @@ def _prepare(function: ModuleType, dynamodb: _TimedDynamoDB) -> None:
 
 def _create(handler: Callable[[dict[str, Any], Any], dict[str, Any]]) -> None:
     headers = {"Content-Type": "application/json", "Idempotency-Key": f"job-{next(_numbers)}"}
+    post(handler, "/incidents", _BODY, headers, {"userArn": "arn:aws:iam::123456789012:user/bench"})
+
+
+def post(
+    handler: Callable[[dict[str, Any], Any], dict[str, Any]],
+    path: str,
+    body: str,
+    headers: Mapping[str, str],
+    identity: Mapping[str, str],
+) -> None:
+    """Call a function as API Gateway does. Raises RuntimeError where it does not succeed."""
     answer = handler(
         {
-            "resource": "/incidents",
-            "path": "/incidents",
+            "resource": path,
+            "path": path,
             "httpMethod": "POST",
             "headers": headers,
             "multiValueHeaders": {name: [value] for name, value in headers.items()},
@@ -183,15 +194,15 @@ def _create(handler: Callable[[dict[str, Any], Any], dict[str, Any]]) -> None:
             "stageVariables": None,
             "requestContext": {
                 "accountId": "123456789012",
-                "identity": {"userArn": "arn:aws:iam::123456789012:user/bench"},
-                "path": "/v1/incidents",
+                "identity": identity,
+                "path": f"/v1{path}",
                 "requestId": "00000000-0000-4000-8000-000000000000",
                 "stage": "v1",
             },
-            "body": _BODY,
+            "body": body,
             "isBase64Encoded": False,
         },
-        Context(),
+        _Context(),
     )
-    if answer["statusCode"] not in (HTTPStatus.OK, HTTPStatus.CREATED):
+    if not HTTPStatus(answer["statusCode"]).is_success:
         raise RuntimeError(answer["body"])

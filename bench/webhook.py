@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
 from itertools import batched
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +15,7 @@ from unittest.mock import patch
 import boto3
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
-from bench.api_create import SETTINGS, Context
+from bench.api_create import SETTINGS, post
 from bench.aws_server import aws_server
 from bench.result import Result
 from bench.timing import seconds_per_call
@@ -123,28 +122,4 @@ def _function(address: str) -> Iterator[ModuleType]:
 
 def _post(handler: Any) -> None:  # noqa: ANN401 (a Lambda handler)
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {_SECRET}"}
-    answer = handler(
-        {
-            "resource": "/webhooks/{source}",
-            "path": "/webhooks/alertmanager",
-            "httpMethod": "POST",
-            "headers": headers,
-            "multiValueHeaders": {name: [value] for name, value in headers.items()},
-            "queryStringParameters": None,
-            "multiValueQueryStringParameters": None,
-            "pathParameters": None,
-            "stageVariables": None,
-            "requestContext": {
-                "accountId": "123456789012",
-                "identity": {},
-                "path": "/v1/webhooks/alertmanager",
-                "requestId": "00000000-0000-4000-8000-000000000000",
-                "stage": "v1",
-            },
-            "body": _BODY,
-            "isBase64Encoded": False,
-        },
-        Context(),
-    )
-    if answer["statusCode"] not in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
-        raise RuntimeError(answer["body"])
+    post(handler, "/webhooks/alertmanager", _BODY, headers, {})

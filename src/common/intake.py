@@ -13,7 +13,7 @@ from common.errors import AmbiguousError, BridgeError, HeldError, PermanentError
 from common.incidents.alert import Alert, Fold
 from common.incidents.circuit import Circuit
 from common.incidents.desk import CLAIM_NEEDS_SECONDS, Desk
-from common.incidents.quiet import NotDueError
+from common.incidents.due import NotDueError
 from common.incidents.rules import Rules
 from common.incidents.rules.splitting import split
 from common.queue import EventQueue, Message, pause_before_return

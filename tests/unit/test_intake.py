@@ -11,7 +11,7 @@ from common.clock import Deadline
 from common.errors import AmbiguousError, BridgeError, CredentialsError, PermanentError, TransientError
 from common.incidents.alert import Fold, Status
 from common.incidents.desk import Applied, Desk
-from common.incidents.quiet import NotDueError
+from common.incidents.due import NotDueError
 from common.incidents.rules import Rules, load_rules
 from common.intake import Intake
 from common.queue import EventQueue, Message

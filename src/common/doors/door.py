@@ -10,7 +10,7 @@ from common.clock import Clock
 from common.dead_letters import DeadLetters
 from common.doors.proof import Delivery, is_proven
 from common.doors.secrets import WebhookSecrets
-from common.doors.webhook import DETAIL_TYPE, SOURCE, left_out, webhook_event
+from common.doors.webhook import envelope, left_out, webhook_event
 from common.errors import PermanentError, TransientError
 from common.event_sender import LARGEST, EventSender
 
@@ -71,7 +71,10 @@ class WebhookDoor:
         try:
             event = webhook_event(source, delivery.body, media_type, account=account, region=self._region, now=now)
         except PermanentError as error:
-            return self._keep([(_unread(source, delivery, account, self._region, now), error)], Taken(0))
+            # Replayed, it is refused again for want of a rule.
+            unread = {"unread": delivery.body[: LARGEST // 6].decode("utf-8", "backslashreplace")}
+            event = envelope(source, unread, account=account, region=self._region, now=now)
+            return self._keep([(json.dumps(event), error)], Taken(0))
         try:
             bodies = [json.dumps(part) for part in self._split(event)]
         except PermanentError as error:
@@ -84,22 +87,6 @@ class WebhookDoor:
         if not self._dead_letters.keep_all(refused):
             raise TransientError("The dead-letter queue did not take a webhook.", action="Send it again.")
         return Taken(taken.accepted, len(refused), taken.truncated)
-
-
-def _unread(source: str, delivery: Delivery, account: str, region: str, now: datetime) -> str:
-    """Return the event that a body would have become: replayed, it is refused again for want of a rule."""
-    event: Mapping[str, Any] = {
-        "version": "0",
-        "id": "",
-        "source": f"{SOURCE}{source}",
-        "detail-type": DETAIL_TYPE,
-        "account": account,
-        "region": region,
-        "time": f"{now:%Y-%m-%dT%H:%M:%SZ}",
-        "resources": [],
-        "detail": {"unread": delivery.body[: LARGEST // 6].decode("utf-8", "backslashreplace")},
-    }
-    return json.dumps(event)
 
 
 def _too_large(source: str) -> PermanentError:

@@ -38,16 +38,24 @@ def webhook_event(  # noqa: PLR0913 (what an event consists of)
     """
     body = _plain(source, body)
     digest = sha256(source.encode() + b"\0" + body).digest()
+    detail = _detail(source, body, content_type.partition(";")[0].strip().lower())
+    return envelope(source, detail, account=account, region=region, now=now) | {
+        "id": str(UUID(bytes=digest[:16], version=5))
+    }
+
+
+def envelope(source: str, detail: Mapping[str, Any], *, account: str, region: str, now: datetime) -> dict[str, Any]:
+    """Return an event of a source with no id yet; `now` is in UTC."""
     return {
         "version": "0",
-        "id": str(UUID(bytes=digest[:16], version=5)),
+        "id": "",
         "source": f"{SOURCE}{source}",
         "detail-type": DETAIL_TYPE,
         "account": account,
         "region": region,
         "time": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "resources": [],
-        "detail": _detail(source, body, content_type.partition(";")[0].strip().lower()),
+        "detail": detail,
     }
 
 

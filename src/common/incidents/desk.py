@@ -13,12 +13,12 @@ from common.incidents import decide
 from common.incidents.alert import Alert, Fold
 from common.incidents.changes import record_fields, seen, sets_state
 from common.incidents.decide import Condition, Conflict, Finish, LookUp, Moment, Next, Seen, Step, Wait, Write
+from common.incidents.due import OLDEST_EVENT, NotDueError, check_age, due, healed
 from common.incidents.groups import overflow_keys, placed, pruned
 from common.incidents.ignored import IgnoredFields
 from common.incidents.item import Item, Operation, RecordReference, problem_of
 from common.incidents.ledger import Ledger
 from common.incidents.precedents import Precedents
-from common.incidents.quiet import NotDueError, due, healed
 from common.servicenow.event_management import EVENT_TABLE
 from common.servicenow.query import any_of, equals, newest_first, term
 from common.servicenow.records import Record, Records
@@ -27,12 +27,6 @@ from common.telemetry import Telemetry
 
 CLAIM_NEEDS_SECONDS = 15.0
 """What must be left of a function's time before it begins a write: the call, its settling, and a reserve."""
-
-OLDEST_EVENT = 30 * 86_400_000
-"""Milliseconds: the ledger forgets a problem 60 days after it was over, so that older events could open it anew."""
-
-FURTHEST_FUTURE = 300_000
-"""Milliseconds: an event from the future would make everything that follows look old."""
 
 _COME_BACK = "Nothing is to be done; the message comes back by itself."
 _MOST_STEPS = 12
@@ -94,7 +88,7 @@ class Desk:
         item = self._read(fold.key, fold)
         now = self.ledger.now()
         for alert in fold.alerts:
-            _check_age(alert, now)
+            check_age(alert, now)
         ripe, seconds = due(item, fold, now)
         if ripe is None:
             raise NotDueError(seconds)
@@ -131,19 +125,6 @@ class Desk:
             raise
         self.precedents.tell()
         return applied
-
-
-def _check_age(alert: Alert, now: int) -> None:
-    if now - alert.occurred_at > OLDEST_EVENT:
-        raise PermanentError(
-            "The event is older than 30 days.",
-            action="Open the incident by hand if the problem is still there.",
-        )
-    if alert.occurred_at - now > FURTHEST_FUTURE:
-        raise PermanentError(
-            "The event's time lies more than 5 minutes in the future.",
-            action="Correct the clock of what sent it and send the event again.",
-        )
 
 
 @dataclass(slots=True)

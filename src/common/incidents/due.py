@@ -1,4 +1,4 @@
-"""Which alerts have to wait: a problem that may heal by itself, a recovery that may not last. Pure.
+"""When an alert counts: not before its hour, where a rule lets it wait, and not when it is too old. Pure.
 
 Nothing is remembered for it. What waits goes back to the queue until its hour, and by then the order keys of the ledger
 tell whether it still counts: a recovery leaves its own, newer one behind, and so does a problem that fires again.
@@ -6,9 +6,15 @@ tell whether it still counts: a recovery leaves its own, newer one behind, and s
 
 from collections.abc import Iterable, Mapping
 
-from common.errors import NotYetError
+from common.errors import NotYetError, PermanentError
 from common.incidents.alert import Alert, Fold, Status
 from common.incidents.item import Item
+
+OLDEST_EVENT = 30 * 86_400_000
+"""Milliseconds: the ledger forgets a problem 60 days after it was over, so that older events could open it anew."""
+
+FURTHEST_FUTURE = 300_000
+"""Milliseconds: an event from the future would make everything that follows look old."""
 
 
 class NotDueError(NotYetError):
@@ -65,3 +71,17 @@ def _hour(item: Item, alerts: list[Alert]) -> int:
     against = max((alert.order for alert in alerts if alert.status is not newest.status), default=known)
     since = min(alert.occurred_at for alert in alerts if alert.order > max(against, known))
     return since + seconds * 1000
+
+
+def check_age(alert: Alert, now: int) -> None:
+    """Raise PermanentError for what the ledger can put in no order; `now` is in milliseconds since the epoch."""
+    if now - alert.occurred_at > OLDEST_EVENT:
+        raise PermanentError(
+            "The event is older than 30 days.",
+            action="Open the incident by hand if the problem is still there.",
+        )
+    if alert.occurred_at - now > FURTHEST_FUTURE:
+        raise PermanentError(
+            "The event's time lies more than 5 minutes in the future.",
+            action="Correct the clock of what sent it and send the event again.",
+        )

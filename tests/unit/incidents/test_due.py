@@ -10,10 +10,9 @@ import pytest
 
 from common.clock import Deadline
 from common.incidents import desk as desk_module
-from common.incidents import quiet
 from common.incidents.alert import Alert, Fold, Policy, Status
+from common.incidents.due import NotDueError, due
 from common.incidents.item import Item, Operation
-from common.incidents.quiet import NotDueError, due
 from tests.support.clock import EPOCH
 from tests.support.office import Office
 from tests.support.problems import RECORD, fold, pending, settled
@@ -212,4 +211,4 @@ def test_a_careless_wait_is_noticed(monkeypatch: pytest.MonkeyPatch, careless: D
 
 def test_the_words_of_waiting_say_that_nothing_is_to_be_done() -> None:
     """It is no fault."""
-    assert "Nothing is to be done" in quiet.NotDueError(3).action
+    assert "Nothing is to be done" in NotDueError(3).action
