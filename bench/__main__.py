@@ -19,6 +19,7 @@ from bench import (
     short_lives,
     start_up,
     warm_token,
+    watch,
     webhook,
 )
 from bench.result import Result, show, terminal, write
@@ -35,6 +36,7 @@ GROUPS: Mapping[str, Callable[[], Sequence[Result]]] = {
     "batch_of_ten": batch_of_ten.measure,
     "alarm_storm": alarm_storm.measure,
     "webhook": webhook.measure,
+    "watch": watch.measure,
 }
 
 
