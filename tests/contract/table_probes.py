@@ -179,6 +179,15 @@ def starts_with(instance: Instance) -> None:
     expect(all(str(row["user_name"]).lower().startswith(name.lower()) for row in rows), "others are found")
 
 
+@probe("query-relative")
+def relative(instance: Instance) -> None:
+    """As the watch asks: rows of the past are found, and none of the future."""
+    past, future = ("sys_updated_onRELATIVEGE@minute@ago@10000000", "sys_updated_onRELATIVEGE@minute@ahead@60")
+    instance.some("sys_user", "sys_id", sysparm_query=past)
+    ahead = instance.api("GET", "/api/now/table/sys_user", sysparm_query=future, sysparm_limit="1")
+    expect(content_of(ahead, 200)["result"] == [], "somebody was changed in an hour from now")
+
+
 @probe("aggregate")
 def aggregate(instance: Instance) -> None:
     """The number of users."""

@@ -55,6 +55,17 @@ def update(instance: Instance) -> None:
         expect(status == HTTPStatus.NOT_FOUND, f"{method} of a missing row answers {status}")
 
 
+@probe("row-update-count", writes=True)
+def update_count(instance: Instance) -> None:
+    """By which the watch knows what is new, and whose it is."""
+    made = instance.create(urgency="3")
+    changed = content_of(instance.change(str(made["sys_id"]), {"urgency": "2"}, "PATCH"), 200)["result"]
+    observable(made.get("sys_mod_count", "") != "", "the user may not read sys_mod_count")
+    grown = int(changed["sys_mod_count"]) - int(made["sys_mod_count"])
+    expect(grown == 1, f"it grows by {grown}")
+    expect(changed["sys_updated_by"] == made["sys_created_by"], "another name stands there")
+
+
 @probe("table-delete", writes=True)
 def delete(instance: Instance) -> None:
     """Once, and once more."""

@@ -31,14 +31,17 @@ _TRIES = 4
 class Mark:
     """How far a table was read: the last complete look began at `since`, None for never.
 
-    One run holds it until `lock_until`. Both are in milliseconds since the epoch, by the ledger's clock.
+    A look that takes several runs began at `began`, and goes on behind the record `after`, empty where none is under
+    way. One run holds the mark until `lock_until`. Times are in milliseconds since the epoch, by the ledger's clock.
     """
 
     table: str
     owner: str
     version: int
-    since: int | None
     lock_until: int
+    since: int | None = None
+    began: int | None = None
+    after: str = ""
 
 
 class Memory:
@@ -57,9 +60,10 @@ class Memory:
         now = self.ledger.now()
         if int(stored.get("lock_until", {"N": "0"})["N"]) > now:
             return None
-        since = int(stored["since"]["N"]) if "since" in stored else None
         version = int(stored.get("version", {"N": "0"})["N"])
-        mark = Mark(table, owner, version, since, now + int(seconds * 1000))
+        since, began = (int(stored[name]["N"]) if name in stored else None for name in ("since", "began"))
+        after = stored.get("after", {"S": ""})["S"]
+        mark = Mark(table, owner, version, now + int(seconds * 1000), since, began, after)
         try:
             return self._write(mark)
         except LostRaceError as lost:
@@ -67,10 +71,10 @@ class Memory:
             is_ours = lost.stored is not None and lost.stored.get("owner") == {"S": owner}
             return replace(mark, version=version + 1) if is_ours else None
 
-    def end(self, mark: Mark, *, since: int | None) -> None:
+    def end(self, mark: Mark) -> None:
         """Give a mark back. One that another run has taken over meanwhile stays as that run has it."""
         with suppress(LostRaceError):
-            self._write(replace(mark, since=since, lock_until=0))
+            self._write(replace(mark, lock_until=0))
 
     def known(self, rows: Iterable[Record]) -> dict[str, Known]:
         """Return what was told of these records, by sys_id."""
@@ -106,6 +110,8 @@ class Memory:
         }
         if mark.since is not None:
             item["since"] = {"N": str(mark.since)}
+        if mark.after and mark.began is not None:
+            item |= {"began": {"N": str(mark.began)}, "after": {"S": mark.after}}
         self.ledger.put(item, seen=mark.version)
         return replace(mark, version=mark.version + 1)
 

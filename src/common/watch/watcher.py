@@ -4,7 +4,8 @@ An event is put before it is written down, and everything is told before the mar
 is told again, under the same id. Nothing grows with the number of records: a page is told before the next is read.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from copy import replace
 from itertools import batched
 from uuid import uuid4
 
@@ -70,50 +71,41 @@ class Watcher:
         if mark is None:
             self._telemetry.log.info("Another run is still looking; this one leaves it to that.", table=table)
             return
-        began = self._memory.ledger.now()
-        since = mark.since
+        now = self._memory.ledger.now()
+        if not mark.after or mark.began is None:
+            mark = replace(mark, began=now, after="")
         try:
-            if self._told(mark, began, deadline):
-                since = began
+            mark = self._told(mark, now, deadline)
         finally:
-            if since is not None:
-                self._telemetry.gauge("WatchAge", (self._memory.ledger.now() - since) / 1000)
-            self._memory.end(mark, since=since)
+            if mark.since is not None:
+                self._telemetry.gauge("WatchAge", (self._memory.ledger.now() - mark.since) / 1000)
+            self._memory.end(mark)
 
-    def _told(self, mark: Mark, began: int, deadline: Deadline) -> bool:
-        """Tell what changed since the mark; return False where the time did not suffice for all of it."""
+    def _told(self, mark: Mark, now: int, deadline: Deadline) -> Mark:
+        """Tell what changed since the mark, and return the mark that the next run goes on from."""
+        began = now if mark.began is None else mark.began
         since = began if mark.since is None else mark.since
-        is_first = mark.since is None or began - since > LONGEST_ABSENCE * 1000
+        is_first = mark.since is None or now - since > LONGEST_ABSENCE * 1000
         if is_first:
             since = began
             self._telemetry.log.info("The watch begins here: what changed before is not told.", table=mark.table)
-        back = minutes_back((began - since) / 1000)
-        for page in self._pages(mark.table, back, since / 1000 - OVERLAP, deadline):
-            if page is None:
+        back, after, offset = minutes_back((now - since) / 1000), mark.after, 0
+        while True:
+            asked = query(self._prefix, back, after=after)
+            page = self._records.page(mark.table, asked, deadline, limit=PAGE, offset=offset)
+            rows = checked(page.records, prefix=self._prefix, after=after, since=since / 1000 - OVERLAP)
+            known = self._memory.known(rows)
+            changes = [found for row in rows if (found := change_of(row, known.get(row.sys_id)))]
+            self._tell(mark.table, sorted(changes, key=_in_order), silently=is_first)
+            if not page.more:
+                return replace(mark, since=began, began=None, after="")
+            # A page is empty where access rules hide all of its rows.
+            after, offset = (rows[-1].sys_id, 0) if rows else (after, offset + PAGE)
+            if deadline.remaining() < _PAGE_NEEDS_SECONDS:
                 self._telemetry.log.warning(
                     "More records changed than one run can tell of; the next one goes on.", table=mark.table
                 )
-                return False
-            known = self._memory.known(page)
-            changes = [found for row in page if (found := change_of(row, known.get(row.sys_id)))]
-            self._tell(mark.table, sorted(changes, key=_in_order), silently=is_first)
-        return True
-
-    def _pages(self, table: str, back: int, since: float, deadline: Deadline) -> Iterator[Sequence[Record] | None]:
-        """Yield what changed in the last minutes; None at the end where time is short."""
-        after, offset = "", 0
-        while True:
-            if deadline.remaining() < _PAGE_NEEDS_SECONDS and after:
-                yield None
-                return
-            asked = query(self._prefix, back, after=after)
-            page = self._records.page(table, asked, deadline, limit=PAGE, offset=offset)
-            rows = checked(page.records, prefix=self._prefix, after=after, since=since)
-            yield rows
-            if not page.more:
-                return
-            # A page is empty where access rules hide all of its rows.
-            after, offset = (rows[-1].sys_id, 0) if rows else (after, offset + PAGE)
+                return replace(mark, after=after)
 
     def _tell(self, table: str, changes: Sequence[Change], *, silently: bool) -> None:
         if silently:

@@ -21,7 +21,10 @@ RUN_SECONDS = 55.0
 
 @dataclass
 class Place:
-    """All of it. `random` draws what goes wrong; without it nothing does. `at_rest` showed when the watch began."""
+    """All of it. `random` draws what goes wrong; without it nothing does.
+
+    `at_rest` showed when the watch began, `before` when the look that is under way did.
+    """
 
     random: Random | None = None
     clock: FakeClock = field(default_factory=FakeClock)
@@ -30,6 +33,7 @@ class Place:
     nested: bool = False
     completed: int = 0
     at_rest: set[tuple[str, int]] = field(default_factory=set)
+    before: dict[str, Version] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the parts."""
@@ -73,11 +77,11 @@ class Place:
             telemetry=telemetry,
         )
 
-    def run(self) -> bool:
-        """Do what the schedule does; return whether the run looked at everything."""
+    def run(self, seconds: float = RUN_SECONDS) -> bool:
+        """Do what the schedule does; return whether a look came to its end."""
         mark = self.since()
         try:
-            self.watcher().run(Deadline.after(self.clock, RUN_SECONDS))
+            self.watcher().run(Deadline.after(self.clock, seconds))
         except (Killed, TransientError):
             return False
         return self.since() != mark
@@ -86,6 +90,10 @@ class Place:
         """Return how far the table was read."""
         marks = [item for key, item in self.table.items.items() if "/mark/" in key]
         return str(marks[0].get("since")) if marks else ""
+
+    def is_under_way(self) -> bool:
+        """Tell whether the next run goes on with a look that an earlier one began."""
+        return any("after" in item for key, item in self.table.items.items() if "/mark/" in key)
 
     def write(self, number: int, updates: int, *, late: float = 0.0, by: str = BRIDGE, **fields: str) -> None:
         """Change a record now, so that it shows `late` seconds from now."""
@@ -205,11 +213,18 @@ def test_a_run_whose_time_does_not_suffice_goes_on_where_it_was(place: Place) ->
     for number in range(1, 10):
         place.write(number, 0)
     with patch("common.watch.watcher.PAGE", 3):
-        place.watcher().run(Deadline.after(place.clock, 10))
+        assert not place.run(seconds=10)
         assert len(place.bus.told) == 3
-        place.run()
-
+        calls = place.instance.calls
+        place.write(1, 1)
+        assert not place.run(seconds=10)
+        assert place.run()
+        assert place.instance.calls == calls + 2, "nothing is read twice"
     assert place.bus.told == [(f"{number:032x}", 0) for number in range(1, 10)]
+
+    place.clock.advance(60)
+    assert place.run()
+    assert place.bus.told[9:] == [(f"{1:032x}", 1)], "what changed behind the look is for the next"
 
 
 def test_what_dynamodb_leaves_for_another_call_is_read_all_the_same(place: Place) -> None:
@@ -248,15 +263,16 @@ def history(seed: int) -> Place:
 
 
 def look(place: Place) -> None:
-    """Run once; after a run that looked at everything, whatever showed all the while has been told."""
-    before = place.instance.visible()
+    """Run once; after the end of a look, whatever showed from its beginning on has been told."""
+    if not place.is_under_way():
+        place.before = place.instance.visible()
     is_first = place.since() in ("", "None")
-    if not place.run() or is_first:
+    if not place.run(place.random.choice((RUN_SECONDS, 18.0)) if place.random else RUN_SECONDS) or is_first:
         if is_first:
             place.at_rest = {(sys_id, count(version)) for sys_id, version in place.instance.visible().items()}
         return
     for sys_id, version in place.instance.visible().items():
-        if before.get(sys_id) == version and (sys_id, count(version)) not in place.at_rest:
+        if place.before.get(sys_id) == version and (sys_id, count(version)) not in place.at_rest:
             assert (sys_id, count(version)) in place.bus.told, "missed"
     place.completed += 1
 
