@@ -3,10 +3,12 @@
 Nothing is repeated and no redirect is followed here; no cookie is kept. What failed is told apart by one
 question: can the server have acted on the request?
 
-urllib3 has a pool of its own. It was weighed, and is not used, for what it can't be told: one limit for a request as
-a whole, whether any byte of a request has left (what decides if it can be repeated), and that a connection on which
-something waits, or that was idle by either of two clocks, answers nobody. Connections, TLS, HTTP and compression
-are urllib3's; what is ours costs nothing (`client_call_vs_raw` in `make bench`).
+urllib3 has a pool of its own. It was weighed: a POST of a record takes 0.95 of its time here, and 1.06 of it by its
+pool around the connections of connection.py, with the deadline laid around (medians of 201 rounds on one kept
+connection to the server of `make bench`). As it comes, its pool takes what a server said too early, and OpenSSL
+holds, for the next answer. Well kept it does not, for it asks a connection whether it is there. What it can't tell even
+then is how a request failed: on a kept connection or on a new one, before any byte of it has left or after. This
+decides if it may be repeated at once. Connections, TLS, HTTP and compression are urllib3's.
 """
 
 import socket

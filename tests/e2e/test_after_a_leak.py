@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from local.clients import Identity
 from local.stack import CLIENT_ID, STACK_NAME, LocalStack, new_client_secret
@@ -110,6 +111,27 @@ def test_a_token_that_leaked_is_replaced_by_itself(stack: LocalStack) -> None:
     assert stored_token(stack) != leaked
 
 
+def test_a_secret_of_a_webhook_that_leaked_is_replaced(stack: LocalStack) -> None:
+    """What is printed opens the door."""
+    [replace] = commands("The secret of a webhook")
+    stack.store_webhook_secret("shop")
+
+    printed = run(stack, replace, SOURCE="shop")
+
+    [shown] = re.findall(r"Authorization: (Bearer \S{40,})", printed)
+    stack.wait_until(lambda: posted(stack, "shop", shown) == 202, "The new secret opens nothing")
+    stack.wait_until_handled()
+
+
+def posted(stack: LocalStack, source: str, authorization: str) -> int:
+    """Return the status of the answer to a webhook."""
+    headers = {"Authorization": authorization, "Content-Type": "application/json"}
+    headers["Host"] = urlsplit(stack.api_url).netloc
+    body = json.dumps({"dedup_key": "leak", "status": "firing", "summary": "Webhook after a leak"}).encode()
+    target = f"{urlsplit(stack.api_url).path}/webhooks/{source}"
+    return int(Caller(stack, None).send("POST", target, body, headers).status)
+
+
 def test_a_role_that_leaked_is_shut_out_with_the_sessions_that_it_has(stack: LocalStack) -> None:
     """A denial wins over whatever allows it, and over credentials that were given out before."""
     [deny] = commands("A role that may call the API, or the queue")
@@ -152,6 +174,7 @@ def test_no_command_of_the_page_is_left_out() -> None:
     counts = {section: len(commands(section)) for section in sections if commands(section)}
     assert counts == {
         "The client secret": 3,
+        "The secret of a webhook": 1,
         "A role that may call the API, or the queue": 1,
         "What was done with it": 1,
     }

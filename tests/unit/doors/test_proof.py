@@ -99,6 +99,28 @@ def test_one_of_several_signatures_is_enough() -> None:
     )
 
 
+@pytest.mark.attack
+def test_every_refusal_takes_the_same_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So time tells neither how a source shows its secret, nor whether there is one, nor how much of it was right."""
+    steps: list[tuple[int, int]] = []
+    compared = hmac.compare_digest
+
+    def compare(one: bytes, other: bytes) -> bool:
+        steps.append((len(one), len(other)))
+        return compared(one, other)
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    taken = set()
+    for secret in (*SECRETS.values(), None):
+        for shown in (OLD, "", CURRENT[:-1]):
+            steps.clear()
+            is_proven(secret, delivery(secret or SECRETS["bearer"], shown))
+            # The user's name, which basic authentication compares as well, is no secret.
+            taken.add(tuple(steps[-16:]))
+            assert len(steps) - 16 == (secret is SECRETS["basic"])
+    assert taken == {((32, 32),) * 16}
+
+
 @pytest.mark.parametrize("authorization", ["Basic ÿ", "Basic", "basic !!!", "Digest x", "Bearer", "Basic gA=="])
 @pytest.mark.attack
 def test_a_malformed_authorization_is_a_wrong_one(authorization: str) -> None:

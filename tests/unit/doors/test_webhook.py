@@ -61,6 +61,34 @@ def test_what_a_tool_says_that_it_left_out_is_a_count_or_nothing(told: object, c
     assert left_out({"truncatedAlerts": told}) == counted
 
 
+ALARM = {"source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change", "account": "1", "region": "r"}
+ENVELOPE = {
+    "Type": "Notification",
+    "TopicArn": "arn:aws:sns:eu-west-1:123456789012:t",
+    "Message": "{}",
+    "Timestamp": "",
+}
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    "body",
+    [
+        ALARM | {"time": "2026-01-31T12:00:00Z", "detail": {"state": {"value": "OK"}}},
+        ENVELOPE,
+        ENVELOPE | {"source": "sns.t"},
+        {"source": "servicenow-bridge.api", "detail-type": "ServiceNow Alert", "detail": {"origin": "somebody"}},
+        {"detail": {"source": "webhook.grafana"}, "source": "webhook.grafana", "id": "1", "account": "999999999999"},
+    ],
+)
+def test_a_body_speaks_for_its_own_source_alone(body: dict[str, Any]) -> None:
+    """Whatever it looks like: an event of AWS or of a caller, a message of a topic, another tool's body."""
+    read = read_event(json.dumps(event(json.dumps(body).encode())), {ENVELOPE["TopicArn"]})
+
+    assert (read["source"], read["detail-type"], read["account"]) == ("webhook.datadog", "Webhook", "123456789012")
+    assert read["detail"] == body
+
+
 @pytest.mark.attack
 def test_a_body_that_is_sent_again_is_the_same_event_and_that_of_another_source_is_not() -> None:
     """So a replay changes nothing."""
