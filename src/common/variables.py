@@ -1,0 +1,167 @@
+"""What each variable of an environment may hold, and what to set it to where it holds something else.
+
+Each function notes mistakes in the reader; what it returns is of use once the reader was checked.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from common.environment import Reader
+
+_PORT = r":([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"(?=.{{1,255}}$){_LABEL}(\.{_LABEL})*({_PORT})?")
+_TOKEN_PATH = re.compile(r"/[A-Za-z0-9._~/-]{1,200}")
+_TIER = re.compile(r"Standard|Intelligent-Tiering")
+_PARAMETER_NAME = re.compile(r"/[A-Za-z0-9._/-]{1,1000}")
+_QUEUE_URL = re.compile(r"https?://[^\s]+")
+_PROXY_URL = re.compile(rf"https?://{_LABEL}(\.{_LABEL})*({_PORT})?", re.IGNORECASE | re.ASCII)
+_ANY_TEXT = re.compile(r"[^\x00-\x1f]+")
+_CERTIFICATES = re.compile(r"(\s|\\n)*-----BEGIN CERTIFICATE-----.+-----END CERTIFICATE-----(\s|\\n)*", re.DOTALL)
+_COUNT = re.compile(r"[0-9]{1,6}")
+_NAME = r"[a-z][a-z0-9_]{0,79}"
+_NAMES = re.compile(rf"{_NAME}(,{_NAME})*")
+_TABLES = re.compile(rf"{_NAME}:{_NAME}(,{_NAME})*(;{_NAME}:{_NAME}(,{_NAME})*)*")
+# Whoever writes these tables changes who may do what, what runs, or how the instance is reached.
+_SENSITIVE = re.compile(
+    r"(sys|oauth|ecc|saml2|ldap|kmf|jwt|discovery)_[a-z0-9_]*|[a-z0-9_]*(credential|password|certificate)[a-z0-9_]*"
+)
+_UNDOING = frozenset({"incident", "task"})
+_ARN = r"arn:[a-z0-9-]+:iam::[0-9]{12}:(role|user)/[A-Za-z0-9+=.@_/-]{1,576}"
+_ARNS = re.compile(rf"{_ARN}(,{_ARN})*")
+_SOURCE = r"[a-z][a-z0-9-]{0,39}"
+_SOURCES = re.compile(rf"{_SOURCE}(,{_SOURCE})*")
+_TOPIC = r"arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}"
+_TOPICS = re.compile(rf"{_TOPIC}(,{_TOPIC})*")
+_INCIDENT_FIELDS = (
+    "short_description,description,impact,urgency,category,subcategory,assignment_group,assigned_to,"
+    "cmdb_ci,business_service,service_offering,caller_id,contact_type,company,location"
+)
+
+
+def access(reader: Reader) -> dict[str, Any]:
+    """Read the parts of AccessSettings."""
+    text: Callable[..., str] = reader.text
+    return {
+        "instance_host": text(
+            "SERVICENOW_INSTANCE_HOST",
+            _HOST,
+            "set it to the host name alone, lower case, such as example.service-now.com",
+        ),
+        "secret_id": text("SERVICENOW_SECRET_ID", _ANY_TEXT, "set it to the ARN of the secret"),
+        "token_parameter": text(
+            "TOKEN_PARAMETER", _PARAMETER_NAME, "set it to an SSM parameter name that starts with /"
+        ),
+        "token_key_id": text("TOKEN_KEY_ID", _ANY_TEXT, "set it to the ARN of the KMS key"),
+        "token_tier": text(
+            "TOKEN_TIER", _TIER, "set it to Standard or Intelligent-Tiering, or leave it out", "Standard"
+        ),
+        "oauth_scope": text("OAUTH_SCOPE", _ANY_TEXT, "set it to scopes separated by blanks, or leave it out", ""),
+        "oauth_token_path": text(
+            "OAUTH_TOKEN_PATH", _TOKEN_PATH, "set it to a path such as /oauth_token.do", "/oauth_token.do"
+        ),
+        "certificate_authorities": text(
+            "CERTIFICATE_AUTHORITIES",
+            _CERTIFICATES,
+            "set it to certificates in PEM form, or leave it out",
+            "",
+        ).replace("\\n", "\n"),
+        "proxy_url": text("PROXY_URL", _PROXY_URL, "set it to http://host:port, or leave it out", ""),
+    }
+
+
+def ledger(reader: Reader) -> dict[str, Any]:
+    """Read where the ledger is, and by which name the deployment goes in it."""
+    text: Callable[..., str] = reader.text
+    return {
+        "ledger_table": text("LEDGER_TABLE", _ANY_TEXT, "set it to the name of the DynamoDB table"),
+        "deployment": text("DEPLOYMENT", _ANY_TEXT, "set it to a name that no other stack uses, such as its name"),
+    }
+
+
+def desk(reader: Reader) -> dict[str, Any]:
+    """Read how records are written."""
+    return {
+        "close_code": reader.text("CLOSE_CODE", _ANY_TEXT, "set it to a resolution code", "Solution provided"),
+        "shadow_mode": reader.switch("SHADOW_MODE"),
+        "mask_records": reader.switch("MASK_RECORDS"),
+    }
+
+
+def queues(reader: Reader) -> dict[str, Any]:
+    """Read the addresses of both queues."""
+    text: Callable[..., str] = reader.text
+    return {
+        "queue_url": text("QUEUE_URL", _QUEUE_URL, "set it to the URL of the event queue"),
+        "dead_letter_queue_url": text(
+            "DEAD_LETTER_QUEUE_URL", _QUEUE_URL, "set it to the URL of the dead-letter queue"
+        ),
+    }
+
+
+def bus(reader: Reader) -> dict[str, Any]:
+    """Read where events are put, and in whose name."""
+    text: Callable[..., str] = reader.text
+    return {
+        "event_bus": text("EVENT_BUS", _ANY_TEXT, "set it to the name of an event bus"),
+        "event_source": text("EVENT_SOURCE", _ANY_TEXT, "set it to servicenow-bridge. and the name of the stack"),
+    }
+
+
+def topics(reader: Reader) -> frozenset[str]:
+    """Read the ARNs of the topics whose messages are taken."""
+    return _listed(reader.text("SNS_TOPICS", _TOPICS, "set it to ARNs of topics separated by commas", ""))
+
+
+def number(reader: Reader, name: str, default: str) -> int:
+    """Read a whole number."""
+    value = reader.text(name, _COUNT, "set it to a whole number", default)
+    return int(value) if _COUNT.fullmatch(value) else 0
+
+
+def choice(reader: Reader, name: str, default: str, other: str) -> str:
+    """Read one of two words."""
+    return reader.text(name, re.compile(f"{default}|{other}"), f"set it to {default} or {other}", default)
+
+
+def allowed_tables(reader: Reader) -> tuple[str, ...]:
+    """Read the tables that rules may write besides incidents."""
+    advice = "set it to names of tables separated by commas, or leave it out"
+    tables = reader.text("ALLOWED_TABLES", _NAMES, advice, "").split(",")
+    reader.refuse("ALLOWED_TABLES", [name for name in tables if _SENSITIVE.fullmatch(name)], "leave out")
+    return tuple(filter(None, tables))
+
+
+def webhooks(reader: Reader) -> dict[str, Any]:
+    """Read whose webhooks are taken, and which secret holds theirs."""
+    sources = reader.text("WEBHOOK_SOURCES", _SOURCES, "set it to names of sources separated by commas", "")
+    secret = reader.text("WEBHOOK_SECRET_ID", _ANY_TEXT, "set it to the ARN of the secret", None if sources else "")
+    return {"webhook_sources": _listed(sources), "webhook_secret_id": secret}
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(filter(None, text.split(",")))
+
+
+def roles(reader: Reader, name: str) -> frozenset[str]:
+    """Read the ARNs of roles and users of a variable."""
+    return _listed(reader.text(name, _ARNS, "set it to ARNs of roles", ""))
+
+
+def requestable(reader: Reader) -> dict[str, tuple[str, ...]]:
+    """Read the fields that callers of the API may write, by table; those of `incident` always."""
+    text: Callable[..., str] = reader.text
+    fields = text("API_INCIDENT_FIELDS", _NAMES, "set it to names of fields separated by commas", _INCIDENT_FIELDS)
+    advice = "set it to table:field,field;table:field or leave it out"
+    tables = _tables(text("API_TABLES", _TABLES, advice, ""))
+    sensitive = _tables(text("API_SENSITIVE_TABLES", _TABLES, advice, ""))
+    reader.refuse("API_TABLES", [name for name in tables if _SENSITIVE.fullmatch(name)], "move to API_SENSITIVE_TABLES")
+    for name, listed in (("API_TABLES", tables), ("API_SENSITIVE_TABLES", sensitive)):
+        reader.refuse(name, sorted(_UNDOING & listed.keys()), "use the routes of incidents instead of")
+    return {"incident": tuple(fields.split(",")), **tables, **sensitive}
+
+
+def _tables(text: str) -> dict[str, tuple[str, ...]]:
+    pairs = (entry.partition(":") for entry in text.split(";") if entry)
+    return {table: tuple(fields.split(",")) for table, _, fields in pairs}
