@@ -44,6 +44,11 @@ def test_the_first_commands_are_about_one_stack(document: str) -> None:
     assert named == deployed * 2
 
 
+def test_the_first_page_stays_short() -> None:
+    """What is more than a glance belongs to the page that it leads to."""
+    assert len((PROJECT / "README.md").read_text().split()) <= 1020
+
+
 def test_the_commands_of_make_find_the_package() -> None:
     """Under pytest the path is set; a module that begins to import from `src` would break the command alone."""
     ours = r"^\t@?(.*python -m (?:local|campaign|tests\.contract|tools\.\w+ --).*)$"
