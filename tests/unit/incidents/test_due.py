@@ -10,6 +10,7 @@ import pytest
 
 from common.clock import Deadline
 from common.incidents import desk as desk_module
+from common.incidents import due as due_module
 from common.incidents.alert import Alert, Fold, Policy, Status
 from common.incidents.due import NotDueError, due
 from common.incidents.item import Item, Operation
@@ -86,6 +87,26 @@ def test_a_problem_that_healed_is_counted_and_told() -> None:
     assert office.reports.counts["ProblemsHealed"] == 1
     [line] = [line for line in office.reports.lines if "was over before" in line["message"]]
     assert line["dedup_key"] == KEY
+
+
+@pytest.mark.parametrize(
+    ("item", "text", "hold", "healed"),
+    [
+        (settled("R30"), "F0", HOLD, True),
+        (settled("R30"), "F0 F40", HOLD, True),
+        (settled("R30"), "F0", 0, False),  # it did not wait
+        (settled("R30"), "F40", HOLD, False),  # it is there again
+        (settled("R30"), "R0", HOLD, False),
+        (settled("F0"), "F0", HOLD, False),
+        (settled("bR30"), "aF0", HOLD, False),  # another member's
+        (settled("F0 R30", RECORD), "F0", HOLD, False),  # somebody was told
+        (settled("R30", correlation_id="tried"), "F0", HOLD, False),  # or may have been
+        (pending(Operation.OPEN, "F40", "R30"), "F0", HOLD, False),
+    ],
+)
+def test_what_counts_as_healed(item: Item, text: str, hold: int, *, healed: bool) -> None:
+    """A problem that was to wait, that is over, and of which no record ever told."""
+    assert due_module.healed(item, fold(text, Policy(hold=hold))) is healed
 
 
 @dataclass(frozen=True, slots=True)
