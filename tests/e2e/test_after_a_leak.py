@@ -114,7 +114,6 @@ def test_a_token_that_leaked_is_replaced_by_itself(stack: LocalStack) -> None:
 def test_a_secret_of_a_webhook_that_leaked_is_replaced(stack: LocalStack) -> None:
     """What is printed opens the door."""
     [replace] = commands("The secret of a webhook")
-    stack.store_webhook_secret("shop")
 
     printed = run(stack, replace, SOURCE="shop")
 

@@ -17,23 +17,31 @@ from tools.signed import Reply
 type Post = Callable[..., Reply]
 
 
+@pytest.fixture(scope="module")
+def right(deployed: LocalStack) -> str:
+    """Return the secret of the sources, once the API knows it: it looks for another one every ten seconds at most."""
+    secret = deployed.store_webhook_secret("alertmanager", "grafana", "shop")
+    over = {"dedup_key": "nothing", "status": "resolved"}
+    deployed.wait_until(lambda: posted(deployed, "shop", over, secret).status == 202, "The secret opens nothing", 30)
+    return secret
+
+
 @pytest.fixture
-def post(stack: LocalStack) -> Post:
+def post(stack: LocalStack, right: str) -> Post:
     """Return what posts a webhook, unsigned, with a bearer token."""
-    right = stack.store_webhook_secret("alertmanager", "grafana", "shop")
-    caller = Caller(stack, None)
+    return lambda source, body, secret=right: posted(stack, source, body, secret)
 
-    def send(source: str, body: object, secret: str = right) -> Reply:
-        headers = {
-            "Authorization": f"Bearer {secret}",
-            "Content-Type": "application/json",
-            "Host": urlsplit(stack.api_url).netloc,
-        }
-        target = f"{urlsplit(stack.api_url).path}/webhooks/{source}"
-        answer = caller.send("POST", target, json.dumps(body).encode(), headers)
-        return Reply(answer.status, answer.headers, answer.data.decode())
 
-    return send
+def posted(stack: LocalStack, source: str, body: object, secret: str) -> Reply:
+    """Post a webhook and return the answer."""
+    headers = {
+        "Authorization": f"Bearer {secret}",
+        "Content-Type": "application/json",
+        "Host": urlsplit(stack.api_url).netloc,
+    }
+    target = f"{urlsplit(stack.api_url).path}/webhooks/{source}"
+    answer = Caller(stack, None).send("POST", target, json.dumps(body).encode(), headers)
+    return Reply(answer.status, answer.headers, answer.data.decode())
 
 
 def alerts(name: str, count: int, status: str = "firing") -> dict[str, Any]:

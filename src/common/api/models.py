@@ -248,8 +248,8 @@ class Webhook(BaseModel):
     ]
     truncated_alerts: Annotated[
         int,
-        BeforeValidator(counted),
-        Field(alias="truncatedAlerts", ge=0, description="How many more alerts the sender left out."),
+        BeforeValidator(counted, json_schema_input_type=int | object),
+        Field(alias="truncatedAlerts", description="How many more alerts the sender left out; 0 where it is no count."),
     ] = 0
 
     def understood(self) -> list[CallersAlert]:
