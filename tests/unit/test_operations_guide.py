@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+from samtranslator.yaml_helper import yaml_parse
+
+from tests.support.alarms import TEMPLATE
 from tests.support.metrics import reported_metrics
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
@@ -14,3 +17,12 @@ def test_the_guide_lists_exactly_the_metrics_that_are_reported() -> None:
 
     assert [name for name, _ in listed] == [*dict.fromkeys(name for name, _ in listed)]
     assert {name for name, _ in listed} == reported_metrics()
+
+
+def test_the_table_of_costs_counts_the_alarms_that_a_stack_of_defaults_has() -> None:
+    """Those without a condition, and the one on the refresh of the token, at 0.10 $ a month each."""
+    resources = yaml_parse(TEMPLATE.read_text())["Resources"].values()
+    alarms = [found for found in resources if found["Type"] == "AWS::CloudWatch::Alarm"]
+    number = sum(found.get("Condition", "RefreshesToken") == "RefreshesToken" for found in alarms)
+
+    assert f" {number} alarms {number * 0.1:.2f}," in GUIDE

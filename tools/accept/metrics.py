@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from common.telemetry import NAMESPACE
 from tools.accept.account import Described
 from tools.accept.sheet import ImpossibleError, MissedError, Sheet
 from tools.deployed import DeployedStack
@@ -14,7 +15,7 @@ _WINDOW = timedelta(hours=3)
 _PERIOD_SECONDS = 300
 _PAUSE_SECONDS = 15.0
 _SISTERS = {
-    "ServiceNowBridge": "EventsApplied",
+    NAMESPACE: "EventsApplied",
     "AWS/Lambda": "Invocations",
     "AWS/SQS": "NumberOfMessagesReceived",
     "AWS/Events": "Invocations",
@@ -69,8 +70,8 @@ class Metrics:
         if sister in self._found:
             raise ImpossibleError(f"nothing was there to count for {name}; {sister[1]} of the same source arrives")
         if not self._was_used(key):
-            raise ImpossibleError(f"nothing came this way yet, so that {namespace} has no values of its source")
-        raise MissedError(f"neither {name} nor {sister[1]} of {namespace} came within {self.patience:.0f} s")
+            raise ImpossibleError(f"nothing came this way yet, so that {_source(key)} has no values of its source")
+        raise MissedError(f"neither {name} nor {sister[1]} of {_source(key)} came within {self.patience:.0f} s")
 
     def _wait(self, keys: set[Key]) -> frozenset[Key]:
         end = time.monotonic() + self.patience
@@ -103,6 +104,12 @@ class Metrics:
 def _key(alarm: Mapping[str, Any]) -> Key:
     dimensions = tuple(sorted((each["Name"], each["Value"]) for each in alarm.get("Dimensions", [])))
     return alarm["Namespace"], alarm["MetricName"], dimensions
+
+
+def _source(key: Key) -> str:
+    """Return who reports a metric, without the stack's name, which a namespace has where no dimension can hold it."""
+    namespace, _, _ = key
+    return NAMESPACE if namespace.startswith(NAMESPACE) else namespace
 
 
 def _sister(key: Key) -> Key:

@@ -235,7 +235,9 @@ def test_a_metric_has_arrived_or_the_sheet_says_why_not(monkeypatch: pytest.Monk
     _alarm("d", "AWS/Lambda", "Errors", "FunctionName", "api")
     _value("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "events")
     _value("ServiceNowBridge", "EventsApplied", "service", STACK)
-    described = Described({}, {"QueueAlarm": "a", "HeldAlarm": "b", "EventsAlarm": "c", "ApiAlarm": "d"})
+    _alarm("e", f"ServiceNowBridge/{STACK}", "DeniedReads", "none", "x")
+    names = {"QueueAlarm": "a", "HeldAlarm": "b", "EventsAlarm": "c", "ApiAlarm": "d", "TrailAlarm": "e"}
+    described = Described({}, names)
     metrics = Metrics(DeployedStack({}, boto3.Session(region_name=REGION)), described, 0.0, {"events", STACK})
     sheet = Sheet(iter(range(100)).__next__)
 
@@ -247,7 +249,9 @@ def test_a_metric_has_arrived_or_the_sheet_says_why_not(monkeypatch: pytest.Monk
         "metric of HeldAlarm": "not possible here",
         "metric of EventsAlarm": "failed",
         "metric of ApiAlarm": "not possible here",
+        "metric of TrailAlarm": "not possible here",
     }
+    assert [line.why for line in sheet.lines if STACK in line.why] == []
 
 
 @pytest.mark.parametrize(
