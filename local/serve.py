@@ -9,11 +9,13 @@ from pathlib import Path
 
 from local.console import Console
 from local.emulator import ACCOUNT
-from local.stack import LocalStack, run_stack
+from local.stack import STACK_NAME, LocalStack, run_stack
 from local.terminal import Terminal, exit_status
+from local.watching import listen
 
 _PROJECT = Path(__file__).resolve().parent.parent
 _USER = "admin"
+_WATCHING = {"WatchSchedule": "rate(1 minute)"}
 _INCIDENTS = "/api/now/table/incident?sysparm_display_value=true&sysparm_fields=number,state,short_description"
 
 
@@ -22,7 +24,7 @@ def main() -> None:
     terminal = Terminal()
     with exit_status(terminal):
         password = secrets.token_urlsafe(12)
-        with run_stack(terminal, user=_USER, password=password, control=True) as stack:
+        with run_stack(terminal, parameters=_WATCHING, user=_USER, password=password, control=True) as stack:
             with terminal.step("Put the client credentials into Secrets Manager"):
                 stack.store_credentials()
                 token = stack.store_webhook_secret("alertmanager", "grafana", "shop")
@@ -39,6 +41,7 @@ def _instructions(stack: LocalStack, password: str, token: str, console: Console
     authority = shlex.quote(str(endpoint.authority_file))
     unused = "AWS_SECRET_ACCESS_KEY=unused"
     project, python = shlex.quote(str(_PROJECT)), shlex.quote(sys.executable)
+    changes = listen(stack.root, f"servicenow-bridge.{STACK_NAME}")
     options = f"--endpoint {endpoint.url} --authority {authority} --region {endpoint.region} --account {ACCOUNT}"
     return [
         "",
@@ -70,6 +73,8 @@ def _instructions(stack: LocalStack, password: str, token: str, console: Console
         "Look around with the AWS command line, for example at the function's log:",
         f"  export AWS_ENDPOINT_URL={endpoint.url} AWS_CA_BUNDLE={authority}",
         f"  export AWS_DEFAULT_REGION={endpoint.region} AWS_ACCESS_KEY_ID={ACCOUNT} {unused}",
+        "  # what people change in ServiceNow, a minute later at most",
+        f"  aws sqs receive-message --output text --query 'Messages[].Body' --queue-url {changes}",
         f"  aws logs filter-log-events --log-group-name {stack.outputs['EventsLogGroupName']} --output text",
         "",
         "Ctrl-C stops it.",

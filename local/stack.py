@@ -4,7 +4,7 @@ import json
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,12 +203,17 @@ class LocalStack:
 
 
 @contextmanager
-def run_stack(terminal: Terminal | None = None, **simulator_options: Any) -> Iterator[LocalStack]:  # noqa: ANN401
+def run_stack(
+    terminal: Terminal | None = None,
+    *,
+    parameters: Mapping[str, str] | None = None,
+    **simulator_options: Any,  # noqa: ANN401 (the simulator's own)
+) -> Iterator[LocalStack]:
     """Start everything and deploy; behind `with` nothing of it is left, neither processes nor files.
 
-    The client credentials are not stored yet. Steps are shown on `terminal`, if there is one; keyword
-    arguments go to the simulator. Raises LocalStackError; if something fails inside the block, it holds the end
-    of the function's log.
+    The client credentials are not stored yet. Steps are shown on `terminal`, if there is one; `parameters` are the
+    stack's, other keyword arguments go to the simulator. Raises LocalStackError; if something fails inside the
+    block, it holds the end of the function's log.
     """
     running = ExitStack()
 
@@ -216,7 +221,7 @@ def run_stack(terminal: Terminal | None = None, **simulator_options: Any) -> Ite
         return terminal.step(title) if terminal else nullcontext()
 
     try:
-        stack = _start(running, step, simulator_options)
+        stack = _start(running, step, parameters or {}, simulator_options)
         with _explained_by_log(stack):
             yield stack
     finally:
@@ -227,6 +232,7 @@ def run_stack(terminal: Terminal | None = None, **simulator_options: Any) -> Ite
 def _start(
     running: ExitStack,
     step: Callable[[str], AbstractContextManager[object]],
+    parameters: Mapping[str, str],
     simulator_options: dict[str, Any],
 ) -> LocalStack:
     directory = Path(running.enter_context(tempfile.TemporaryDirectory(prefix=f"{STACK_NAME}-")))
@@ -243,7 +249,7 @@ def _start(
             build.finish(_BUILD_TIMEOUT)
         with step("Deploy template.yaml (sam deploy)"):
             stack = LocalStack(directory, emulator, simulator, client_secret=client_secret)
-            stack.deploy()
+            stack.deploy(**parameters)
     return stack
 
 

@@ -1,15 +1,13 @@
 """The watch, deployed: with the permissions of its own role, and a rule of somebody's on the bus."""
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from local import sam
-from local.emulator import REGION
 from local.stack import STACK_NAME, LocalStack
+from local.watching import heard, listen
 from tests.e2e.identities import clients_of_role
 
 SOURCE = f"servicenow-bridge.{STACK_NAME}"
@@ -22,14 +20,8 @@ def watching(deployed: LocalStack) -> Iterator[LocalStack]:
     """The stack with the watch, and a queue that a rule fills; without both for the tests that come after."""
     with sam.exclusive_build_directory():
         deployed.deploy(WatchSchedule=NEVER)
-    root = deployed.root
-    url = root.queues.create_queue(QueueName="told")["QueueUrl"]
-    arn = root.queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    root.client("events").put_rule(Name="told", EventPattern=json.dumps({"source": [SOURCE]}))
-    root.client("events").put_targets(Rule="told", Targets=[{"Id": "told", "Arn": arn}])
+    listen(deployed.root, SOURCE)
     yield deployed
-    root.client("events").remove_targets(Rule="told", Ids=["told"])
-    root.client("events").delete_rule(Name="told")
     with sam.exclusive_build_directory():
         deployed.deploy(WatchSchedule="")
 
@@ -40,33 +32,22 @@ def look(stack: LocalStack) -> None:
     assert "FunctionError" not in answer, answer["Payload"].read()
 
 
-def heard(stack: LocalStack) -> list[dict[str, Any]]:
-    """Take the events that came to the queue."""
-    url = stack.root.queues.get_queue_url(QueueName="told")["QueueUrl"]
-    found: list[dict[str, Any]] = []
-    while messages := stack.root.queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        for message in messages:
-            stack.root.queues.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            found.append(json.loads(message["Body"]))
-    return found
-
-
 def test_what_a_person_does_is_told_on_the_bus_and_comes_back_to_nobody(watching: LocalStack) -> None:
     """The bridge opens, a person takes, the bridge resolves. No event of these reaches the stack's own queue."""
     watching.store_credentials()
     look(watching)
-    heard(watching)
+    heard(watching.root)
     watching.put_alarm("ALARM", name="watched")
     watching.wait_until_handled()
     look(watching)
-    [opened] = heard(watching)
+    [opened] = heard(watching.root)
     watching.simulator.update("incident", opened["detail"]["sys_id"], {"state": "In Progress"})
     look(watching)
-    [taken] = heard(watching)
+    [taken] = heard(watching.root)
     watching.put_alarm("OK", name="watched")
     watching.wait_until_handled()
     look(watching)
-    [resolved] = heard(watching)
+    [resolved] = heard(watching.root)
     look(watching)
 
     details = [event["detail"] for event in (opened, taken, resolved)]
@@ -76,7 +57,7 @@ def test_what_a_person_does_is_told_on_the_bus_and_comes_back_to_nobody(watching
         {"old": "1", "new": "2"},
         {"old": "2", "new": "6"},
     ]
-    assert heard(watching) == []
+    assert heard(watching.root) == []
     assert watching.unfinished_messages() == 0
     assert watching.undelivered_messages() == 0
 
@@ -92,5 +73,4 @@ def test_its_role_speaks_in_one_name_on_one_bus(watching: LocalStack) -> None:
     for other in ({"Source": "shop.checkout"}, {"DetailType": "ServiceNow Alert"}):
         with pytest.raises(ClientError, match="AccessDenied"):
             events.put_events(Entries=[entry | other])
-    heard(watching)
-    assert REGION in watching.outputs["EventRuleArn"]
+    heard(watching.root)
