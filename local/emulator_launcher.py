@@ -117,7 +117,7 @@ def know_what_events_say() -> None:
 
 
 def carry_out_functions_in_conditions() -> None:
-    """Put into conditions what Join, Split and Sub make of parameters; MiniStack knows only Ref and Select there."""
+    """Put into conditions what Join, Select, Split and Sub make of parameters; MiniStack knows Ref alone there."""
     evaluate = engine._evaluate_conditions  # noqa: SLF001 -- the only reader of conditions
 
     def evaluate_all(template: dict[str, Any], parameters: dict[str, Any]) -> dict[str, bool]:
@@ -131,15 +131,16 @@ def carry_out_functions_in_conditions() -> None:
 
 
 def _carried_out(written: Any, values: dict[str, str]) -> Any:  # noqa: ANN401 (a template is JSON)
-    if isinstance(written, list):
-        return [_carried_out(part, values) for part in written]
     if not isinstance(written, dict):
-        return written
+        return [_carried_out(part, values) for part in written] if isinstance(written, list) else written
     match written:
         case {"Fn::Sub": str(text)}:
             return re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], text)
         case {"Fn::Split": [str(delimiter), source]}:
             return _text(source, values).split(delimiter)
+        case {"Fn::Select": [index, source]}:
+            parts = _carried_out(source, values)
+            return (parts if isinstance(parts, list) else _text(parts, values).split(","))[int(str(index))]
         case {"Fn::Join": [str(delimiter), source]}:
             parts = _carried_out(source, values)
             return delimiter.join(parts if isinstance(parts, list) else _text(parts, values).split(","))
