@@ -117,9 +117,10 @@ def checked(rows: Sequence[Record], *, prefix: str, after: str, since: float) ->
     """
     for row in rows:
         text, count = row.fields.get("sys_updated_on", ""), row.fields.get("sys_mod_count", "")
-        if not _TIME.fullmatch(text) or not (count.isascii() and count.isdigit()):
+        whose = [row.fields.get(name) for name in ("sys_created_by", "sys_updated_by")]
+        if not _TIME.fullmatch(text) or not (count.isascii() and count.isdigit()) or not all(whose):
             raise ConfigurationError(
-                "ServiceNow does not show when records were changed.",
+                "ServiceNow does not show when records were changed, and by whom.",
                 action="Let the integration user read sys_updated_on, sys_updated_by, sys_created_by, sys_mod_count.",
                 code="times_hidden",
             )

@@ -104,6 +104,8 @@ def test_one_change_has_one_id_and_another_has_another() -> None:
         ([row(at=EPOCH, sys_updated_on="")], ConfigurationError, "times_hidden"),
         ([row(at=EPOCH, sys_mod_count="")], ConfigurationError, "times_hidden"),
         ([row(at=EPOCH, sys_mod_count="x")], ConfigurationError, "times_hidden"),
+        ([row(at=EPOCH, sys_created_by="")], ConfigurationError, "times_hidden"),
+        ([row(at=EPOCH, sys_updated_by="")], ConfigurationError, "times_hidden"),
         ([row(at=EPOCH, correlation_id="another")], ConfigurationError, "condition_dropped"),
         ([row(at=EPOCH - 2 * 86_400)], ConfigurationError, "condition_dropped"),
         ([row(3, at=EPOCH), row(2, at=EPOCH)], TransientError, "order_dropped"),
