@@ -15,6 +15,7 @@ RED_AFTER_ONE_OF = {
     "EventsWaitAlarm": 13,
     "EventsExpireSoonAlarm": 13,
     "AccessRefusalsAlarm": 4,
+    "TokenRefreshErrorsAlarm": 4,
 }
 TOLD = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
 
