@@ -184,13 +184,23 @@ def test_requests_are_limited_traced_and_logged_without_their_content(
     assert "LoggingLevel" not in settings
     assert settings["ThrottlingRateLimit"] == {"Ref": "ApiRequestsPerSecond"}
     assert settings["ThrottlingBurstLimit"] == {"Ref": "ApiBurst"}
-    assert stage["TracingEnabled"] is True
 
     logged = json.loads(stage["AccessLogSetting"]["Fn::If"][1]["Format"])
 
     assert logged.keys() >= {"request_id", "caller", "method", "route", "status"}
     assert not [value for value in logged.values() if "body" in value.lower() or "authorizer" in value.lower()]
     assert expanded(template, stage["AccessLogSetting"]["Fn::If"][2], {}) is None
+
+
+@pytest.mark.attack
+def test_no_trace_and_no_log_of_the_gateway_holds_a_token_in_the_query(
+    template: dict[str, Any], stage: dict[str, Any]
+) -> None:
+    """Its traces hold the whole address (its guide, "Understanding AWS X-Ray traces"): there is none then."""
+    assert expanded(template, stage["TracingEnabled"], {}) is True
+    assert expanded(template, stage["TracingEnabled"], OPEN_TO_ALL) is False
+    logged = stage["AccessLogSetting"]["Fn::If"][1]["Format"]
+    assert not re.search(r"querystring|\$context\.(requestOverride|customDomain)|header", logged)
 
 
 # What API Gateway documents of these: they hold text of the caller, or quotes of their own, and would break JSON.
