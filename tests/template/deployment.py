@@ -190,7 +190,8 @@ def parameters_behind(template: dict[str, Any], part: Any) -> set[str]:  # noqa:
         return set()
     conditions = [part["Fn::If"][0]] if "Fn::If" in part else []
     conditions += [part["Condition"]] if isinstance(part.get("Condition"), str) else []
-    found = {name for condition in conditions for name in _references(template["Conditions"][condition])}
+    named = {name for condition in conditions for name in _references(template["Conditions"][condition])}
+    found = {name for name in named if not name.startswith("AWS::")}
     return found | {name for one in part.values() for name in parameters_behind(template, one)}
 
 
