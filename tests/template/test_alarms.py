@@ -179,7 +179,7 @@ WATCHED: dict[str, tuple[Any, str, str, dict[str, Any], int]] = {
         "Errors",
         "Sum",
         {"Name": "FunctionName", "Value": {"Ref": "WatchFunction"}},
-        3,
+        1,
     ),
     "TokenRefreshErrorsAlarm": (
         "AWS/Lambda",
@@ -245,6 +245,13 @@ def test_an_alarm_on_what_waits_does_not_flip_between_two_looks_at_it(resources:
     assert alarm["DatapointsToAlarm"] == 1
     assert alarm["EvaluationPeriods"] == RED_AFTER_ONE_OF[name]
     assert (RED_AFTER_ONE_OF[name] - 1) * alarm["Period"] >= longest
+
+
+def test_one_failed_look_wakes_nobody_and_an_outage_once(resources: Resources) -> None:
+    """Two of four periods: the next look mends a single failure, and one that comes late by seconds turns nothing off."""
+    alarm = of_type(resources, "AWS::CloudWatch::Alarm")["WatchErrorsAlarm"]
+
+    assert (alarm["Period"], alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (300, 2, 4)
 
 
 @pytest.mark.parametrize("name", WATCHED)
