@@ -248,7 +248,7 @@ def test_an_alarm_on_what_waits_does_not_flip_between_two_looks_at_it(resources:
 
 
 def test_one_failed_look_wakes_nobody_and_an_outage_once(resources: Resources) -> None:
-    """Two of four periods: the next look mends a single failure, and one that comes late by seconds turns nothing off."""
+    """Two of four periods: the next look mends a single failure, and one that comes late turns nothing off."""
     alarm = of_type(resources, "AWS::CloudWatch::Alarm")["WatchErrorsAlarm"]
 
     assert (alarm["Period"], alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (300, 2, 4)
