@@ -160,14 +160,15 @@ def test_a_problem_that_heals_within_its_hold_opens_nothing_and_one_that_lasts_i
     start: Start, servicenow: Simulator
 ) -> None:
     """The message waits in the queue; by its hour the ledger knows of the recovery."""
+    ago = {count: datetime.now(UTC) - timedelta(minutes=count) for count in (1, 3, 4, 6)}
     function = start('[[override]]\nhold = "5m"\nsettle = "5m"\n')
-    spike = alarm("spike", "ALARM", at=minutes(6))
+    spike = alarm("spike", "ALARM", at=ago[4])
     assert len(function(spike)) == 1
-    assert function(alarm("spike", "OK", at=minutes(7))) == []
-    assert function(alarm("lasts", "ALARM", at=minutes(4))) == []
+    assert function(alarm("spike", "OK", at=ago[3])) == []
+    assert function(alarm("lasts", "ALARM", at=ago[6])) == []
     assert [row["short_description"] for row in servicenow.records("incident")] == [
         "CloudWatch alarm lasts in eu-west-1"
     ]
 
-    assert len(function(alarm("lasts", "OK", at=minutes(9)))) == 1
+    assert len(function(alarm("lasts", "OK", at=ago[1]))) == 1
     assert servicenow.records("incident")[0]["state"] == "1"
