@@ -1,10 +1,14 @@
-"""servicenow-rest-api 1.2.2, the client that npm has: its requests as they were captured on the wire.
+"""servicenow-rest-api 1.2.2, the client that npm has: itself where there is Node.js, and its requests as captured.
 
-It needs Node.js, which the tests do without. Its addresses, headers and bodies are sent again byte by byte.
+Its addresses, headers and bodies are sent again byte by byte.
 """
 
 import json
+import os
+import shutil
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,3 +85,36 @@ def test_it_lists_the_tasks_of_a_change(simulator: Simulator, sent: Callable[...
     [number] = [row["number"] for row in simulator.records("change_request")]
     target = f"/api/now/table/change_task?change_request={number}&sysparm_fields=number,sys_id"
     assert [sorted(row) for row in sent("GET", target, READS)] == [["number", "sys_id"]]
+
+
+NODE, NPM = shutil.which("node"), shutil.which("npm")
+
+
+@pytest.mark.skipif(not (NODE and NPM), reason="there is no Node.js here")
+def test_the_client_itself_takes_a_record_through_its_life(simulator: Simulator, tmp_path: Path) -> None:
+    """Unchanged, over TLS that Node.js verifies; what is installed is held by the hashes of the lock."""
+    assert NODE
+    assert NPM
+    here = Path(__file__).parent
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(here.parents[2] / "requirements" / "npm" / name, tmp_path)
+    shutil.copy(here / "npm_client.js", tmp_path)
+    authority = tmp_path / "authority.pem"
+    authority.write_text(simulator.ca_pem, encoding="ascii")
+    install = [NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+    subprocess.run(install, cwd=tmp_path, check=True, timeout=60)
+    host = simulator.host.replace("localhost", "127.0.0.1")
+    client = subprocess.run(
+        [NODE, "npm_client.js", host, USER, PASSWORD],
+        cwd=tmp_path,
+        env={**os.environ, "NODE_EXTRA_CA_CERTS": str(authority)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    found = json.loads(client.stdout.splitlines()[-1])
+    assert (found["made"], found["changed"]) == ("1 - High", "In Progress")
+    assert [row["state"] for row in found["listed"]] == ["In Progress"]
+    assert found["gone"] == 204
+    assert simulator.records("incident") == []
