@@ -101,8 +101,8 @@ def test_the_client_itself_takes_a_record_through_its_life(simulator: Simulator,
     shutil.copy(here / "npm_client.js", tmp_path)
     authority = tmp_path / "authority.pem"
     authority.write_text(simulator.ca_pem, encoding="ascii")
-    install = [NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-    if subprocess.run(install, cwd=tmp_path, check=False, timeout=60).returncode != 0:
+    install = [NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--fetch-retries=0"]
+    if subprocess.run(install, cwd=tmp_path, check=False, timeout=100).returncode != 0:
         pytest.skip("npm's registry can't be reached from here")
     host = simulator.host.replace("localhost", "127.0.0.1")
     client = subprocess.run(
