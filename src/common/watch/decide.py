@@ -56,6 +56,8 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 # No zone is further than 14 hours from UTC.
 _ANY_ZONE = 86_400
 _MINUTE = 60
+# Minutes: what rounding up, and the one more, can add to the overlap of a later look.
+_FURTHER_AT_FIRST = 2
 
 
 class By(StrEnum):
@@ -100,12 +102,13 @@ def query(prefix: str, minutes: int, *, after: str = "") -> str:
     return all_of([term("correlation_id", "STARTSWITH", prefix), changed_within(minutes), *behind], order_by="sys_id")
 
 
-def minutes_back(elapsed: float) -> int:
+def minutes_back(elapsed: float, *, is_first: bool = False) -> int:
     """Return how many minutes back to look, `elapsed` seconds after the last complete look began.
 
-    Rounded up, and one more: while pages are read the beginning of "minutes ago" moves on.
+    Rounded up, and one more: while pages are read the beginning of "minutes ago" moves on. The first look goes further
+    back than the next ones will, or these would tell of what changed before the watch began.
     """
-    return int(-(-(max(0.0, elapsed) + OVERLAP) // _MINUTE)) + 1
+    return int(-(-(max(0.0, elapsed) + OVERLAP) // _MINUTE)) + 1 + _FURTHER_AT_FIRST * is_first
 
 
 def checked(rows: Sequence[Record], *, prefix: str, after: str, since: float) -> Sequence[Record]:

@@ -89,7 +89,7 @@ class Watcher:
         if is_first:
             since = began
             self._telemetry.log.info("The watch begins here: what changed before is not told.", table=mark.table)
-        back, after, offset = minutes_back((now - since) / 1000), mark.after, 0
+        back, after, offset = minutes_back((now - since) / 1000, is_first=is_first), mark.after, 0
         while True:
             asked = query(self._prefix, back, after=after)
             page = self._records.page(mark.table, asked, deadline, limit=PAGE, offset=offset)

@@ -20,6 +20,12 @@ def test_it_looks_back_over_all_that_passed_an_overlap_and_one_minute_more(elaps
     assert minutes * 60 >= max(elapsed, 0) + 120 + 60
 
 
+def test_no_later_look_sees_what_the_first_one_did_not() -> None:
+    """Or it would tell of what changed before the watch began. Either look may end a minute later than it began."""
+    first = minutes_back(0, is_first=True) * 60 - 60
+    assert max(minutes_back(elapsed) * 60 - elapsed for elapsed in range(7200)) <= first
+
+
 @pytest.mark.parametrize(
     ("updates", "seconds", "is_new"),
     [
