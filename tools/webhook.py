@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import quote
 
 from common.doors.proof import SHORTEST, Way
-from common.doors.secrets import SOURCE, parse_secrets
+from common.doors.secrets import parse_secrets
+from common.variables import SOURCE
 from tools.deployed import ToolError, find_stack, parser, run
 
 if TYPE_CHECKING:

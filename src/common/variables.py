@@ -30,8 +30,10 @@ _SENSITIVE = re.compile(
 _UNDOING = frozenset({"incident", "task"})
 _ARN = r"arn:[a-z0-9-]+:iam::[0-9]{12}:(role|user)/[A-Za-z0-9+=.@_/-]{1,576}"
 _ARNS = re.compile(rf"{_ARN}(,{_ARN})*")
-_SOURCE = r"[a-z][a-z0-9-]{0,39}"
-_SOURCES = re.compile(rf"{_SOURCE}(,{_SOURCE})*")
+SOURCE = re.compile(r"[a-z][a-z0-9-]{0,39}")
+"""What the name of a source of webhooks looks like."""
+
+_SOURCES = re.compile(rf"{SOURCE.pattern}(,{SOURCE.pattern})*")
 _TOPIC = r"arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}"
 _TOPICS = re.compile(rf"{_TOPIC}(,{_TOPIC})*")
 _INCIDENT_FIELDS = (

@@ -257,8 +257,7 @@ def change_record(
 )
 def post_alerts(alerts: Annotated[models.OwnAlert | models.Webhook, Body()]) -> Response[str]:
     """Take an alert, or the webhook of Alertmanager or Grafana, to the desk that opens and resolves incidents."""
-    context = app.current_event.request_context
-    origin = Origin(_sender(None).caller, context.account_id or "", bridge.region)
+    origin = Origin(_sender(None).caller, account_of(app.context["request"].event), bridge.region)
     if isinstance(alerts, models.OwnAlert):
         return _accepted(bridge.alerts.accept([alerts.alert()], origin), 0, 0)
     bridge.limit.take_more(origin.caller, origin.account, len(alerts.alerts) - 1)
@@ -282,7 +281,7 @@ def receive_webhook(source: parameters.Source) -> Response[str]:
     delivery = delivery_of(app.context["request"])
     if not bridge.webhooks.proves(source, delivery):
         raise ProblemError(Kind.FORBIDDEN, UNPROVEN, action=PROVE)
-    account = app.current_event.request_context.account_id or ""
+    account = account_of(app.context["request"].event)
     bridge.limit.take(_sender(None).caller, account)
     taken = bridge.webhooks.take(source, delivery, account=account)
     return _accepted(taken.accepted, taken.refused, taken.truncated)

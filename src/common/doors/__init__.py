@@ -1,1 +1,4 @@
-"""The doors, all pure: what webhooks and SNS bring becomes events of the queue, whose rules decide."""
+"""The doors: what webhooks and SNS bring becomes events of the queue, whose rules decide.
+
+`proof`, `webhook` and `sns` are pure; `secrets` reads Secrets Manager, and `door` puts what it takes into the queue.
+"""

@@ -8,7 +8,7 @@ from typing import Any
 
 from common.clock import Clock
 from common.dead_letters import DeadLetters
-from common.doors.proof import Delivery, is_proven
+from common.doors.proof import Delivery, SourceSecret, is_proven
 from common.doors.secrets import WebhookSecrets
 from common.doors.webhook import envelope, left_out, webhook_event
 from common.errors import PermanentError, TransientError
@@ -54,12 +54,9 @@ class WebhookDoor:
         """
         if not self._sources:
             return False
-        secret = self._secrets.of(source) if source in self._sources else None
-        if is_proven(secret, delivery):
+        if is_proven(self._secret(source), delivery):
             return True
-        if not self._secrets.is_newer():
-            return False
-        return is_proven(self._secrets.of(source) if source in self._sources else None, delivery)
+        return self._secrets.is_newer() and is_proven(self._secret(source), delivery)
 
     def take(self, source: str, delivery: Delivery, *, account: str) -> Taken:
         """Put what a proven delivery tells of into the queue; what can't be understood is kept as a dead letter.
@@ -82,6 +79,9 @@ class WebhookDoor:
         small = [body for body in bodies if len(body) <= LARGEST]
         refused = [(body[:LARGEST], _too_large(source)) for body in bodies if len(body) > LARGEST]
         return self._keep(refused, Taken(self._sender.send(small), truncated=left_out(event["detail"])))
+
+    def _secret(self, source: str) -> SourceSecret | None:
+        return self._secrets.of(source) if source in self._sources else None
 
     def _keep(self, refused: list[tuple[str, PermanentError]], taken: Taken) -> Taken:
         if not self._dead_letters.keep_all(refused):

@@ -12,12 +12,10 @@ from common.clock import Clock
 from common.doors.proof import SHORTEST, SourceSecret, Way
 from common.errors import BridgeError, CredentialsError, TransientError
 from common.telemetry import Telemetry
+from common.variables import SOURCE
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
-
-SOURCE = re.compile(r"[a-z][a-z0-9-]{0,39}")
-"""What the name of a source looks like."""
 
 _LIFE = 300.0
 _LONGEST_LIFE = 3600.0
