@@ -46,7 +46,7 @@ def imports(path: Path) -> Iterator[str]:
 
 MODULES = {
     ".".join(path.relative_to(SOURCE).with_suffix("").parts): path
-    for path in chain((SOURCE / "common").rglob("*.py"), (SOURCE / "handlers").glob("*.py"))
+    for path in chain((SOURCE / "common").rglob("*.py"), (SOURCE / "handlers").rglob("*.py"))
     if path.name != "__init__.py"
 }
 

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
-from common.api.admission import parse_json
+from common.api.admission import Admitted, parse_json
 from common.api.creation import Created
 from common.api.models import Problem
 from common.api.problems import HEADERS, MEDIA_TYPE, Answer, Kind, ProblemError, invalid, problem_of
@@ -137,9 +137,10 @@ def responses(
     }
 
 
-def only_parameters(app: APIGatewayRestResolver, *names: str) -> None:
+def only_parameters(request: Admitted, *names: str) -> None:
     """Raise ProblemError where the query has another parameter: a misspelt filter must not mean "everything"."""
-    given = {*app.current_event.query_string_parameters, *app.current_event.multi_value_query_string_parameters}
+    kinds = ("queryStringParameters", "multiValueQueryStringParameters")
+    given = {name for kind in kinds for name in request.event.get(kind) or ()}
     unknown = sorted(given - set(names))
     if unknown:
         raise invalid(f"There is no parameter {unknown[0][:80]!r} here.", f"Use {', '.join(names)}.")

@@ -1,0 +1,160 @@
+"""Incidents: open, list, read, change, comment on, resolve, attach to."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from common.api import models, parameters
+from common.api.admission import content_type
+from common.api.files import MEDIA_TYPES, file_of
+from common.api.incidents import Search, shown
+from common.api.resolver import (
+    CREATION_HEADERS,
+    CREATION_PROBLEMS,
+    only_parameters,
+    reply,
+    reply_created,
+    reply_done,
+    reply_page,
+    responses,
+)
+from handlers.routes.turn import in_hand, new_router
+
+router = new_router()
+
+
+@router.post(
+    "/incidents",
+    tags=["Incidents"],
+    operation_id="createIncident",
+    summary="Open an incident",
+    responses=responses(
+        201, models.Created, "The incident, always the same.", *CREATION_PROBLEMS, headers=CREATION_HEADERS
+    ),
+)
+def create_incident(incident: models.NewIncident, key: parameters.RequiredKey) -> Response[str]:
+    """Open one incident for this key, however often and by how many at once the request is sent."""
+    turn = in_hand()
+    fields = incident.model_dump(exclude_unset=True)
+    made = turn.bridge.incidents.create(turn.sender(key), fields, turn.deadline)
+    return reply_created(turn.bridge.instance_host, "incidents", "incident", made)
+
+
+@router.get(
+    "/incidents",
+    tags=["Incidents"],
+    operation_id="listIncidents",
+    summary="List incidents, newest first",
+    responses=responses(200, models.Records, "A page of incidents, without their long texts."),
+)
+def list_incidents(
+    *,
+    state: parameters.State = None,
+    group: parameters.Group = None,
+    opened_since: parameters.Since = None,
+    cursor: parameters.Cursor = None,
+    limit: parameters.Limit = 50,
+) -> Response[str]:
+    """List the incidents that this bridge opened and that meet all filters."""
+    turn = in_hand()
+    only_parameters(turn.request, "state", "group", "opened_since", "cursor", "limit")
+    search = Search(state or "", group or "", opened_since)
+    page = turn.bridge.incidents.search(search, cursor=cursor, limit=limit, deadline=turn.deadline)
+    return reply_page([shown(record) for record in page.records], page.next_cursor)
+
+
+@router.get(
+    "/incidents/<incident>",
+    tags=["Incidents"],
+    operation_id="readIncident",
+    summary="Read an incident",
+    responses=responses(200, models.Record, "The incident's fields."),
+)
+def read_incident(incident: parameters.Incident) -> Response[str]:
+    """Read an incident that this bridge opened."""
+    turn = in_hand()
+    return reply(200, turn.bridge.incidents.read(incident, turn.deadline))
+
+
+@router.patch(
+    "/incidents/<incident>",
+    tags=["Incidents"],
+    operation_id="changeIncident",
+    summary="Change fields of an incident",
+    responses=responses(200, models.Record, "The incident's fields as they are now.", 409, 413, 415, 504),
+)
+def change_incident(incident: parameters.Incident, fields: Annotated[models.RecordFields, Body()]) -> Response[str]:
+    """Set the fields that are sent and leave all others alone. Repeating it is harmless."""
+    turn = in_hand()
+    return reply(200, turn.bridge.incidents.change(turn.sender(), incident, fields.root, turn.deadline))
+
+
+@router.post(
+    "/incidents/<incident>/comments",
+    tags=["Incidents"],
+    operation_id="addComment",
+    summary="Add a comment, which the incident's caller can read",
+    responses=responses(200, models.Done, "The comment is there.", 409, 413, 415, 422, 504),
+)
+def add_comment(incident: parameters.Incident, note: models.Note, key: parameters.OptionalKey = None) -> Response[str]:
+    """Append a comment; with a key at most once."""
+    turn = in_hand()
+    return reply_done(
+        turn.bridge.incidents.write_note(turn.sender(key), incident, "comments", note.text, turn.deadline)
+    )
+
+
+@router.post(
+    "/incidents/<incident>/work-notes",
+    tags=["Incidents"],
+    operation_id="addWorkNote",
+    summary="Add a work note, which only those who work on the incident can read",
+    responses=responses(200, models.Done, "The work note is there.", 409, 413, 415, 422, 504),
+)
+def add_work_note(
+    incident: parameters.Incident, note: models.Note, key: parameters.OptionalKey = None
+) -> Response[str]:
+    """Append a work note; with a key at most once."""
+    turn = in_hand()
+    return reply_done(
+        turn.bridge.incidents.write_note(turn.sender(key), incident, "work_notes", note.text, turn.deadline)
+    )
+
+
+@router.post(
+    "/incidents/<incident>/resolve",
+    tags=["Incidents"],
+    operation_id="resolveIncident",
+    summary="Resolve an incident",
+    responses=responses(200, models.Record, "The incident's fields as they are now.", 409, 413, 415, 504),
+)
+def resolve_incident(incident: parameters.Incident, resolution: models.Resolution) -> Response[str]:
+    """Resolve an incident. One that is resolved already stays as it is, so repeating it is harmless."""
+    turn = in_hand()
+    notes, code = resolution.close_notes, resolution.close_code
+    return reply(200, turn.bridge.incidents.resolve(turn.sender(), incident, notes, code, turn.deadline))
+
+
+@router.post(
+    "/incidents/<incident>/attachments",
+    tags=["Incidents"],
+    operation_id="attachFile",
+    summary="Attach a file of up to 4 MB",
+    responses=responses(200, models.Done, "The file is attached.", 409, 413, 415, 422, 504),
+    openapi_extensions={
+        "requestBody": {
+            "required": True,
+            "content": {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in MEDIA_TYPES},
+        }
+    },
+)
+def attach_file(
+    incident: parameters.Incident, file_name: parameters.FileName, key: parameters.OptionalKey = None
+) -> Response[str]:
+    """Attach the body of the request; with a key at most once."""
+    turn = in_hand()
+    only_parameters(turn.request, "file_name")
+    request = turn.request
+    file = file_of(file_name, content_type(request.event), request.file)
+    return reply_done(turn.bridge.incidents.attach(turn.sender(key), incident, file, turn.deadline))
