@@ -1,10 +1,10 @@
-"""A cold start: from the start of a process to a token in hand."""
+"""A cold start of the built package: from the start of a process to a token in hand."""
 
 import io
 import json
 import subprocess
 import sys
-import sysconfig
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import boto3
 
+from bench.api_start import built_package, runtime_of_lambda
 from bench.aws_server import aws_server
 from bench.parts import CLIENT_ID, CLIENT_SECRET
 from bench.result import Result
@@ -22,7 +23,6 @@ from common.oauth.token import AccessToken
 from common.telemetry import Telemetry
 
 _PROCESSES = 15
-_SOURCE = Path(__file__).resolve().parents[1] / "src"
 _HOST = "example.service-now.com"
 _PARAMETER = "/servicenow-bridge/bench/access-token"
 _READY = "ready"
@@ -77,8 +77,9 @@ print(json.dumps([libraries, clients]))
 def measure() -> list[Result]:
     """Compare with a process that only imports the same libraries, makes the same clients and reads one parameter."""
     secret = json.dumps({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET})
-    with aws_server(secret) as address:
-        environment = _environment(address)
+    with tempfile.TemporaryDirectory() as directory, aws_server(secret) as address:
+        folder = Path(directory)
+        environment = _environment(address, built_package(folder), runtime_of_lambda(folder))
         _store_token(environment)
         libraries, clients = json.loads(_run(_INSPECT, environment))
         job = json.dumps([libraries, clients, _PARAMETER])
@@ -105,11 +106,11 @@ def _in_turns(first: Callable[[], float], second: Callable[[], float]) -> tuple[
         else:
             later = second()
             measured.append((first(), later))
-    # The first processes of all write byte code.
+    # The first processes of all read the files from the disk.
     return median(pair[0] for pair in measured[1:]), median(pair[1] for pair in measured[1:])
 
 
-def _environment(address: str) -> dict[str, str]:
+def _environment(address: str, package: Path, runtime: Path) -> dict[str, str]:
     return {
         "AWS_ACCESS_KEY_ID": "bench",
         "AWS_DEFAULT_REGION": "eu-west-1",
@@ -119,7 +120,8 @@ def _environment(address: str) -> dict[str, str]:
         "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/dead-letters",
         "DEPLOYMENT": "bench",
         "LEDGER_TABLE": "ledger",
-        "PYTHONPATH": f"{_SOURCE}:{sysconfig.get_path('purelib')}",
+        "PYTHONPATH": f"{package}:{runtime}",
+        "PYTHONDONTWRITEBYTECODE": "1",
         "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/events",
         "SERVICENOW_INSTANCE_HOST": _HOST,
         "SERVICENOW_SECRET_ID": "credentials",

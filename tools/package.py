@@ -2,7 +2,8 @@
 
 Rules with mistakes, and wheels whose hash src/requirements.txt does not list, are refused. The modules that a start
 imports are compiled: SAM dates all files 1980, so byte code that goes by the date of its source would never be valid,
-and each cold start would compile everything anew. The same sources make the same package, byte for byte.
+and each cold start would compile everything anew. The rules, once checked, become one JSON file, which is read at once.
+The same sources make the same package, byte for byte.
 """
 
 import fcntl
@@ -131,11 +132,22 @@ def check_rules() -> None:
 
     Every table counts as allowed here: which ones are, a parameter of the deployment says.
     """
-    tables = {table for file in (ROOT / "src/rules").rglob("*.toml") for table in _tables(file)}
+    tables = {table for file in _rule_files() for table in _tables(file)}
     command = [sys.executable, "-m", "local.rules", "--tables", ",".join(sorted(tables))]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     if subprocess.run(command, check=False, cwd=ROOT, env=environment).returncode:  # noqa: S603 (a fixed command)
         raise BuildRefusedError("the rules have the mistakes listed above. `make rules` lists them again.")
+
+
+def rules_together() -> str:
+    """Return all rule files as one JSON object: `{file: content}`, shipped ones first, as the functions read it."""
+    contents = {path: tomllib.loads(path.read_text(encoding="utf-8")) for path in _rule_files()}
+    return json.dumps({str(path.relative_to(ROOT / "src/rules")): content for path, content in contents.items()})
+
+
+def _rule_files() -> list[Path]:
+    rules = ROOT / "src/rules"
+    return [*sorted(rules.glob("*.toml")), *sorted((rules / "own").glob("*.toml"))]
 
 
 def _tables(file: Path) -> Iterator[str]:
@@ -177,9 +189,12 @@ def _make(package: Path, architecture: str) -> None:
         if path.name in _OF_THE_INSTALLER:
             path.unlink()
     for path in _sources():
-        copy = package / path.relative_to(ROOT / "src")
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
+        if path not in _rule_files():
+            copy = package / path.relative_to(ROOT / "src")
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+    (package / "rules").mkdir(exist_ok=True)
+    (package / "rules" / "checked.json").write_text(rules_together(), encoding="utf-8")
     _compile(package)
     for path in package.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)

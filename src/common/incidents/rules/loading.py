@@ -1,20 +1,18 @@
 """Reads src/rules/*.toml, and the deployment's own files below it, once."""
 
-import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, override
 
 from common.errors import ConfigurationError
 from common.incidents.alert import DEFAULT_TABLE
+from common.incidents.rules.checked import CHECKED, entries, read_checked
 from common.incidents.rules.matching import Rules, generality
+from common.incidents.rules.names import OWN
 from common.incidents.rules.override import Override
 from common.incidents.rules.reading import check_override, read_override, read_rule
 from common.incidents.rules.rule import Rule
 from common.incidents.rules.table import Mistake
-
-OWN = "own"
-"""The folder beside the shipped files that belongs to whoever deploys: nothing is ever shipped in it."""
 
 _HEADINGS = ("rule", "override")
 
@@ -26,7 +24,7 @@ def load_rules(
     allowed_tables: Collection[str] = (),
     requestable: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Rules:
-    """Return the rules of every `*.toml` file in a directory and in its folder `own`.
+    """Return the rules of every `*.toml` file in a directory and in its folder `own`, or of the build's `checked.json`.
 
     Records may be written to incidents and to `allowed_tables`; record requests may ask for the fields that
     `requestable` holds by table, where None lets them ask for any. Raises ConfigurationError that names each mistake's
@@ -78,6 +76,8 @@ def read_rules(
 ) -> tuple[Rules, list[Mistake]]:
     """Return what `load_rules` returns, as far as it is usable, and every mistake."""
     tables = frozenset({DEFAULT_TABLE, *allowed_tables})
+    if (checked := directory / CHECKED).exists():
+        return read_checked(checked, tables, requestable)
     shipped, own = _Files(directory, "", tables), _Files(directory / OWN, f"{OWN}/", tables)
     rules = [*own.rules, *shipped.rules]
     overrides = [*shipped.overrides, *own.overrides]
@@ -101,6 +101,8 @@ class _Files:
             self._file(path, prefix + path.name)
 
     def _file(self, path: Path, file: str) -> None:
+        import tomllib  # noqa: PLC0415 (the package has no such file, and no start has to wait for it)
+
         try:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
@@ -122,8 +124,8 @@ class _Files:
             why = f"is no list of tables; every {heading} begins with [[{heading}]]"
             self.mistakes.append(Mistake(file, heading, why))
             return
-        for index, table in enumerate(content, start=1):
-            entry, mistakes = read(f"{file}, {heading} {table.get('name') or index}", table, self.tables)
+        for place, table in entries(file, heading, {heading: content}):
+            entry, mistakes = read(place, table, self.tables)
             self.mistakes += mistakes
             if entry is not None:
                 yield entry

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from common.incidents.rules.contracts import check_contract
+from common.incidents.rules.deferred import DeferredRule
 from common.incidents.rules.names import ANY
 from common.incidents.rules.override import Override
 from common.incidents.rules.rule import Rule
@@ -19,7 +20,7 @@ class Rules:
 
     def __init__(
         self,
-        rules: Iterable[Rule],
+        rules: Iterable[Rule | DeferredRule],
         overrides: Sequence[Override] = (),
         requestable: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
@@ -30,7 +31,7 @@ class Rules:
         by_source = [(source, rule) for rule in rules for source in rule.sources]
         self._by_source = sorted(by_source, key=lambda each: _generality(each[1], each[0]))
         self.overrides = tuple(overrides)
-        self._overrides = {rule.name: [each for each in overrides if each.concerns(rule)] for rule in self._rules}
+        self._overrides = {rule.name: [each for each in overrides if each.concerns(rule.name)] for rule in self._rules}
 
     def match(self, event: Mapping[str, Any]) -> Rule | None:
         """Return the rule for an event with its overrides, or None where no rule is meant for it.
@@ -48,25 +49,29 @@ class Rules:
 
     def about(self, event: Mapping[str, Any]) -> Iterator[Rule]:
         """Return the rules for the source and type of an event, whatever their conditions say, as they count."""
-        return (rule for source, rule in self._by_source if _is_about(source, rule, event))
+        return (_read(rule) for source, rule in self._by_source if _is_about(source, rule, event))
 
     def __iter__(self) -> Iterator[Rule]:
         """Return each rule once, as it stands in its file, in the order in which they count."""
-        return iter(self._rules)
+        return map(_read, self._rules)
 
 
-def generality(rule: Rule) -> int:
+def _read(rule: Rule | DeferredRule) -> Rule:
+    return rule if isinstance(rule, Rule) else rule.rule
+
+
+def generality(rule: Rule | DeferredRule) -> int:
     """Return 0 for a rule that names its sources and types, up to 5 for one that names neither."""
     return max(_generality(rule, source)[0] for source in rule.sources)
 
 
-def _generality(rule: Rule, source: str) -> tuple[int, int]:
+def _generality(rule: Rule | DeferredRule, source: str) -> tuple[int, int]:
     """Return how much one source of a rule takes, and of those that begin alike the longest beginning first."""
     begins_alike = source.endswith(ANY) and source != ANY
     return 3 * (ANY in rule.detail_types) + begins_alike + 2 * (source == ANY), -len(source) * begins_alike
 
 
-def _is_about(source: str, rule: Rule, event: Mapping[str, Any]) -> bool:
+def _is_about(source: str, rule: Rule | DeferredRule, event: Mapping[str, Any]) -> bool:
     sent = event["source"]
     takes = sent == source or (source.endswith(ANY) and sent.startswith(source[:-1]))
     return takes and (ANY in rule.detail_types or event["detail-type"] in rule.detail_types)

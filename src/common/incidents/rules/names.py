@@ -5,6 +5,9 @@ import re
 ANY = "*"
 """Stands for every source, or for every type of event."""
 
+OWN = "own"
+"""The folder beside the shipped files that belongs to whoever deploys: nothing is ever shipped in it."""
+
 LEVELS = ("1", "2", "3")
 """The choices of impact and urgency."""
 

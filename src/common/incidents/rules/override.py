@@ -28,9 +28,9 @@ class Override:
     fields: Mapping[str, Template]
     policy: Mapping[str, Any]
 
-    def concerns(self, rule: Rule) -> bool:
-        """Return whether the override is about this rule at all."""
-        return any(fnmatch.fnmatchcase(rule.name, pattern) for pattern in self.patterns)
+    def concerns(self, name: str) -> bool:
+        """Return whether the override is about the rule of this name at all."""
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.patterns)
 
     def holds(self, rule: Rule, event: Mapping[str, Any]) -> bool:
         """Return whether the condition holds. It sees the event, and the rule's `rule` and `severity` beside it."""

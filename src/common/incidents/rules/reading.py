@@ -96,7 +96,7 @@ def read_override(
 def check_override(override: Override, rules: Collection[Rule], tables: Collection[str]) -> list[Mistake]:
     """Return what is wrong with an override in the light of the rules that it is laid over."""
     table = RuleTable(override.place, {}, tables)
-    concerned = [rule for rule in rules if override.concerns(rule)]
+    concerned = [rule for rule in rules if override.concerns(rule.name)]
     if not concerned:
         names = ", ".join(sorted(rule.name for rule in rules))
         table.wrong("rules", f"names no rule that there is: {names}")

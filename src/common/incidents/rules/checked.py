@@ -1,0 +1,47 @@
+"""The rules as the package brings them: checked and laid together by the build, so that no start does it again."""
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from common.incidents.rules.deferred import DeferredRule
+from common.incidents.rules.matching import Rules
+from common.incidents.rules.names import OWN
+from common.incidents.rules.override import Override
+from common.incidents.rules.reading import read_override
+from common.incidents.rules.table import Mistake, RuleTable
+
+CHECKED = "checked.json"
+"""The file that stands in the package for all rule files: `{name of the file: its content}`."""
+
+
+def read_checked(
+    file: Path, tables: Collection[str], requestable: Mapping[str, tuple[str, ...]] | None
+) -> tuple[Rules, list[Mistake]]:
+    """Return the rules of the package, and what is wrong with them in this deployment.
+
+    That is a table which is none of `tables`: the build can't know it, and has found all other mistakes.
+    """
+    contents: Mapping[str, Mapping[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+    own: list[DeferredRule] = []
+    shipped: list[DeferredRule] = []
+    overrides: list[Override] = []
+    mistakes: list[Mistake] = []
+    for name, content in contents.items():
+        for place, entry in entries(name, "rule", content):
+            table = RuleTable(place, entry, tables)
+            table.table()
+            mistakes += table.mistakes
+            (own if name.startswith(f"{OWN}/") else shipped).append(DeferredRule(place, entry, tables))
+        for place, entry in entries(name, "override", content):
+            override, wrong = read_override(place, entry, tables)
+            mistakes += wrong
+            overrides += [override] if override is not None else []
+    return Rules([*own, *shipped], overrides, requestable), mistakes
+
+
+def entries(file: str, heading: str, content: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Return each `[[heading]]` of a file's content, with the place where it stands, for a person who looks for it."""
+    for index, table in enumerate(content.get(heading, []), start=1):
+        yield f"{file}, {heading} {table.get('name') or index}", table
