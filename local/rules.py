@@ -207,7 +207,13 @@ def _written(alert: Alert) -> Iterator[tuple[str, str]]:
         for name, text in fields.items():
             yield from (("warning", warning) for warning in _choice_warning("this event", name, text))
     yield "policy", _policy(alert.policy)
-    wait = alert.policy.hold if opens else alert.policy.settle
+    yield from _patience(alert.policy, opens=opens)
+
+
+def _patience(policy: Policy, *, opens: bool) -> Iterator[tuple[str, str]]:
+    if policy.flapping and opens:
+        yield "flaps", f"the record says so, once, where it began more than {policy.flapping} times within 24 hours"
+    wait = policy.hold if opens else policy.settle
     if wait:
         yield "waits", f"{wait} s from that time: it is written only where nothing newer says otherwise by then"
 

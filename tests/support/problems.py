@@ -1,5 +1,7 @@
 """Alerts, items and moments in few words, for tests of what is decided."""
 
+from copy import replace
+
 from common.incidents.alert import Fold, Policy
 from common.incidents.decide import (
     CLOCK_MARGIN,
@@ -11,6 +13,7 @@ from common.incidents.decide import (
     Step,
     Write,
 )
+from common.incidents.episodes import Past
 from common.incidents.item import Item, Operation, Pending, RecordReference, problem_of
 from tests.support.clock import EPOCH
 from tests.support.world import KEY, alerts
@@ -80,10 +83,10 @@ def marker_of(item: Item) -> str:
 
 
 def written(step: Step, then: Next) -> Item:
-    """Return the item that a step writes; it has to be a write that is followed by `then`."""
+    """Return the item that a step writes, without its past; it has to be a write that is followed by `then`."""
     assert isinstance(step, Write)
     assert step.then is then
-    return step.item
+    return replace(step.item, past=Past())
 
 
 def claimed(step: Step, operation: Operation) -> Item:

@@ -7,6 +7,7 @@ from tests.support.world import LOSSES, Scenario, alerts
 NOTES = Policy(on_repeat=OnRepeat.NOTE)
 REPLACES = Policy(on_repeat=OnRepeat.NOTE, on_return=OnReturn.REPLACE)
 LEAVES = Policy(on_repeat=OnRepeat.NOTE, on_recovery=OnRecovery.LEAVE, on_return=OnReturn.REPLACE)
+FLAPS = Policy(on_repeat=OnRepeat.NOTE, flapping=1)
 RECOVERY_NOTES = Policy(on_repeat=OnRepeat.NOTE, on_recovery=OnRecovery.NOTE, reopen_window=0)
 
 SCENARIOS = {
@@ -14,6 +15,7 @@ SCENARIOS = {
     "three workers at one alarm": Scenario(alerts("F1"), workers=3, duplicates=2, faults=1),
     "an alarm and its recovery": Scenario(alerts("F1 R2"), faults=2, kinds=("kill", "late", "not done")),
     "an alarm that returns": Scenario(alerts("F1 R2 F3"), faults=1),
+    "an alarm that flaps": Scenario(alerts("F1 R2 F3", FLAPS), faults=1, kinds=("kill", "answer lost", "not done")),
     "equal times": Scenario(alerts("R1 F1"), duplicates=1, faults=1),
     "a noted repeat and a person": Scenario(
         alerts("F1 F2", NOTES), faults=1, acts=1, act_kinds=("resolve", "close", "delete")

@@ -49,7 +49,7 @@ class Policy:
     """The life of a record, chosen by rule. `reopen_window` is in seconds after the recovery.
 
     `hold` is for how many seconds a problem has to last before it opens a record, `settle` the same for a recovery
-    before it resolves one.
+    before it resolves one. A problem that begins more than `flapping` times in a day is said to flap; 0 for never.
     `resolved_state` and `reopened_state` are values of the table's state; for incidents they are known when empty.
     """
 
@@ -63,6 +63,7 @@ class Policy:
     reopened_state: str = ""
     hold: int = 0
     settle: int = 0
+    flapping: int = 0
 
 
 @dataclass(frozen=True, slots=True)

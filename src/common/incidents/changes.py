@@ -7,6 +7,7 @@ from common.incidents.decide import Condition, Seen
 from common.incidents.event_management import CLEAR, RECOVERED, event_time
 from common.incidents.fields import LENGTHS, shorten
 from common.incidents.groups import firing_members
+from common.incidents.history import past_of
 from common.incidents.item import Item, Operation, Pending, RecordReference
 from common.servicenow.event_management import EVENT_TABLE
 from common.servicenow.records import Record
@@ -41,24 +42,25 @@ def _change(item: Item, fold: Fold, pending: Pending, default_close_code: str) -
         return _state(_reopened_state(item.table, fold.newest.policy))
     alert = fold.speaker(pending.orders, firing=operation not in _RECOVERIES)
     firing = firing_members(item)
-    note = {"work_notes": _counted_note(alert.note, firing)}
-    title = _counted_title(alert, firing)
+    told = past_of(item)
+    note = {"work_notes": _ended_with(_counted_note(alert.note, firing), told)}
+    title = _title(item, alert, firing)
     match operation:
         case Operation.OPEN:
-            return {**alert.fields, **title}
+            return {**alert.fields, **title, **({"work_notes": told} if told else {})}
         case Operation.NOTE:
             return {**note, **title}
         case Operation.REOPEN:
             return {**_state(_reopened_state(item.table, alert.policy)), **note, **title}
         case Operation.RESOLVE:
-            return _resolution(item.table, alert, firing, default_close_code)
+            return _resolution(item.table, alert, note["work_notes"], default_close_code)
         case _:
             return note
 
 
-def _resolution(table: str, alert: Alert, firing: int | None, default_close_code: str) -> dict[str, str]:
+def _resolution(table: str, alert: Alert, note: str, default_close_code: str) -> dict[str, str]:
     policy = alert.policy
-    notes = policy.close_notes or _counted_note(alert.note, firing) or "AWS reports that the problem is over."
+    notes = policy.close_notes or note or "AWS reports that the problem is over."
     close_code = policy.close_code or (default_close_code if table == DEFAULT_TABLE else "")
     return {
         **_state(_resolved_state(table, policy)),
@@ -70,18 +72,31 @@ def _resolution(table: str, alert: Alert, firing: int | None, default_close_code
 def _counted_note(note: str, firing: int | None) -> str:
     if firing is None:
         return note
-    count = f"Alarms of this group that fire now: {firing}."
-    return f"{shorten(note, LENGTHS['work_notes'] - len(count) - 1)}\n{count}"
+    return _ended_with(note, f"Alarms of this group that fire now: {firing}.")
 
 
-def _counted_title(alert: Alert, firing: int | None) -> dict[str, str]:
-    """Return the short description of a group with the number of its firing members, in words that stay true."""
+def _ended_with(note: str, ending: str) -> str:
+    return "\n".join(filter(None, (shorten(note, LENGTHS["work_notes"] - len(ending) - 1), ending))) if ending else note
+
+
+def _title(item: Item, alert: Alert, firing: int | None) -> dict[str, str]:
+    """Return the short description where it says how many members of a group fire, or that the problem flaps."""
     title = alert.fields.get("short_description")
-    is_kept_up = alert.policy.on_repeat is OnRepeat.NOTE
-    if title is None or firing is None or (firing == 1 and not is_kept_up):
+    count = _count(alert, firing)
+    # Said once; where the count writes the text anew each time, it stays.
+    says_so = item.past.flaps and (count or item.past.flaps in item.pending_write.orders.values())
+    ending = count + (" (flapping)" if says_so else "")
+    if title is None or not ending:
         return {}
-    count = f" ({firing} {'firing' if is_kept_up else 'at first'})"
-    return {"short_description": shorten(title, LENGTHS["short_description"] - len(count)) + count}
+    return {"short_description": shorten(title, LENGTHS["short_description"] - len(ending)) + ending}
+
+
+def _count(alert: Alert, firing: int | None) -> str:
+    """Return how many members of a group fire, in words that stay true; nothing where that says nothing."""
+    is_kept_up = alert.policy.on_repeat is OnRepeat.NOTE
+    if firing is None or (firing == 1 and not is_kept_up):
+        return ""
+    return f" ({firing} {'firing' if is_kept_up else 'at first'})"
 
 
 def _event(item: Item, fold: Fold, pending: Pending) -> dict[str, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 from common.incidents.alert import Fold, OnRecovery, OnRepeat, OnReturn, Policy, is_firing
+from common.incidents.episodes import DAY, beginnings
 from common.incidents.item import Item, Operation, Pending, RecordReference, correlation_id_of, order_in
 
 SERVICENOW_COMMITS_WITHIN = 65_000
@@ -109,18 +110,34 @@ def plan(item: Item, fold: Fold, moment: Moment) -> Step:
 
 
 def _plan_firing(item: Item, newer: Mapping[str, int], policy: Policy, moment: Moment) -> Step:
+    flaps = _flaps(item, newer, policy)
     if item.record is None:
-        return _open(item, newer, moment)
+        return _open(item, newer, moment, flaps=flaps)
     if item.fires:
-        if policy.on_repeat is OnRepeat.IGNORE:
+        if not flaps and (policy.on_repeat is OnRepeat.IGNORE or _came_back(item, policy)):
             return Write(item.settled(newer, item.record), Next.PLAN)
-        return _claim(item, Operation.NOTE, newer, moment)
+        return _claim(item, Operation.NOTE, newer, moment, flaps=flaps)
     if policy.on_recovery is not OnRecovery.RESOLVE:
         # The recovery left the record as it was; the answer to the note tells what a person made of it since.
-        return _claim(item, Operation.NOTE, newer, moment)
+        return _claim(item, Operation.NOTE, newer, moment, flaps=flaps)
     if _is_replaced_on_return(item, policy, newer):
-        return _open(item.without_record(), newer, moment)
-    return _claim(item, Operation.REOPEN, newer, moment)
+        replaced = item.without_record()
+        return _open(replaced, newer, moment, flaps=_flaps(replaced, newer, policy))
+    return _claim(item, Operation.REOPEN, newer, moment, flaps=flaps)
+
+
+def _came_back(item: Item, policy: Policy) -> bool:
+    """Return whether a problem that fires was over for less than its recovery has to last: that is no repeat."""
+    return policy.settle > 0 and bool(item.past.turns) and not is_firing(item.past.turns[-1])
+
+
+def _flaps(item: Item, newer: Mapping[str, int], policy: Policy) -> int:
+    """Return the order key of the statement with which a record has to say, once, that the problem flaps; else 0."""
+    if not policy.flapping or item.past.flaps:
+        return 0
+    order = max(newer.values())
+    turns = item.settled(newer, None).past.turns
+    return order if beginnings(turns, order, DAY) > policy.flapping else 0
 
 
 def _plan_recovery(item: Item, newer: Mapping[str, int], policy: Policy, moment: Moment) -> Step:
@@ -137,18 +154,20 @@ def _is_replaced_on_return(item: Item, policy: Policy, newer: Mapping[str, int])
     return policy.on_return is OnReturn.REPLACE or returned - recovered > policy.reopen_window * 1000
 
 
-def _claim(item: Item, operation: Operation, orders: Mapping[str, int], moment: Moment) -> Write:
-    return Write(replace(item, pending=_intent(operation, orders, moment)), Next.CALL)
+def _claim(item: Item, operation: Operation, orders: Mapping[str, int], moment: Moment, *, flaps: int = 0) -> Write:
+    past = replace(item.past, flaps=flaps or item.past.flaps)
+    return Write(replace(item, pending=_intent(operation, orders, moment), past=past), Next.CALL)
 
 
 def _intent(operation: Operation, orders: Mapping[str, int], moment: Moment) -> Pending:
     return Pending(operation, dict(orders), moment.lock_until, moment.owner)
 
 
-def _open(item: Item, orders: Mapping[str, int], moment: Moment) -> Write:
+def _open(item: Item, orders: Mapping[str, int], moment: Moment, *, flaps: int = 0) -> Write:
     correlation_id = item.correlation_id or correlation_id_of(item, orders)
     intent = _intent(Operation.OPEN, orders, moment)
-    return Write(replace(item, correlation_id=correlation_id, pending=intent), Next.CALL)
+    past = replace(item.past, flaps=flaps)
+    return Write(replace(item, correlation_id=correlation_id, pending=intent, past=past), Next.CALL)
 
 
 def answered(item: Item, seen: Seen, fold: Fold, moment: Moment) -> Step:
@@ -187,7 +206,9 @@ def gone(item: Item, fold: Fold, moment: Moment) -> Step:
 def _replace_record(item: Item, fold: Fold, moment: Moment) -> Write:
     pending = item.pending_write
     if pending.orders.items() <= fold.orders().items():
-        return _open(item.without_record(), pending.orders, moment)
+        item = item.without_record()
+        flaps = _flaps(item, pending.orders, fold.newest.policy)
+        return _open(item, pending.orders, moment, flaps=flaps)
     # Another worker's write: only the one with its messages knows what a new record has to say.
     return Write(item.without_record(), Next.PLAN)
 

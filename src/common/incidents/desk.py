@@ -10,10 +10,11 @@ from secrets import token_hex
 from common.clock import Deadline
 from common.errors import AmbiguousError, BridgeError, HeldError, NotYetError, PermanentError, TransientError
 from common.incidents import decide
-from common.incidents.alert import Alert, Fold
+from common.incidents.alert import ONLY_MEMBER, Alert, Fold, Status
 from common.incidents.changes import record_fields, seen, sets_state
 from common.incidents.decide import Condition, Conflict, Finish, LookUp, Moment, Next, Seen, Step, Wait, Write
 from common.incidents.due import OLDEST_EVENT, NotDueError, check_age, due, healed
+from common.incidents.episodes import turned
 from common.incidents.groups import overflow_keys, placed, pruned
 from common.incidents.ignored import IgnoredFields
 from common.incidents.item import Item, Operation, RecordReference, problem_of
@@ -91,6 +92,7 @@ class Desk:
             check_age(alert, now)
         ripe, seconds = due(item, fold, now)
         if ripe is None:
+            self._remember(item, fold)
             raise NotDueError(seconds)
         if healed(item, ripe):
             self.telemetry.count("ProblemsHealed")
@@ -107,6 +109,16 @@ class Desk:
     def apply_to(self, item: Item, alert: Alert, deadline: Deadline) -> Applied:
         """Do what `apply` does for one alert of now, given the item of its problem as it was just read."""
         return self._apply(item, Fold.of([alert]), deadline)
+
+    def _remember(self, item: Item, fold: Fold) -> None:
+        """Write down that a problem was over, though its recovery is to settle: so its comings and goings are counted.
+
+        Whoever is faster wins; the message comes back and says it again.
+        """
+        recoveries = [alert.order for alert in fold.alerts if alert.status is Status.RESOLVED]
+        turns = turned(item.past.turns, recoveries if set(item.orders) == {ONLY_MEMBER} else [])
+        if item.fires and turns != item.past.turns:
+            self.ledger.write(replace(item, past=replace(item.past, turns=turns)))
 
     def _read(self, key: str, fold: Fold) -> Item:
         table = fold.newest.table

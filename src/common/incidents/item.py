@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from common.errors import ChangedRequestError
 from common.incidents.alert import digest, is_firing
+from common.incidents.episodes import Past
 
 _MARKER = "servicenow-bridge"
 
@@ -57,7 +58,7 @@ class Item(NamedTuple):
     `version` is the condition of every write. `correlation_id` is set while an open is pending or was tried in vain,
     and reused by the next try. `pending` is None while the item is settled. `fingerprint` is set where a caller's
     request made the item: what the first request with this key asked for. `resources` are ARNs of what the event that
-    opened the record is about.
+    opened the record is about. `past` is what people are told of how the problem came and went.
     """
 
     problem: str
@@ -70,6 +71,7 @@ class Item(NamedTuple):
     pending: Pending | None = None
     fingerprint: str = ""
     resources: tuple[str, ...] = ()
+    past: Past = Past()
 
     @property
     def fires(self) -> bool:
@@ -90,8 +92,11 @@ class Item(NamedTuple):
     def settled(self, orders: Mapping[str, int], record: RecordReference | None) -> "Item":
         """Return this item with `orders` applied and nothing pending."""
         kept = self.correlation_id if record is None else None
-        merged = {**self.orders, **self.newer(orders)}
-        return replace(self, orders=merged, record=record, correlation_id=kept, pending=None)
+        newer = self.newer(orders)
+        after = replace(self, orders={**self.orders, **newer}, record=record, correlation_id=kept, pending=None)
+        if self.fingerprint or not newer:
+            return after
+        return replace(after, past=self.past.applied(newer.values(), fired=self.fires, fires=after.fires))
 
     def asked_with(self, fingerprint: str) -> "Item":
         """Return this item for a request with that fingerprint. Raises ChangedRequestError where it had another."""
@@ -106,11 +111,14 @@ class Item(NamedTuple):
 
     def reverted(self) -> "Item":
         """Return this item with its pending write forgotten; the correlation id of an open is kept for the next."""
-        return replace(self, pending=None)
+        is_untold = self.pending is not None and self.past.flaps in self.pending.orders.values()
+        return replace(self, pending=None, past=replace(self.past, flaps=0) if is_untold else self.past)
 
     def without_record(self) -> "Item":
-        """Return this item with its record, and the correlation id that led to it, forgotten."""
-        return replace(self, record=None, correlation_id=None, pending=None)
+        """Return this item with its record, and the correlation id that led to it, forgotten, but for its number."""
+        number = self.record.number if self.record is not None else ""
+        past = self.past.replaced(number, max(self.orders.values(), default=0))
+        return replace(self, record=None, correlation_id=None, pending=None, past=past)
 
 
 @lru_cache(maxsize=8)

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from common.aws_errors import code_of, needs_a_person, reason_of
 from common.clock import Clock
 from common.errors import ConfigurationError, TransientError
+from common.incidents.episodes import Past, in_order
 from common.incidents.item import Item, Operation, Pending, RecordReference
 
 if TYPE_CHECKING:
@@ -163,11 +164,32 @@ def _encode(item: Item, *, expires_at: int) -> Attributes:
         attributes["expires_at"] = {"N": str(expires_at)}
     if item.resources:
         attributes["resources"] = {"L": [{"S": arn} for arn in item.resources]}
+    if past := _encode_past(item.past):
+        attributes["past"] = {"M": past}
     if item.fingerprint:
         # A request is over once it was answered, whatever becomes of its record.
         attributes["fingerprint"] = {"S": item.fingerprint}
         attributes["expires_at"] = {"N": str(expires_at)}
     return attributes
+
+
+def _encode_past(past: Past) -> Attributes:
+    attributes = {
+        "turns": {"L": [{"N": str(order)} for order in past.turns]},
+        "since": {"N": str(past.since)},
+        "former": _encode_orders(dict(past.former)),
+        "flaps": {"N": str(past.flaps)},
+    }
+    return {name: attributes[name] for name, value in past._asdict().items() if value}
+
+
+def _decode_past(attributes: Attributes) -> Past:
+    return Past(
+        turns=tuple(int(order["N"]) for order in attributes.get("turns", {"L": []})["L"]),
+        since=int(attributes.get("since", {"N": "0"})["N"]),
+        former=in_order(_decode_orders(attributes.get("former", {"M": {}}))),
+        flaps=int(attributes.get("flaps", {"N": "0"})["N"]),
+    )
 
 
 def _encode_orders(orders: Mapping[str, int]) -> Attributes:
@@ -197,6 +219,7 @@ def _decode(attributes: Attributes) -> Item:
         fingerprint=attributes.get("fingerprint", {}).get("S", ""),
         resources=tuple(arn["S"] for arn in attributes.get("resources", {"L": []})["L"]),
         pending=pending,
+        past=_decode_past(attributes.get("past", {"M": {}})["M"]),
     )
 
 

@@ -36,7 +36,9 @@ def test_a_closed_incident_that_is_read_only_is_replaced(
         counter.apply(text, policy)
 
     assert counter.states() == [CLOSED, RESOLVED]
-    assert counter.notes() == []
+    assert counter.notes() == [
+        "It began 2 times in the last 30 days, this one included.\nRecords before this one: INC0010001."
+    ]
 
 
 def test_the_replacement_costs_one_look(counter: Counter, simulator: Simulator) -> None:

@@ -33,7 +33,8 @@ def test_a_life_costs_one_call_for_each_change(counter: Counter) -> None:
 
     (incident,) = counter.incidents()
     assert incident["state"] == IN_PROGRESS
-    assert counter.notes() == ["note of F4"]
+    begun = "It is back after 1 second.\nIt began 2 times in the last 30 days, this one included."
+    assert counter.notes() == [f"note of F4\n{begun}"]
 
 
 def test_a_resolved_incident_says_how(counter: Counter) -> None:
@@ -44,7 +45,7 @@ def test_a_resolved_incident_says_how(counter: Counter) -> None:
     (incident,) = counter.incidents()
     assert incident["state"] == RESOLVED
     assert incident["close_code"] == "Solution provided"
-    assert incident["close_notes"] == "note of R2"
+    assert incident["close_notes"] == "note of R2\nIt lasted 1 second."
 
 
 @pytest.mark.parametrize("on_recovery", [OnRecovery.NOTE, OnRecovery.LEAVE])
@@ -54,7 +55,7 @@ def test_a_recovery_may_leave_the_incident_open(counter: Counter, on_recovery: O
     counter.apply("R2", Policy(on_recovery=on_recovery))
 
     assert counter.states() == [NEW]
-    assert counter.notes() == (["note of R2"] if on_recovery is OnRecovery.NOTE else [])
+    assert counter.notes() == (["note of R2\nIt lasted 1 second."] if on_recovery is OnRecovery.NOTE else [])
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_an_application_opens_and_resolves_its_own_incident(start: Start, servic
     function(own_event("ServiceNow Alert", dedup_key="k", status="resolved", note="Mended.", occurred_at=later))
     [incident] = servicenow.records("incident")
     assert incident["state"] == "6"
-    assert incident["close_notes"].endswith("Mended.")
+    assert incident["close_notes"].endswith("Mended.\nIt lasted 1 minute.")
 
 
 def test_nobody_resolves_anothers_problem(start: Start, servicenow: Simulator) -> None:

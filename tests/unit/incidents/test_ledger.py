@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import ConfigurationError, TransientError
+from common.incidents.episodes import Past, in_order
 from common.incidents.item import Item, Operation, Pending, RecordReference
 from common.incidents.ledger import KEPT_AFTER_RECOVERY, Ledger, _decode, _encode
 from tests.support.clock import EPOCH, FakeClock
@@ -225,6 +226,8 @@ def test_a_callers_request_expires_whatever_becomes_of_its_record(given_ledger: 
 names = st.text(min_size=1, max_size=20).filter(lambda text: text.encode("utf-8", "ignore").decode() == text)
 order_keys = st.dictionaries(names, st.integers(0, 10**15), max_size=5)
 records = st.builds(RecordReference, st.text("0123456789abcdef", min_size=32, max_size=32), names)
+order_lists = st.lists(st.integers(0, 10**15), max_size=5).map(tuple)
+pasts = st.builds(Past, order_lists, st.integers(0, 10**15), order_keys.map(in_order), st.integers(0, 10**15))
 pendings = st.builds(Pending, st.sampled_from(Operation), order_keys, st.integers(0, 10**14), names)
 items = st.builds(
     Item,
@@ -237,6 +240,7 @@ items = st.builds(
     correlation_id=st.none() | names,
     pending=st.none() | pendings,
     fingerprint=st.just("") | names,
+    past=pasts,
 )
 
 

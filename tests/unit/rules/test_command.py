@@ -207,6 +207,13 @@ def test_event_management_is_shown_as_the_target(run: Run) -> None:
     assert "message_key" not in shown
 
 
+def test_what_makes_a_record_say_that_it_flaps_is_shown(run: Run) -> None:
+    """For an event that fires."""
+    shown = lines_of(run(own="[[override]]\nflapping = 6\n", event=ALARM)[1])
+    assert shown["flaps"] == "the record says so, once, where it began more than 6 times within 24 hours"
+    assert "flaps" not in lines_of(run(event=ALARM)[1])
+
+
 @pytest.mark.parametrize(
     ("event", "own", "reason"),
     [

@@ -174,6 +174,10 @@ def test_a_missing_field_is_named(tmp_path: Path, name: str) -> None:
         ({"hold": "120"}, 'hold is no time such as "90s", "2m" or "1h".'),
         ({"settle": '"-1m"'}, 'settle is no time such as "90s", "2m" or "1h".'),
         ({"settle": '"13h"'}, "settle is longer than 12h."),
+        ({"flapping": "-1"}, "flapping is no number from 1 to 19, nor 0 for never."),
+        ({"flapping": "20"}, "flapping is no number from 1 to 19, nor 0 for never."),
+        ({"flapping": '"6"'}, "flapping is no number from 1 to 19, nor 0 for never."),
+        ({"flapping": "true"}, "flapping is no number from 1 to 19, nor 0 for never."),
         ({"table": '"incident/../sys_user"'}, "table is no name that ServiceNow uses"),
     ],
 )

@@ -172,3 +172,10 @@ def test_an_override_lets_alerts_wait(tmp_path: Path, text: str, seconds: int) -
     assert (policy.hold, policy.settle) == (seconds, 1)
     later = alert_of(load(tmp_path, waits + '[[override]]\nhold = "0s"\n')).policy
     assert (later.hold, later.settle) == (0, 1)
+
+
+def test_an_override_says_from_when_on_a_problem_flaps(tmp_path: Path) -> None:
+    """0 takes it back."""
+    flaps = "[[override]]\nflapping = 6\n"
+    assert alert_of(load(tmp_path, flaps)).policy.flapping == 6
+    assert alert_of(load(tmp_path, flaps + "[[override]]\nflapping = 0\n")).policy.flapping == 0

@@ -8,19 +8,19 @@ from common.incidents.expressions import Expression, Template
 from common.incidents.rules.names import ANY
 from common.incidents.rules.override import Override
 from common.incidents.rules.rule import Rule
-from common.incidents.rules.table import NOTES, WAITS, Mistake, RuleTable
+from common.incidents.rules.table import FLAPPING, NOTES, WAITS, Mistake, RuleTable
 
 _RULE_TEXTS = (
     *("name", "each", "when", "origin", "firing", "resolved", "time", "severity", "link"),
     *("table", "table_from", "fields_from"),
 )
 _RULE_LISTS = ("source", "detail_type", "key", "accepts", "group")
-_RULE_OTHERS = ("fields", "notes", "policy", "once", *WAITS)
+_RULE_OTHERS = ("fields", "notes", "policy", "once", *WAITS, FLAPPING)
 _REQUIRED = ("name", "source", "detail_type", "key", "firing")
 
 _OVERRIDE_TEXTS = ("name", "match", "table", "severity")
 _OVERRIDE_LISTS = ("rules", "accepts", "group")
-_CHANGES = ("drop", "table", "severity", "accepts", "group", "fields", "policy", *WAITS)
+_CHANGES = ("drop", "table", "severity", "accepts", "group", "fields", "policy", *WAITS, FLAPPING)
 
 
 def read_rule(place: str, content: Mapping[str, Any], tables: Collection[str]) -> tuple[Rule | None, list[Mistake]]:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from common.incidents.alert import DEFAULT_TABLE, OnRecovery, OnRepeat, OnReturn
+from common.incidents.episodes import MOST_BEGINNINGS
 from common.incidents.expressions import Expression, Template
 from common.incidents.rules.names import LEVELS, OWN_COLUMNS, is_name
 from common.servicenow.event_management import EVENT_TABLE
@@ -21,6 +22,9 @@ NOTES = ("firing", "resolved")
 
 WAITS = ("hold", "settle")
 """The entries that let an alert wait, as times."""
+
+FLAPPING = "flapping"
+"""The entry that says from when on a problem is said to flap, as a number of times in a day."""
 
 LONGEST_WAIT = 12 * 3600
 """Seconds: longer than any spike lasts, and short beside the seven days for which the queue keeps a message."""
@@ -169,7 +173,15 @@ class RuleTable:
             else:
                 offered = ", ".join(_CHOICES[name]) if name in _CHOICES else "see docs/rules.md"
                 self.wrong(f"policy.{name}", f"is not usable ({offered})")
-        return values | {name: self._seconds(name) for name in WAITS if name in self.content}
+        values |= {name: self._seconds(name) for name in WAITS if name in self.content}
+        return values | ({FLAPPING: self._times()} if FLAPPING in self.content else {})
+
+    def _times(self) -> int:
+        times = self.content[FLAPPING]
+        if type(times) is int and 0 <= times < MOST_BEGINNINGS:
+            return times
+        self.wrong(FLAPPING, f"is no number from 1 to {MOST_BEGINNINGS - 1}, nor 0 for never")
+        return 0
 
     def _seconds(self, name: str) -> int:
         found = _DURATION.fullmatch(str(self.content[name]))
