@@ -8,6 +8,7 @@ from random import SystemRandom
 from typing import Any
 
 from common.clock import Deadline
+from common.context.door import Context
 from common.doors import sns, webhook
 from common.errors import AmbiguousError, BridgeError, HeldError, PermanentError, TransientError
 from common.incidents.alert import Alert, Fold
@@ -51,12 +52,14 @@ class Intake:
         *,
         telemetry: Telemetry,
         topics: Collection[str] = (),
+        context: Context | None = None,
         now: Callable[[], float] = time.time,
         sample: Callable[[], float] = _random.random,
     ) -> None:
         """Put the parts together.
 
-        `topics` are the ARNs of SNS topics whose messages are taken. `now` returns the seconds since the epoch,
+        `topics` are the ARNs of SNS topics whose messages are taken. `context` says what rules make of an event, from
+        the event alone where it is left out. `now` returns the seconds since the epoch,
         `sample` the jitter of pauses, from 0 to 1.
         """
         self._rules = rules
@@ -64,6 +67,7 @@ class Intake:
         self._queue = queue
         self._telemetry = telemetry
         self._topics = topics
+        self._context = context or Context(rules)
         self._now = now
         self._sample = sample
         self._oldest: dict[bool, float] = {}
@@ -128,13 +132,12 @@ class Intake:
             raise PermanentError(f"Of {event['source']}: {error.message}", action=error.action) from None
 
     def _judged(self, event: Mapping[str, Any]) -> Alert | None:
-        rule = self._rules.match(event)
+        rule, alert = self._context.judged(event)
         if rule is None:
             if event["source"].startswith(_OF_DOORS):
                 raise _NOBODYS
             self._drop_unknown(event)
             return None
-        alert = rule.alert(event)
         if alert is None:
             self._telemetry.count("EventsDropped" if rule.dropped_by else "EventsIgnored")
         return alert
@@ -167,6 +170,8 @@ class Intake:
                 "Too little of the function's time is left.", action="Nothing is to be done.", retry_after=1.0
             )
         try:
+            for _, alert in group:
+                self._context.expect(alert)
             self._desk.apply(Fold.of(alert for _, alert in group), deadline)
         except Exception as error:  # noqa: BLE001 (the same)
             return self._as_error(error, group[0][0])
@@ -182,10 +187,12 @@ class Intake:
         return _DefectError(type(error).__name__)
 
     def _settle(self, pair: _Settled, error: BridgeError | None, deadline: Deadline, stay: list[str]) -> None:
+        message, alert = pair
+        if error is None and alert is not None:
+            error = self._left_to_do(message, alert, deadline)
         if error is None:
             self._telemetry.count("EventsApplied")
             return
-        message, _ = pair
         given_up = isinstance(error, _DefectError) and message.receives >= _DEFECT_RECEIVES
         if isinstance(error, PermanentError) or given_up:
             if message.is_part:
@@ -207,6 +214,12 @@ class Intake:
         stay.append(message.message_id)
         if _has_time(deadline):
             self._queue.later(message, pause)
+
+    def _left_to_do(self, message: Message, alert: Alert, deadline: Deadline) -> NotDueError | None:
+        """Return when to come back for a record that was opened before all was known."""
+        age = message.age(self._now())
+        seconds = self._context.put_right(message, alert, lambda: read_event(message.body, self._topics), age, deadline)
+        return None if seconds is None else NotDueError(seconds)
 
     def _wait(self, message: Message, error: NotDueError, deadline: Deadline, stay: list[str]) -> None:
         """Let a message come back at its hour: a rule wants it so, and no alarm has to know."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from common.context.shared import CONTEXT_KEY
 from tests.support.clock import EPOCH
 
 type Attributes = dict[str, Any]
@@ -61,10 +62,16 @@ class InMemoryDynamoDB:
         self.calls: list[str] = []
         self._now = now
 
-    def get_item(self, *, TableName: str, Key: Attributes, ConsistentRead: bool) -> Mapping[str, Any]:  # noqa: N803
-        """Read one item."""
+    def get_item(
+        self,
+        *,
+        TableName: str,  # noqa: N803
+        Key: Attributes,  # noqa: N803
+        ConsistentRead: bool = False,  # noqa: N803
+    ) -> Mapping[str, Any]:
+        """Read one item; what is only remembered may be read as it was a moment ago."""
         assert TableName
-        assert ConsistentRead
+        assert ConsistentRead or Key["pk"]["S"].startswith(CONTEXT_KEY)
         self._begin("get_item")
         stored = self.items.get(Key["pk"]["S"])
         answer: dict[str, Any] = {"ResponseMetadata": metadata(self._now())}
@@ -75,13 +82,17 @@ class InMemoryDynamoDB:
         *,
         TableName: str,  # noqa: N803
         Item: Attributes,  # noqa: N803
-        ConditionExpression: str,  # noqa: N803
+        ConditionExpression: str = "",  # noqa: N803
         ExpressionAttributeNames: Mapping[str, str] | None = None,  # noqa: N803
         ExpressionAttributeValues: Attributes | None = None,  # noqa: N803
-        ReturnValuesOnConditionCheckFailure: str,  # noqa: N803
+        ReturnValuesOnConditionCheckFailure: str = "",  # noqa: N803
     ) -> Mapping[str, Any]:
-        """Write one item under a condition."""
+        """Write one item under a condition; what is only remembered under none."""
         assert TableName
+        if not ConditionExpression and Item["pk"]["S"].startswith(CONTEXT_KEY):
+            self._begin("put_item")
+            self.items[Item["pk"]["S"]] = json.loads(json.dumps(Item))
+            return {"ResponseMetadata": metadata(self._now())}
         assert ReturnValuesOnConditionCheckFailure == "ALL_OLD"
         expected = expected_version(
             ConditionExpression, ExpressionAttributeNames or {}, ExpressionAttributeValues or {}

@@ -75,6 +75,8 @@ class Alert:
     a person reads in the work notes when the record changes. `fingerprint` is for requests of callers, who may repeat
     a request but not change it under the same key: a hash of its content; events have none. `event_id` is the event's
     own, for the logs; requests have none. `resources` are ARNs of what the event is about, as it names them itself.
+    `tags` are those with which its fields were made, None where its rule asks for none; `tags_missing` tells that some
+    could not be looked up.
     """
 
     key: str
@@ -88,6 +90,8 @@ class Alert:
     fingerprint: str = ""
     event_id: str = ""
     resources: tuple[str, ...] = ()
+    tags: Mapping[str, str] | None = None
+    tags_missing: bool = False
 
     @property
     def order(self) -> int:

@@ -15,6 +15,7 @@ from jmespath.parser import ParsedResult
 from jmespath.visitor import TreeInterpreter
 
 from common.incidents.labels import fingerprint_of
+from common.incidents.tag_names import tags_of_parsed, tags_of_place
 from common.text import link_line
 
 _PLACEHOLDER = re.compile(r"\{\{(.+?)\}\}")
@@ -133,23 +134,28 @@ def _at(place: tuple[str, ...], event: Mapping[str, Any]) -> Any:  # noqa: ANN40
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """One JMESPath expression. Most only name a place, such as `detail.state.value`: those need no engine."""
+    """One JMESPath expression. Most only name a place, such as `detail.state.value`: those need no engine.
+
+    `tags` are the names of those that it asks for.
+    """
 
     source: str
     _place: tuple[str, ...] = field(repr=False, compare=False)
     _compiled: ParsedResult | None = field(repr=False, compare=False)
+    tags: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
     @classmethod
     def parse(cls, source: str) -> "Expression":
         """Compile `source`. Raises ValueError that says where it is wrong."""
         if _PLACE.fullmatch(source):
-            return cls(source, tuple(name.strip('"') for name in source.split(".")), None)
+            place = tuple(name.strip('"') for name in source.split("."))
+            return cls(source, place, None, tags_of_place(place))
         try:
             compiled = jmespath.compile(source)
         except (JMESPathError, ValueError, RecursionError) as error:
             raise ValueError(f"{source!r} is no JMESPath expression: {str(error).splitlines()[0]}") from None
         _check_calls(compiled.parsed)
-        return cls(source, (), compiled)
+        return cls(source, (), compiled, tags_of_parsed(compiled.parsed))
 
     @property
     def place(self) -> tuple[str, ...]:
@@ -191,6 +197,12 @@ class Template:
         """The text where it is the same for every event; None where it holds an expression."""
         pieces = [piece for line in self.lines for piece in line]
         return None if any(isinstance(piece, Expression) for piece in pieces) else self.render({})
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """The names of the tags that it asks for."""
+        asked = (piece.tags for line in self.lines for piece in line if isinstance(piece, Expression))
+        return frozenset().union(*asked)
 
     def render(self, event: Mapping[str, Any]) -> str:
         """Return the text for one event."""

@@ -8,6 +8,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from common.clock import Clock, Deadline
 from common.errors import BridgeError, HeldError, PermanentError, TransientError
@@ -57,15 +58,30 @@ _MOST_FAILURES = 3
 _MOST_FOUND = 10
 _SYS_ID = re.compile(r"[0-9a-f]{32}")
 
+_ITEM = "cmdb_ci"
+_ARN = "arn:"
+
 type _Name = tuple[str, str]
+
+
+class Items(Protocol):
+    """What finds a configuration item by the address of the resource that it stands for."""
+
+    def find(self, value: str, deadline: Deadline) -> str | None:
+        """Return the sys_id of the one item, empty where there is not exactly one; None where it is no address.
+
+        Raises as `Records.find`.
+        """
+        ...
 
 
 class Names:
     """Looks names up, each once in a while. What is remembered is bounded."""
 
-    def __init__(self, records: Records, *, clock: Clock, telemetry: Telemetry) -> None:
-        """Look up with `records`, which must show `NAME_FIELDS`."""
+    def __init__(self, records: Records, *, clock: Clock, telemetry: Telemetry, items: Items | None = None) -> None:
+        """Look up with `records`, which must show `NAME_FIELDS`; ARNs in `cmdb_ci` with `items`, if there are any."""
         self._records = records
+        self._items = items
         self._clock = clock
         self._telemetry = telemetry
         self._known: OrderedDict[_Name, tuple[str, float]] = OrderedDict()
@@ -101,6 +117,11 @@ class Names:
     def _look_up(self, name: _Name, reference: Reference, value: str, deadline: Deadline) -> str:
         """Return the sys_id of the one record of that name; empty where there is none, or more than one."""
         try:
+            if self._items is not None and _is_address(reference, value):
+                found = self._items.find(value, deadline)
+                if found is not None:
+                    self._failures.pop(name, None)
+                    return found
             query = any_of(equals(key, value) for key in reference.known_by)
             records = self._records.find(reference.table, query, deadline, limit=_MOST_FOUND)
         except BridgeError as error:
@@ -121,6 +142,10 @@ class Names:
         return failures > _MOST_FAILURES
 
     def _report(self, field: str, reference: Reference, value: str, name: _Name) -> None:
+        if self._items is not None and _is_address(reference, value):
+            # Many resources have no item; it is no mistake of a rule.
+            self._telemetry.count("ItemsUnknown")
+            return
         self._telemetry.count("NamesUnknown")
         if name in self._reported:
             return
@@ -132,6 +157,10 @@ class Names:
             name_in_rule=masking().record({field: value[:100]})[field],
             table=reference.table,
         )
+
+
+def _is_address(reference: Reference, value: str) -> bool:
+    return reference.table == _ITEM and value.startswith(_ARN)
 
 
 def _only(records: Sequence[Record], known_by: Sequence[str], value: str) -> str:

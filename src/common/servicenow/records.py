@@ -68,6 +68,10 @@ class Records:
         """Return fields the way they are written. Doing it twice is doing it once."""
         return masking().written(fields) if self._masks else dict(fields)
 
+    def resolved(self, fields: Mapping[str, str], deadline: Deadline) -> dict[str, str]:  # noqa: ARG002 (of targets)
+        """Return the fields as a row holds them, without the empty ones."""
+        return {name: value for name, value in fields.items() if value}
+
     def read(self, table: str, sys_id: str, deadline: Deadline) -> Record | None:
         """Return one row, or None where there is none (or where access controls hide it)."""
         try:

@@ -37,6 +37,11 @@ class Targets(Records):
         return super().create(table, self._names.resolved(fields, deadline), deadline)
 
     @override
+    def resolved(self, fields: Mapping[str, str], deadline: Deadline) -> dict[str, str]:
+        """Return the fields with sys_ids instead of names. Raises as `Names.resolved`."""
+        return self._names.resolved(fields, deadline)
+
+    @override
     def update(self, table: str, sys_id: str, fields: Mapping[str, str], deadline: Deadline) -> Record:
         """Change a row, or send another event of the same key."""
         if table == EVENT_TABLE:

@@ -8,6 +8,7 @@ from common.incidents.rules.deferred import DeferredRule
 from common.incidents.rules.names import ANY
 from common.incidents.rules.override import Override
 from common.incidents.rules.rule import Rule
+from common.servicenow.event_management import EVENT_TABLE
 
 
 class Rules:
@@ -32,6 +33,7 @@ class Rules:
         self._by_source = sorted(by_source, key=lambda each: _generality(each[1], each[0]))
         self.overrides = tuple(overrides)
         self._overrides = {rule.name: [each for each in overrides if each.concerns(rule.name)] for rule in self._rules}
+        self._asking: dict[str, bool] = {}
 
     def match(self, event: Mapping[str, Any]) -> Rule | None:
         """Return the rule for an event with its overrides, or None where no rule is meant for it.
@@ -39,13 +41,36 @@ class Rules:
         Raises PermanentError for an event of the bridge's own types that does not keep to its schema.
         """
         check_contract(event, self._requestable)
-        rule = next((rule for rule in self.about(event) if rule.when is None or rule.when.holds(event)), None)
+        rule = self._meant_for(event)
         if rule is None:
             return None
         for override in self._overrides[rule.name]:
             if override.holds(rule, event):
                 rule = override.over(rule)
         return rule
+
+    def tags_for(self, event: Mapping[str, Any]) -> frozenset[str]:
+        """Return the names of the tags for which the event's rule asks, or an override that could apply to it.
+
+        Fields are those of a new record, so that a recovery asks for less; what is passed over asks for nothing.
+        """
+        rule = self._meant_for(event)
+        if rule is None or not self._asks(rule) or not rule.reacts_to(event):
+            return frozenset()
+        may_apply = [each for each in self._overrides[rule.name] if each.may_hold(rule, event)]
+        parts: tuple[Rule | Override, ...] = (rule, *may_apply)
+        is_written = rule.firing.holds(event) or any(part.table == EVENT_TABLE for part in parts)
+        return frozenset().union(*(part.tags(fields=is_written) for part in parts))
+
+    def _asks(self, rule: Rule) -> bool:
+        """Return whether the rule, or an override of it, asks for any tag."""
+        if rule.name not in self._asking:
+            parts: tuple[Rule | Override, ...] = (rule, *self._overrides[rule.name])
+            self._asking[rule.name] = any(part.tags(fields=True) for part in parts)
+        return self._asking[rule.name]
+
+    def _meant_for(self, event: Mapping[str, Any]) -> Rule | None:
+        return next((rule for rule in self.about(event) if rule.when is None or rule.when.holds(event)), None)
 
     def about(self, event: Mapping[str, Any]) -> Iterator[Rule]:
         """Return the rules for the source and type of an event, whatever their conditions say, as they count."""

@@ -38,6 +38,15 @@ class Override:
             return True
         return self.condition.holds({**event, "rule": rule.name, "severity": rule.severity_of(event)})
 
+    def tags(self, *, fields: bool) -> frozenset[str]:
+        """Return the names of the tags that it asks for; with `fields` those of a new record's fields too."""
+        asked = [one.tags for one in (self.condition, self.severity) if one is not None]
+        return frozenset().union(*asked, *(text.tags for text in self.fields.values() if fields))
+
+    def may_hold(self, rule: Rule, event: Mapping[str, Any]) -> bool:
+        """Return whether the condition holds, or may hold once the tags are known for which it asks."""
+        return bool(self.condition is not None and self.condition.tags) or self.holds(rule, event)
+
     def over(self, rule: Rule) -> Rule:
         """Return the rule with the changes."""
         return replace(

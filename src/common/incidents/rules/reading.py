@@ -21,6 +21,7 @@ _REQUIRED = ("name", "source", "detail_type", "key", "firing")
 _OVERRIDE_TEXTS = ("name", "match", "table", "severity")
 _OVERRIDE_LISTS = ("rules", "accepts", "group")
 _CHANGES = ("drop", "table", "severity", "accepts", "group", "fields", "policy", *WAITS, FLAPPING)
+_NO_TAGS = ("when", "each", "key", "origin", "firing", "resolved", "time", "table_from", "fields_from", "group")
 
 
 def read_rule(place: str, content: Mapping[str, Any], tables: Collection[str]) -> tuple[Rule | None, list[Mistake]]:
@@ -64,7 +65,18 @@ def read_rule(place: str, content: Mapping[str, Any], tables: Collection[str]) -
     )
     if rule.resolved is not None:
         table.check_states(target, policy)
+    _check_tags(table, rule)
     return (None if table.mistakes else rule), table.mistakes
+
+
+def _check_tags(table: RuleTable, rule: Rule) -> None:
+    """Note tags in what has to mean the same when the problem is over: a look-up may fail, and tags change."""
+    for name in _NO_TAGS:
+        found = getattr(rule, name)
+        if any(each.tags for each in (found if isinstance(found, tuple) else (found,)) if each is not None):
+            table.wrong(
+                name, "can't ask for tags, which may not be known when the problem is over; an override's match can"
+            )
 
 
 def read_override(
@@ -90,6 +102,8 @@ def read_override(
         fields=table.templates("fields"),
         policy=table.policy(),
     )
+    if override.group and any(each.tags for each in (*override.group, override.condition) if each is not None):
+        table.wrong("group", "can't depend on tags, which may not be known when the problem is over")
     return (None if table.mistakes else override), table.mistakes
 
 

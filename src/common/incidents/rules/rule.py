@@ -99,6 +99,16 @@ class Rule:
             resources=_resources(event),
         )
 
+    def reacts_to(self, event: Mapping[str, Any]) -> bool:
+        """Return whether the event says something to this rule: that its problem is there, or over."""
+        return self.firing.holds(event) or (self.resolved is not None and self.resolved.holds(event))
+
+    def tags(self, *, fields: bool) -> frozenset[str]:
+        """Return the names of the tags that its texts ask for; with `fields` those of a new record's fields too."""
+        texts = (self.firing_note, self.resolved_note, self.link, *(self.fields.values() if fields else ()))
+        asked = (text.tags for text in (*texts, self.severity) if text is not None)
+        return frozenset().union(*asked)
+
     def severity_of(self, event: Mapping[str, Any]) -> str:
         """Return one of `SEVERITIES`, whatever other systems call it; medium where it says nothing that is known."""
         return known_severity(self.severity.text(event) if self.severity is not None else "") or DEFAULT_SEVERITY

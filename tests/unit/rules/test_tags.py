@@ -1,0 +1,108 @@
+"""Rules and overrides may ask for tags of what an event is about, and which they ask for is known before it comes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.errors import ConfigurationError
+from common.incidents.expressions import Expression, Template
+from tests.support.own_rules import EVENT, TAPE, alert_of, detail, load
+
+BY_TEAM = """
+[[override]]
+match = "tags.team == 'payments'"
+fields = { assignment_group = "Payments", description = "Centre {{ tags.\\"cost-center\\" }}" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("tags.team", {"team"}),
+        ('tags."cost-center"', {"cost-center"}),
+        ('tags."aws:cloudformation:stack-name"', {"aws:cloudformation:stack-name"}),
+        ("lower(tags.team) || tags.owner", {"team", "owner"}),
+        ("starts_with(tags.team, 'a') && detail.list[?tags.b] | [0]", {"team"}),
+        ("{a: tags.b}", {"b"}),
+        ("[tags.a, detail.tags.b]", {"a"}),
+        ("detail.tags.team", set()),
+        ("detail.list[].{a: tags.b}", set()),
+        ("sort_by(detail.list, &tags.z)", set()),
+        ("tag(detail.instance.tags, 'team')", set()),
+    ],
+)
+def test_an_expression_knows_which_tags_it_asks_for(source: str, names: set[str]) -> None:
+    """Those of the event as a whole; what else is called tags, inside of it, is something else."""
+    assert Expression.parse(source).tags == names
+    assert Template.parse(f"Of: {{{{ {source} }}}}\nsecond").tags == names
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("tags", "name one, such as tags.team"),
+        ("keys(tags)", "name one, such as tags.team"),
+        ("tags[0]", "name one, such as tags.team"),
+        ("tags.*", "name one, such as tags.team"),
+        ("tags.team.lead", "tags.team is a text and has no lead"),
+        ('tags."team!"', "'team!' can be no tag"),
+        (f'tags."{"x" * 129}"', "can be no tag: 1 to 128 letters"),
+    ],
+)
+def test_what_can_be_no_tag_is_a_mistake(source: str, why: str) -> None:
+    """A look-up of it would never find anything."""
+    with pytest.raises(ValueError, match=why):
+        Expression.parse(source)
+
+
+def test_tags_decide_who_gets_a_record(tmp_path: Path) -> None:
+    """In any field, and in the match of an override."""
+    rules = load(tmp_path, BY_TEAM)
+    fields = alert_of(rules, {**EVENT, "tags": {"team": "payments", "cost-center": "42"}}).fields
+
+    assert fields["assignment_group"] == "Payments"
+    assert fields["description"].startswith("Centre 42\n")
+    assert "assignment_group" not in alert_of(rules, {**EVENT, "tags": {}}).fields
+    assert "assignment_group" not in alert_of(rules).fields
+
+
+@pytest.mark.parametrize(
+    ("own", "event", "names"),
+    [
+        (BY_TEAM, EVENT, {"team", "cost-center"}),
+        (BY_TEAM, TAPE, {"team", "cost-center"}),
+        (BY_TEAM.replace("[[override]]", "[[override]]\nrules = ['tape-*']"), EVENT, set()),
+        (BY_TEAM, detail(state="fine"), {"team"}),
+        (BY_TEAM, detail(state="odd"), set()),
+        (BY_TEAM, {**EVENT, "source": "nobody"}, set()),
+        ("[[override]]\nmatch = \"detail.disk == 'b'\"\nfields = { u_a = '{{ tags.a }}' }", EVENT, set()),
+        ("[[override]]\nmatch = \"detail.disk == 'a'\"\nfields = { u_a = '{{ tags.a }}' }", EVENT, {"a"}),
+        ("[[override]]\nseverity = 'tags.rank'", detail(state="fine"), {"rank"}),
+        ("[[override]]\nfields = { category = 'x' }", EVENT, set()),
+    ],
+)
+def test_only_what_may_count_for_an_event_is_asked_for(
+    tmp_path: Path, own: str, event: dict[str, Any], names: set[str]
+) -> None:
+    """Of its own rule and the overrides that could apply; a recovery writes no fields, and needs no tags of theirs."""
+    assert load(tmp_path, own).tags_for(event) == names
+
+
+@pytest.mark.parametrize("field", ["when", "firing", "resolved", "time", "origin", "key", "group"])
+def test_what_names_a_problem_does_not_depend_on_tags(tmp_path: Path, field: str) -> None:
+    """They may not be known, or be others, when the problem is over: nothing would resolve its record."""
+    entries = {"key": '["detail.a"]', "firing": '"`true`"'}
+    entries[field] = '["tags.team"]' if field in ("key", "group") else '"tags.team"'
+    rule = "\n".join(f"{name} = {value}" for name, value in entries.items())
+    with pytest.raises(ConfigurationError, match=f"rule mine: {field} can't ask for tags"):
+        load(
+            tmp_path, f'[[rule]]\nname = "mine"\nsource = "a"\ndetail_type = "b"\n{rule}\nfields = {{ category = "x" }}'
+        )
+
+
+@pytest.mark.parametrize("override", ['group = ["tags.team"]', 'match = "tags.team"\ngroup = ["detail.disk"]'])
+def test_a_group_does_not_depend_on_tags(tmp_path: Path, override: str) -> None:
+    """Neither by what it is called, nor by when it is one."""
+    with pytest.raises(ConfigurationError, match="group can't depend on tags"):
+        load(tmp_path, f"[[override]]\n{override}")
