@@ -11,6 +11,7 @@ from campaign.servicenow_api import reconciled
 from campaign.world import World
 from common import intake
 from common.clock import Deadline
+from common.doors.message import read_event
 from common.incidents.adopt import adopt
 from tests.integration.api.gateway import ALICE, BOB
 
@@ -63,7 +64,7 @@ def killer(world: World) -> None:
     neighbours = [world.alarm(f"neighbour-{index}", "ALARM", minutes=index) for index in range(8)]
     killers = [world.alarm(name, "ALARM", minutes=20) for name in ("killer of the parser", "killer of the desk")]
     world.send(*neighbours, *killers)
-    with patch.object(intake, "read_event", _killed_by("killer of the parser", intake.read_event)):
+    with patch.object(intake, "read_event", _killed_by("killer of the parser", read_event)):
         for _ in range(60):
             if len(world.queue) == len(killers):
                 break

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from common.doors.message import read_event
 from common.errors import PermanentError
 from common.incidents.alert import Alert, Status, is_firing
 from common.incidents.item import problem_of
 from common.incidents.rules import Rules
-from common.intake import read_event
 
 _CLOSED = "7"
 OPEN_STATES = frozenset({"1", "2", "3"})

@@ -14,8 +14,8 @@ from campaign import queue
 from campaign.catalogue import FAULTS
 from campaign.run import Outcome, run_one
 from campaign.stage import Stage
-from common import intake
 from common.clock import Deadline
+from common.doors.message import read_event
 from common.errors import AmbiguousError, TransientError
 from common.incidents import decide
 from common.incidents.decide import Finish, Next, Write
@@ -236,7 +236,7 @@ def suspects_read_with_the_others(patch: Patch) -> None:
 
     def reading_first(self: Intake, messages: Sequence[Message], deadline: Deadline) -> list[str]:
         for message in messages:
-            intake.read_event(message.body)
+            read_event(message.body)
         return process(self, messages, deadline)
 
     patch.setattr(Intake, "process", reading_first)

@@ -11,6 +11,7 @@ from unittest.mock import patch
 from campaign.catalogue import fault
 from campaign.world import World
 from common import intake
+from common.doors.message import read_event
 from common.incidents.alert import Alert
 from common.incidents.rules import Rule
 from common.retry import MOST_REPETITIONS
@@ -103,7 +104,7 @@ def _read_once() -> Iterator[None]:
             alerts[id(event)] = alert(self, event)
         return alerts[id(event)]
 
-    with patch.object(intake, "read_event", cache(intake.read_event)), patch.object(Rule, "alert", read):
+    with patch.object(intake, "read_event", cache(read_event)), patch.object(Rule, "alert", read):
         yield
 
 

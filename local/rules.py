@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from common.doors import sns, webhook
+from common.doors.message import read_event
 from common.doors.webhook import webhook_event
 from common.errors import BridgeError, PermanentError
 from common.incidents.alert import DEFAULT_TABLE, ONLY_MEMBER, Alert, Fold, Policy, Status
 from common.incidents.changes import record_fields
 from common.incidents.decide import Moment, Next, Write, plan
-from common.incidents.expressions import Template
+from common.incidents.due import hour_of
+from common.incidents.expressions import Template, milliseconds
 from common.incidents.item import Item, RecordReference, problem_of
 from common.incidents.rules import Rules, read_rules
 from common.incidents.rules.splitting import split
-from common.intake import read_event
+from common.incidents.windows import Quiet, quieted, quieting_of, utc
 from common.servicenow.event_management import EVENT_TABLE
 from common.servicenow.names import REFERENCES
 from common.text import one_line, printable
@@ -33,6 +35,11 @@ from local.simulator.tables import default_tables
 ROOT = Path(__file__).resolve().parents[1]
 
 _CLOSE_CODE = "Solution provided"  # the default of the parameter CloseCode
+_QUIET: Mapping[Quiet, str] = {
+    Quiet.DROP: "nothing is opened for it",
+    Quiet.HOLD: "opened at its end, if it still fires then",
+    Quiet.NOTE: "opened at once, with a low severity",
+}
 _OURS = frozenset({"correlation_id", "correlation_display", "message_key"})
 _CHOICES: Mapping[str, Mapping[str, str]] = {
     name: column.choices for name, column in default_tables()[DEFAULT_TABLE].fields.items() if column.choices
@@ -52,6 +59,11 @@ def main(arguments: Sequence[str]) -> int:
         default=os.environ.get("ALLOWED_TABLES", ""),
         help="what the parameter AllowedTables of the deployment says (default: the variable ALLOWED_TABLES)",
     )
+    parser.add_argument(
+        "--at",
+        type=_moment,
+        help="when the event's problem is to begin, such as 2026-03-29T02:30+01:00: shows the window",
+    )
     parser.add_argument("--new", type=Path, help="a file with one event: print a first rule for it")
     options = parser.parse_args(arguments)
     if options.new is not None:
@@ -66,11 +78,20 @@ def main(arguments: Sequence[str]) -> int:
         )
         return 1
     if options.event is not None:
-        return _tell(options.event, options.source, partial(_show, rules))
+        return _tell(options.event, options.source, partial(_show, rules, at=options.at))
     for warning in warnings(rules, ROOT / "template.yaml"):
         print(f"warning  {warning}")
-    print(f"Rules: {len(list(rules))}, overrides: {len(rules.overrides)}. Nothing is wrong.")
+    windows = f", windows: {len(rules.windows)}" if rules.windows else ""
+    print(f"Rules: {len(list(rules))}, overrides: {len(rules.overrides)}{windows}. Nothing is wrong.")
     return 0
+
+
+def _moment(text: str) -> int:
+    """Return a time in milliseconds since the epoch; without an offset it is in UTC."""
+    moment = milliseconds(text)
+    if moment is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 2026-03-29T02:30+01:00")
+    return moment
 
 
 def _tell(file: Path, source: str, tell: Callable[[Mapping[str, Any]], None]) -> int:
@@ -146,10 +167,10 @@ def _choice_warning(place: str, name: str, text: str) -> Iterator[str]:
         )
 
 
-def _show(rules: Rules, event: Mapping[str, Any]) -> None:
-    """Print what an event would become, each of its problems where it tells of several."""
+def _show(rules: Rules, event: Mapping[str, Any], at: int | None = None) -> None:
+    """Print what an event would become, each of its problems where it tells of several, begun `at` that time."""
     for part in split(event, rules):
-        for name, text in _story(rules, part):
+        for name, text in _story(rules, part, at):
             first, *others = printable(text).split("\n")
             print(f"{name:<19} {first}")
             for line in others:
@@ -164,7 +185,7 @@ def _delivered(event: Mapping[str, Any]) -> str:
     return Delivery.of(ROOT / "template.yaml").story(event["source"], event["detail-type"])
 
 
-def _story(rules: Rules, event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _story(rules: Rules, event: Mapping[str, Any], at: int | None) -> Iterator[tuple[str, str]]:
     yield "event", f"{event['detail-type']} of {event['source']}"
     yield "delivered", _delivered(event)
     rule = rules.match(event)
@@ -178,6 +199,8 @@ def _story(rules: Rules, event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         dropped = f"the override {rule.dropped_by} says so" if rule.dropped_by else "it neither fires nor recovers"
         yield "dropped", dropped
         return
+    if at is not None:
+        alert = replace(alert, occurred_at=at)
     yield "dedup key", alert.key
     if alert.member != ONLY_MEMBER:
         yield "group member", alert.member
@@ -185,6 +208,13 @@ def _story(rules: Rules, event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "status", f"{alert.status} at {occurred_at.isoformat(sep=' ', timespec='milliseconds')}"
     yield "severity", rule.severity_of(event)
     yield "target", "Event Management (em_event)" if alert.table == EVENT_TABLE else f"table {alert.table}"
+    quieting = quieting_of(alert, rule.name, rule.about(event), rules.windows)
+    if quieting is not None:
+        place = next((window.place for window in rules.windows if window.name == quieting.window), "told by the event")
+        yield "window", f"{quieting.window} ({place}): {_QUIET[quieting.quiet]} (until {utc(quieting.until)})"
+        if quieting.quiet is Quiet.DROP:
+            return
+        alert = quieted(alert, quieting)
     yield from _written(alert)
 
 
@@ -207,15 +237,16 @@ def _written(alert: Alert) -> Iterator[tuple[str, str]]:
         for name, text in fields.items():
             yield from (("warning", warning) for warning in _choice_warning("this event", name, text))
     yield "policy", _policy(alert.policy)
-    yield from _patience(alert.policy, opens=opens)
+    yield from _patience(alert, opens=opens)
 
 
-def _patience(policy: Policy, *, opens: bool) -> Iterator[tuple[str, str]]:
-    if policy.flapping and opens:
-        yield "flaps", f"the record says so, once, where it began more than {policy.flapping} times within 24 hours"
-    wait = policy.hold if opens else policy.settle
-    if wait:
-        yield "waits", f"{wait} s from that time: it is written only where nothing newer says otherwise by then"
+def _patience(alert: Alert, *, opens: bool) -> Iterator[tuple[str, str]]:
+    if alert.policy.flapping and opens:
+        times = alert.policy.flapping
+        yield "flaps", f"the record says so, once, where it began more than {times} times within 24 hours"
+    if hour := hour_of(alert):
+        seconds = round((hour - alert.occurred_at) / 1000)
+        yield "waits", f"{seconds} s from that time: it is written only where nothing newer says otherwise by then"
 
 
 def _with_reference(table: str, name: str, text: str) -> str:

@@ -142,7 +142,9 @@ def check_rules() -> None:
 def rules_together() -> str:
     """Return all rule files as one JSON object: `{file: content}`, shipped ones first, as the functions read it."""
     contents = {path: tomllib.loads(path.read_text(encoding="utf-8")) for path in _rule_files()}
-    return json.dumps({str(path.relative_to(ROOT / "src/rules")): content for path, content in contents.items()})
+    together = {str(path.relative_to(ROOT / "src/rules")): content for path, content in contents.items()}
+    # Dates of windows are the one kind of value that JSON lacks; they may be texts just as well.
+    return json.dumps(together, default=str)
 
 
 def _rule_files() -> list[Path]:

@@ -10,14 +10,17 @@ from typing import Any
 from common.clock import Deadline
 from common.context.door import Context
 from common.doors import sns, webhook
+from common.doors.message import read_event
 from common.errors import AmbiguousError, BridgeError, HeldError, PermanentError, TransientError
 from common.incidents.alert import Alert, Fold
 from common.incidents.circuit import Circuit
 from common.incidents.desk import CLAIM_NEEDS_SECONDS, Desk
-from common.incidents.due import NotDueError
+from common.incidents.due import WINDOW, NotDueError, hour_of, waits_for
+from common.incidents.judging import Judge
 from common.incidents.rules import Rules
 from common.incidents.rules.splitting import split
-from common.queue import EventQueue, Message, pause_before_return
+from common.incidents.windows import Window, utc
+from common.queue import LOOKS_AN_HOUR, EventQueue, Message, in_time, pause_before_return, pause_until, tries_since
 from common.retry import LONGEST_RETRY_AFTER
 from common.telemetry import Telemetry
 
@@ -30,9 +33,6 @@ EXPIRES_SOON = 5 * 86_400.0
 _DEFECT_RECEIVES = 10
 _QUEUE_CALL_SECONDS = 5.0
 _random = SystemRandom()
-
-# Whoever sends by these doors does not send again: what no rule knows must not be dropped.
-_OF_DOORS = (webhook.SOURCE, sns.SOURCE)
 
 # A message, or one of the problems of which it tells, with the event that says so.
 type _Part = tuple[Message, Mapping[str, Any]]
@@ -53,14 +53,15 @@ class Intake:
         telemetry: Telemetry,
         topics: Collection[str] = (),
         context: Context | None = None,
+        windows: Callable[[], Sequence[Window]] = tuple,
         now: Callable[[], float] = time.time,
         sample: Callable[[], float] = _random.random,
     ) -> None:
         """Put the parts together.
 
         `topics` are the ARNs of SNS topics whose messages are taken. `context` says what rules make of an event, from
-        the event alone where it is left out. `now` returns the seconds since the epoch,
-        `sample` the jitter of pauses, from 0 to 1.
+        the event alone where it is left out. `windows` returns the maintenance windows that are open beside those of
+        the rules. `now` returns the seconds since the epoch, `sample` the jitter of pauses, from 0 to 1.
         """
         self._rules = rules
         self._desk = desk
@@ -68,10 +69,15 @@ class Intake:
         self._telemetry = telemetry
         self._topics = topics
         self._context = context or Context(rules)
+        self._judge = Judge(
+            self._context.judged,
+            telemetry=telemetry,
+            doors=(webhook.SOURCE, sns.SOURCE),
+            windows=lambda: (*rules.windows, *windows()),
+        )
         self._now = now
         self._sample = sample
         self._oldest: dict[bool, float] = {}
-        self._unknown_types: set[tuple[str, str]] = set()
         self._refused_parts: list[tuple[_Settled, BridgeError]] = []
 
     def process(self, messages: Sequence[Message], deadline: Deadline) -> list[str]:
@@ -95,7 +101,7 @@ class Intake:
         self._refused_parts.clear()
         for message, event in self._parts(messages, deadline, stay):
             try:
-                alert = self._alert(event)
+                alert = self._judge.alert(event)
             except Exception as error:  # noqa: BLE001 (one bad message must not take its neighbours along)
                 self._settle((message, None), self._as_error(error, message), deadline, stay)
                 continue
@@ -122,37 +128,6 @@ class Intake:
                 continue
             for part in events:
                 yield replace(message, body=json.dumps(part), is_part=True), part
-
-    def _alert(self, event: Mapping[str, Any]) -> Alert | None:
-        if not event["source"].startswith(_OF_DOORS):
-            return self._judged(event)
-        try:
-            return self._judged(event)
-        except PermanentError as error:
-            raise PermanentError(f"Of {event['source']}: {error.message}", action=error.action) from None
-
-    def _judged(self, event: Mapping[str, Any]) -> Alert | None:
-        rule, alert = self._context.judged(event)
-        if rule is None:
-            if event["source"].startswith(_OF_DOORS):
-                raise _NOBODYS
-            self._drop_unknown(event)
-            return None
-        if alert is None:
-            self._telemetry.count("EventsDropped" if rule.dropped_by else "EventsIgnored")
-        return alert
-
-    def _drop_unknown(self, event: Mapping[str, Any]) -> None:
-        self._telemetry.count("EventsUnknown")
-        kind = (str(event["source"])[:128], str(event["detail-type"])[:128])
-        if kind in self._unknown_types or len(self._unknown_types) >= 1000:  # noqa: PLR2004 (a bound on memory)
-            return
-        self._unknown_types.add(kind)
-        self._telemetry.log.warning(
-            "No rule knows this type of event; it is dropped. Add a rule, or take the type out of EventSources.",
-            source=kind[0],
-            detail_type=kind[1],
-        )
 
     def _apply(self, group: _Group, deadline: Deadline, stay: list[str]) -> None:
         error = self._attempt(group, deadline)
@@ -193,7 +168,9 @@ class Intake:
         if error is None:
             self._telemetry.count("EventsApplied")
             return
-        given_up = isinstance(error, _DefectError) and message.receives >= _DEFECT_RECEIVES
+        hour = hour_of(alert) / 1000 if alert is not None else 0.0
+        tries = tries_since(hour, message.receives, self._now())
+        given_up = isinstance(error, _DefectError) and tries >= _DEFECT_RECEIVES
         if isinstance(error, PermanentError) or given_up:
             if message.is_part:
                 self._refused_parts.append((pair, error))
@@ -201,11 +178,11 @@ class Intake:
                 self._refuse(pair, error, deadline, stay)
             return
         if isinstance(error, NotDueError):
-            self._wait(message, error, deadline, stay)
+            self._wait(pair, error, deadline, stay)
             return
         held = isinstance(error, HeldError)
-        pause = pause_before_return(message.receives, error, held=held, sample=self._sample())
-        self._count_as_waiting(message, held=held)
+        pause = in_time(pause_before_return(tries, error, held=held, sample=self._sample()), hour, self._now())
+        self._count_as_waiting(message, hour, held=held)
         if message.ends_within(pause, self._now()):
             self._refuse(pair, _ended(error), deadline, stay)
             return
@@ -221,23 +198,47 @@ class Intake:
         seconds = self._context.put_right(message, alert, lambda: read_event(message.body, self._topics), age, deadline)
         return None if seconds is None else NotDueError(seconds)
 
-    def _wait(self, message: Message, error: NotDueError, deadline: Deadline, stay: list[str]) -> None:
-        """Let a message come back at its hour: a rule wants it so, and no alarm has to know."""
+    def _wait(self, pair: _Settled, error: NotDueError, deadline: Deadline, stay: list[str]) -> None:
+        """Let a message come back at its hour: a rule or a window wants it so, and no alarm has to know."""
+        message, alert = pair
         self._telemetry.count("EventsNotDue")
+        seconds, now = error.retry_after or 0.0, self._now()
+        pause = min(max(seconds, 1.0), LONGEST_RETRY_AFTER)
+        if alert is not None and hour_of(alert) > now * 1000:
+            pause = pause_until(seconds)
+            self._tell_of_waiting(message, alert, round((now + seconds) * 1000))
+        if message.ends_within(pause, now):
+            self._refuse(pair, _ended(error), deadline, stay)
+            return
         stay.append(message.message_id)
         if _has_time(deadline):
-            self._queue.later(message, min(max(error.retry_after or 0.0, 1.0), LONGEST_RETRY_AFTER))
+            self._queue.later(message, pause)
 
-    def _count_as_waiting(self, message: Message, *, held: bool) -> None:
-        """Count the message, and report the age of the oldest one of its kind in this batch.
+    def _tell_of_waiting(self, message: Message, alert: Alert, until: int) -> None:
+        """Count what a window holds, and log once an hour until when (milliseconds since the epoch) an event waits."""
+        reason = waits_for(alert, self._now() * 1000)
+        if reason == WINDOW:
+            self._telemetry.count("EventsQuietHeld")
+        if message.receives % LOOKS_AN_HOUR == 1:
+            self._telemetry.log.info(
+                "An event waits for its hour.",
+                not_opened=reason,
+                until=utc(until),
+                because_of=alert.quiet_by or None,
+                extra=_named((message, alert)),
+            )
+
+    def _count_as_waiting(self, message: Message, hour: float, *, held: bool) -> None:
+        """Count the message, and report the age of the oldest one of its kind in this batch, counted from its hour.
 
         SQS's own ApproximateAgeOfOldestMessage leaves out what was received three times, and so nearly all that waits.
         """
-        age = message.age(self._now())
+        now = self._now()
+        age = message.age(now)
         self._telemetry.count("Held" if held else "EventsPostponed")
         if age > EXPIRES_SOON:
             self._telemetry.count("EventsExpireSoon")
-        self._oldest[held] = max(age, self._oldest.get(held, 0.0))
+        self._oldest[held] = max(min(age, max(0.0, now - hour)), self._oldest.get(held, 0.0))
         self._telemetry.gauge("HeldAge" if held else "PostponedAge", self._oldest[held])
 
     def _refuse(self, pair: _Settled, error: BridgeError, deadline: Deadline, stay: list[str]) -> None:
@@ -277,39 +278,3 @@ def _named(pair: _Settled) -> dict[str, str]:
 
 def _has_time(deadline: Deadline) -> bool:
     return deadline.remaining() > _QUEUE_CALL_SECONDS
-
-
-def read_event(body: str, topics: Collection[str] = ()) -> Mapping[str, Any]:
-    """Return the event in a message: EventBridge's, or the one that a message of an SNS topic becomes.
-
-    Raises PermanentError that names what is wrong with it.
-    """
-    event: Any
-    try:
-        event = json.loads(body)
-    except (ValueError, RecursionError):
-        raise _no_event("it is not JSON") from None
-    if not isinstance(event, dict):
-        raise _no_event("it is not a JSON object")
-    if sns.is_envelope(event):
-        event = sns.sns_event(event, topics)
-    for name in ("source", "detail-type", "time", "account", "region"):
-        if not isinstance(event.get(name), str):
-            raise _no_event(f"its field {name} is missing or no string")
-    if not isinstance(event.get("detail"), dict):
-        raise _no_event("its field detail is missing or no object")
-    found: Mapping[str, Any] = event
-    return found
-
-
-def _no_event(why: str) -> PermanentError:
-    return PermanentError(
-        f"The message is no EventBridge event: {why}.",
-        action="Put events on the bus instead of on the queue.",
-    )
-
-
-_NOBODYS = PermanentError(
-    "No rule understands what was sent.",
-    action="Correct what the tool sends (docs/sources.md has the bodies), or add a rule; then replay the message.",
-)

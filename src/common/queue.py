@@ -1,5 +1,6 @@
 """What becomes of a message of the queue: done, later, or dead letter."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,14 @@ RETENTION = 7 * 86_400.0
 
 MOST_RECEIVES = 1000
 """Receives after which SQS moves a message away without a reason: the queue's maxReceiveCount in template.yaml."""
+
+LOOKS_AN_HOUR = 15
+"""How often what waits for its hour is received in an hour, to see whether the hour is still the same."""
+
+_SLEEP = 3600.0 / LOOKS_AN_HOUR
+# Beyond a day of it four looks an hour have to do: a message has only so many receives.
+_LONG_WAIT = 86_400.0
+_LONG_SLEEP = 900.0
 
 # Two tries to write the dead letter, with the queue's own visibility timeout between them, and a reserve.
 _BEFORE_THE_END = 1200.0
@@ -122,3 +131,28 @@ def pause_before_return(receives: int, error: BridgeError, *, held: bool, sample
     if asked is None:
         return pause
     return min(max(asked, pause if doublings > 0 else 1.0), longest)
+
+
+def pause_until(seconds: float) -> float:
+    """Return the seconds for which a message is hidden whose hour is `seconds` ahead.
+
+    It comes back at that hour, and in even steps before it, so that a window that was changed meanwhile is noticed.
+    """
+    steps = math.ceil(seconds / (_SLEEP if seconds <= _LONG_WAIT else _LONG_SLEEP))
+    return max(1.0, seconds / max(1, steps))
+
+
+def tries_since(hour: float, receives: int, now: float) -> int:
+    """Return how many of a message's receives count as tries, where it had to wait until `hour` (0: it had not to).
+
+    What was received while it waited is no sign of trouble. How many tries there were since is told by the time that
+    their pauses take, which double from 15 seconds.
+    """
+    if not 0 < hour <= now:
+        return receives
+    return min(receives, 1 + int(math.log2(1 + (now - hour) / _FIRST_PAUSE)))
+
+
+def in_time(pause: float, hour: float, now: float) -> float:
+    """Return a pause that does not miss an `hour` that is still ahead, by which the message is due."""
+    return min(pause, pause_until(max(60.0, hour - now))) if hour > now else pause

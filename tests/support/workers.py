@@ -227,6 +227,9 @@ def _error(kind: Kind) -> BridgeError:
 class _Rules:
     """Knows one type of event, and finds its alert in a list."""
 
+    name = "test"
+    windows = ()
+
     def __init__(self, alerts: Sequence[Alert]) -> None:
         self._alerts = alerts
 

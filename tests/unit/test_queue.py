@@ -16,7 +16,8 @@ from common.errors import (
     PermanentError,
     TransientError,
 )
-from common.queue import EventQueue, Message, pause_before_return
+from common.incidents.windows import LONGEST_WINDOW
+from common.queue import EventQueue, Message, pause_before_return, pause_until, tries_since
 from tests.support.moto import mock_aws
 from tests.support.reports import Reports
 
@@ -304,3 +305,42 @@ def test_what_was_asked_for_stays_the_least_pause() -> None:
     pauses = [pause_before_return(receives, error, held=False, sample=0.0) for receives in range(1, 40)]
     assert min(pauses) == 2000.0
     assert pauses == sorted(pauses)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "pause"),
+    [(0.2, 1.0), (59.0, 59.0), (240.0, 240.0), (241.0, 120.5), (3600.0, 240.0), (86_400.0, 240.0), (90_000.0, 900.0)],
+)
+def test_what_waits_for_its_hour_looks_at_it_now_and_then(seconds: float, pause: float) -> None:
+    """At the hour itself, and in even steps of four minutes at most before it; beyond a day, of fifteen."""
+    assert pause_until(seconds) == pause
+
+
+def test_a_wait_costs_few_receives() -> None:
+    """At most 15 an hour and one a minute; the longest window leaves enough of the thousand for an outage after it."""
+
+    def looks(seconds: float) -> list[float]:
+        pauses = []
+        while seconds > 0:
+            pauses.append(pause_until(seconds))
+            seconds -= pauses[-1]
+        return pauses
+
+    assert len(looks(3600.0)) == 15
+    assert min(looks(3600.0)) > 60
+    assert len(looks(12 * 3600.0)) == 180
+    assert len(looks(LONGEST_WINDOW / 1000)) < 700
+
+
+@pytest.mark.parametrize(
+    ("hour", "now", "tries"),
+    [(0.0, 1e9, 40), (100.0, 99.0, 40), (100.0, 100.0, 1), (100.0, 115.0, 2), (100.0, 145.0, 3), (100.0, 1e9, 26)],
+)
+def test_tries_are_counted_from_the_hour(hour: float, now: float, tries: int) -> None:
+    """Receives before it were no sign of trouble; who had not to wait, or still has, is judged by all of them."""
+    assert tries_since(hour, 40, now) == tries
+
+
+def test_no_more_tries_than_receives_are_counted() -> None:
+    """A message may have been in the queue for long before anybody saw it."""
+    assert tries_since(100.0, 2, 1e9) == 2

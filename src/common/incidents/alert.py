@@ -77,6 +77,9 @@ class Alert:
     own, for the logs; requests have none. `resources` are ARNs of what the event is about, as it names them itself.
     `tags` are those with which its fields were made, None where its rule asks for none; `tags_missing` tells that some
     could not be looked up.
+    `quiet_until` is when the maintenance window ends that holds it, in milliseconds since the epoch, 0 for none, and
+    `quiet_by` the name of that window, or of the one in which it is told all the same; `quiet_note` says so in the
+    record that it opens.
     """
 
     key: str
@@ -92,6 +95,9 @@ class Alert:
     resources: tuple[str, ...] = ()
     tags: Mapping[str, str] | None = None
     tags_missing: bool = False
+    quiet_until: int = 0
+    quiet_by: str = ""
+    quiet_note: str = ""
 
     @property
     def order(self) -> int:

@@ -47,7 +47,8 @@ def _change(item: Item, fold: Fold, pending: Pending, default_close_code: str) -
     title = _title(item, alert, firing)
     match operation:
         case Operation.OPEN:
-            return {**alert.fields, **title, **({"work_notes": told} if told else {})}
+            notes = "\n".join(filter(None, (alert.quiet_note, told)))
+            return {**alert.fields, **title, **({"work_notes": notes} if notes else {})}
         case Operation.NOTE:
             return {**note, **title}
         case Operation.REOPEN:

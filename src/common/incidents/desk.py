@@ -97,7 +97,10 @@ class Desk:
         if healed(item, ripe):
             self.telemetry.count("ProblemsHealed")
             self.telemetry.log.info(
-                "A problem was over before it had lasted as long as its rule asks.", dedup_key=fold.key
+                "A problem was over before it had lasted as long as its rule or window asks.",
+                not_opened="healed",
+                because_of=fold.newest.quiet_by or None,
+                dedup_key=fold.key,
             )
         overflow = {key: self._read(key, ripe) for key in overflow_keys(item, ripe)}
         items = {fold.key: item, **overflow}

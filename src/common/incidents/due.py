@@ -1,10 +1,11 @@
-"""When an alert counts: not before its hour, where a rule lets it wait, and not when it is too old. Pure.
+"""When an alert counts: not before its hour, where a rule or a window lets it wait, and not when it is too old. Pure.
 
 Nothing is remembered for it. What waits goes back to the queue until its hour, and by then the order keys of the ledger
 tell whether it still counts: a recovery leaves its own, newer one behind, and so does a problem that fires again.
 """
 
 from collections.abc import Iterable, Mapping
+from copy import replace
 
 from common.errors import NotYetError, PermanentError
 from common.incidents.alert import Alert, Fold, Status
@@ -17,13 +18,17 @@ FURTHEST_FUTURE = 300_000
 """Milliseconds: an event from the future would make everything that follows look old."""
 
 
+WINDOW = "window"
+"""What an alert waits for that began inside a maintenance window."""
+
+
 class NotDueError(NotYetError):
-    """A rule lets an alert wait for its hour, which is `retry_after` seconds ahead."""
+    """A rule or a window lets an alert wait for its hour, which is `retry_after` seconds ahead."""
 
     def __init__(self, seconds: float) -> None:
         """Come back in that many seconds."""
         super().__init__(
-            "A rule lets this wait (hold or settle).",
+            "A rule or a maintenance window lets this wait (hold, settle or window).",
             action="Nothing is to be done; the message comes back at its hour.",
             retry_after=seconds,
         )
@@ -32,9 +37,10 @@ class NotDueError(NotYetError):
 def due(item: Item, fold: Fold, now: int) -> tuple[Fold | None, float]:
     """Return what of a fold counts at `now` (milliseconds since the epoch), and the seconds until the rest does.
 
-    A problem waits for `hold` seconds before it opens, or opens again, a record; a recovery for `settle` seconds before
-    it resolves one. Both are counted from the oldest alert of its kind that nothing newer contradicts, so that
-    repeating it puts nothing off. None, where nothing counts yet; 0, where nothing waits.
+    A problem waits for `hold` seconds before it opens, or opens again, a record, and until the window in which it began
+    has ended; a recovery for `settle` seconds before it resolves one. What counts first is the oldest alert of its kind
+    that nothing newer contradicts, so that repeating it puts nothing off. None, where nothing counts yet; 0, where
+    nothing waits.
     """
     hours = {member: _hour(item, alerts) for member, alerts in _by_member(fold.alerts).items()}
     waiting = {member: hour for member, hour in hours.items() if hour > now}
@@ -47,7 +53,7 @@ def due(item: Item, fold: Fold, now: int) -> tuple[Fold | None, float]:
 def healed(item: Item, fold: Fold) -> bool:
     """Return whether a problem that was to wait is over, and nobody ever had a record of it."""
     is_untold = item.record is None and item.pending is None and item.correlation_id is None
-    held = [alert for alert in fold.alerts if alert.policy.hold and alert.status is Status.FIRING]
+    held = [alert for alert in fold.alerts if hour_of(alert) and alert.status is Status.FIRING]
     return is_untold and any(alert.order < item.orders.get(alert.member, -1) for alert in held)
 
 
@@ -64,13 +70,24 @@ def _hour(item: Item, alerts: list[Alert]) -> int:
     known = item.orders.get(newest.member, -1)
     if newest.order <= known or item.pending is not None:
         return 0
-    firing = newest.status is Status.FIRING
-    seconds = newest.policy.hold if firing else newest.policy.settle
-    if not seconds or item.fires is firing:
+    if item.fires is (newest.status is Status.FIRING):
         return 0
     against = max((alert.order for alert in alerts if alert.status is not newest.status), default=known)
-    since = min(alert.occurred_at for alert in alerts if alert.order > max(against, known))
-    return since + seconds * 1000
+    policy = newest.policy
+    return min(hour_of(replace(alert, policy=policy)) for alert in alerts if alert.order > max(against, known))
+
+
+def hour_of(alert: Alert) -> int:
+    """Return the millisecond before which an alert does not count by itself; 0 where it need not wait."""
+    seconds = alert.policy.hold if alert.status is Status.FIRING else alert.policy.settle
+    return max(alert.occurred_at + seconds * 1000 if seconds else 0, alert.quiet_until)
+
+
+def waits_for(alert: Alert, now: float) -> str:
+    """Return what an alert that does not count yet waits for at `now` (milliseconds since the epoch)."""
+    if alert.quiet_until > now:
+        return WINDOW
+    return "hold" if alert.status is Status.FIRING else "settle"
 
 
 def check_age(alert: Alert, now: int) -> None:

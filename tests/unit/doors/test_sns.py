@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from common.doors.message import read_event
 from common.doors.sns import is_envelope, sns_event
 from common.errors import PermanentError
 from common.incidents.alert import Alert
-from common.intake import read_event
 from tests.support.rules import SHIPPED
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:on-call"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from common.doors.message import read_event
 from common.doors.webhook import left_out, webhook_event
 from common.errors import PermanentError
-from common.intake import read_event
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 JSON = "application/json; charset=utf-8"

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Mapping
 from copy import deepcopy
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -141,10 +142,22 @@ def test_an_alarm_on_partial_data_says_so() -> None:
     assert any("PARTIAL_DATA" in line for line in lines(fired(event)))
 
 
-def test_a_muted_alarm_says_so() -> None:
+def test_a_muted_alarm_says_so_and_waits_until_its_mute_window_ends() -> None:
     """Mute rules silence an alarm's actions, not its events."""
     event = sample("muted-alarm")
-    assert any(event["detail"]["muteDetail"]["mutedByArn"] in line for line in lines(fired(event)))
+    mute = event["detail"]["muteDetail"]
+    alert = fired(event)
+    assert any(mute["mutedByArn"] in line for line in lines(alert))
+    assert alert.quiet_by == mute["mutedByArn"]
+    assert alert.quiet_until == datetime(2026, 11, 23, 5, 0, tzinfo=UTC).timestamp() * 1000
+
+
+@pytest.mark.parametrize("end", [None, "soon", 7, ""])
+def test_a_mute_window_without_an_end_quiets_nothing(end: object) -> None:
+    """Better told than forgotten."""
+    event = sample("muted-alarm")
+    event["detail"]["muteDetail"]["muteWindowEnd"] = end
+    assert fired(event).quiet_until == 0
 
 
 @pytest.mark.parametrize("absent", [*OPTIONAL, "state.reason", "state.reasonData", "state.timestamp", "both"])

@@ -22,6 +22,8 @@ ORDER = [
         "firing",
         "resolved",
         "time",
+        "quiet_until",
+        "quiet_by",
         "severity",
         "link",
     ),

@@ -11,6 +11,7 @@ from common.incidents.rules.names import OWN
 from common.incidents.rules.override import Override
 from common.incidents.rules.reading import read_override
 from common.incidents.rules.table import Mistake, RuleTable
+from common.incidents.windows import Window
 
 CHECKED = "checked.json"
 """The file that stands in the package for all rule files: `{name of the file: its content}`."""
@@ -27,6 +28,7 @@ def read_checked(
     own: list[DeferredRule] = []
     shipped: list[DeferredRule] = []
     overrides: list[Override] = []
+    windows: list[Window] = []
     mistakes: list[Mistake] = []
     for name, content in contents.items():
         for place, entry in entries(name, "rule", content):
@@ -38,7 +40,14 @@ def read_checked(
             override, wrong = read_override(place, entry, tables)
             mistakes += wrong
             overrides += [override] if override is not None else []
-    return Rules([*own, *shipped], overrides, requestable), mistakes
+        if "window" in content:
+            from common.incidents.rules.window import read_window  # noqa: PLC0415 (most deployments have none)
+
+            for place, entry in entries(name, "window", content):
+                window, wrong = read_window(place, entry, tables)
+                mistakes += wrong
+                windows += [window] if window is not None else []
+    return Rules([*own, *shipped], overrides, requestable, windows), mistakes
 
 
 def entries(file: str, heading: str, content: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -1,6 +1,6 @@
 """Reads src/rules/*.toml, and the deployment's own files below it, once."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, override
 
@@ -13,8 +13,10 @@ from common.incidents.rules.override import Override
 from common.incidents.rules.reading import check_override, read_override, read_rule
 from common.incidents.rules.rule import Rule
 from common.incidents.rules.table import Mistake
+from common.incidents.rules.window import check_windows, lines_of, read_window
+from common.incidents.windows import Window
 
-_HEADINGS = ("rule", "override")
+_HEADINGS = ("rule", "override", "window")
 
 type _Read[Entry] = Callable[[str, Mapping[str, Any], Collection[str]], tuple[Entry | None, list[Mistake]]]
 
@@ -86,7 +88,10 @@ def read_rules(
         mistakes.append(Mistake(directory.name, "rule", "is missing: there is no rule at all"))
     if not mistakes:
         mistakes = [mistake for each in overrides for mistake in check_override(each, rules, tables)]
-    return Rules(rules, overrides, requestable), mistakes
+    windows = [*shipped.windows, *own.windows]
+    if windows and not mistakes:
+        mistakes = list(check_windows(windows, rules))
+    return Rules(rules, overrides, requestable, windows), mistakes
 
 
 class _Files:
@@ -96,6 +101,7 @@ class _Files:
         self.tables = tables
         self.rules: list[Rule] = []
         self.overrides: list[Override] = []
+        self.windows: list[Window] = []
         self.mistakes: list[Mistake] = []
         for path in sorted(directory.glob("*.toml")):
             self._file(path, prefix + path.name)
@@ -104,12 +110,15 @@ class _Files:
         import tomllib  # noqa: PLC0415 (the package has no such file, and no start has to wait for it)
 
         try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            content = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
             self.mistakes.append(Mistake(file, "it", f"is not readable: {error}"))
             return
         for heading in sorted(set(content) - set(_HEADINGS)):
-            self.mistakes.append(Mistake(file, heading, "is not known: begin with [[rule]] or [[override]]"))
+            self.mistakes.append(
+                Mistake(file, heading, "is not known: begin with [[rule]], [[override]] or [[window]]")
+            )
         for rule in self._entries(file, "rule", content.get("rule", []), read_rule):
             place = f"{file}, rule {rule.name}"
             if any(earlier.name == rule.name for earlier in self.rules):
@@ -118,14 +127,20 @@ class _Files:
                 self.mistakes.append(Mistake(place, "when", "never counts: an earlier rule without when takes all"))
             self.rules.append(rule)
         self.overrides += self._entries(file, "override", content.get("override", []), read_override)
+        if "window" in content:
+            self.windows += self._entries(file, "window", content["window"], read_window, lines_of(text))
 
-    def _entries[Entry](self, file: str, heading: str, content: object, read: _Read[Entry]) -> Iterable[Entry]:
+    def _entries[Entry](
+        self, file: str, heading: str, content: object, read: _Read[Entry], lines: Sequence[int] = ()
+    ) -> Iterable[Entry]:
         if not isinstance(content, list) or not all(isinstance(table, dict) for table in content):
             why = f"is no list of tables; every {heading} begins with [[{heading}]]"
             self.mistakes.append(Mistake(file, heading, why))
             return
-        for place, table in entries(file, heading, {heading: content}):
-            entry, mistakes = read(place, table, self.tables)
+        for index, (place, table) in enumerate(entries(file, heading, {heading: content})):
+            # Where a file holds its windows as [[window]] tables, as it should, each has a line.
+            numbered = place.replace(file, f"{file}:{lines[index]}", 1) if len(lines) == len(content) else place
+            entry, mistakes = read(numbered, table, self.tables)
             self.mistakes += mistakes
             if entry is not None:
                 yield entry

@@ -8,6 +8,7 @@ from common.incidents.rules.deferred import DeferredRule
 from common.incidents.rules.names import ANY
 from common.incidents.rules.override import Override
 from common.incidents.rules.rule import Rule
+from common.incidents.windows import Window
 from common.servicenow.event_management import EVENT_TABLE
 
 
@@ -24,8 +25,10 @@ class Rules:
         rules: Iterable[Rule | DeferredRule],
         overrides: Sequence[Override] = (),
         requestable: Mapping[str, tuple[str, ...]] | None = None,
+        windows: Sequence[Window] = (),
     ) -> None:
         """Hold the rules, the ones that count first in front; `requestable` as `check_contract` takes it."""
+        self.windows = tuple(windows)
         self._requestable = requestable
         rules = tuple(rules)
         self._rules = sorted(rules, key=generality)

@@ -36,7 +36,7 @@ class Override:
         """Return whether the condition holds. It sees the event, and the rule's `rule` and `severity` beside it."""
         if self.condition is None:
             return True
-        return self.condition.holds({**event, "rule": rule.name, "severity": rule.severity_of(event)})
+        return self.condition.holds(rule.about(event))
 
     def tags(self, *, fields: bool) -> frozenset[str]:
         """Return the names of the tags that it asks for; with `fields` those of a new record's fields too."""

@@ -12,7 +12,7 @@ from common.incidents.rules.table import FLAPPING, NOTES, WAITS, Mistake, RuleTa
 
 _RULE_TEXTS = (
     *("name", "each", "when", "origin", "firing", "resolved", "time", "severity", "link"),
-    *("table", "table_from", "fields_from"),
+    *("table", "table_from", "fields_from", "quiet_until", "quiet_by"),
 )
 _RULE_LISTS = ("source", "detail_type", "key", "accepts", "group")
 _RULE_OTHERS = ("fields", "notes", "policy", "once", *WAITS, FLAPPING)
@@ -46,6 +46,8 @@ def read_rule(place: str, content: Mapping[str, Any], tables: Collection[str]) -
         each=table.list_place("each"),
         key=table.expressions("key"),
         origin=table.expression("origin"),
+        quiet_until=table.expression("quiet_until"),
+        quiet_by=table.expression("quiet_by"),
         firing=table.expression("firing") or Expression.parse("`false`"),
         resolved=table.expression("resolved"),
         time=table.expression("time"),

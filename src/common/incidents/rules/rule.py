@@ -14,7 +14,7 @@ from common.incidents.own_events import SEVERITIES
 from common.incidents.rules.names import LEVELS, is_column
 from common.incidents.severities import DEFAULT_SEVERITY, known_severity
 from common.servicenow.event_management import EVENT_TABLE
-from common.text import link_line
+from common.text import link_line, one_line
 
 _LONGEST_ID = 64
 _MOST_RESOURCES = 3
@@ -35,7 +35,8 @@ _FOOTER = Template.parse(
 class Rule:
     """One kind of event: when it fires and recovers, which problem it is about, and what the record says.
 
-    `each` names the list that holds several problems. `origin` stands for the source in what names the problem, so
+    `each` names the list that holds several problems. `quiet_until` finds the end of a window in which the sender
+    itself wants quiet, and `quiet_by` its name. `origin` stands for the source in what names the problem, so
     that one that comes by several doors is one. `tables` are those that the deployment may write. `once` is for
     events that ask for one record and say the same each time: another content under the same key is refused.
     `overrides` names what was laid over the rule for one event, and `dropped_by` the one of them that says that
@@ -49,6 +50,8 @@ class Rule:
     key: tuple[Expression, ...]
     each: Expression | None = None
     origin: Expression | None = None
+    quiet_until: Expression | None = None
+    quiet_by: Expression | None = None
     firing: Expression
     resolved: Expression | None
     time: Expression | None
@@ -97,6 +100,7 @@ class Rule:
             fingerprint=self._fingerprint(event, table) if self.once else "",
             event_id=str(event.get("id", ""))[:_LONGEST_ID],
             resources=_resources(event),
+            **self._quiet(event, status),
         )
 
     def reacts_to(self, event: Mapping[str, Any]) -> bool:
@@ -112,6 +116,17 @@ class Rule:
     def severity_of(self, event: Mapping[str, Any]) -> str:
         """Return one of `SEVERITIES`, whatever other systems call it; medium where it says nothing that is known."""
         return known_severity(self.severity.text(event) if self.severity is not None else "") or DEFAULT_SEVERITY
+
+    def about(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the event as conditions of overrides and windows see it: with `rule` and `severity` beside it."""
+        return {**event, "rule": self.name, "severity": self.severity_of(event)}
+
+    def key_of(self, event: Mapping[str, Any]) -> str:
+        """Return the dedup key for a log, empty where the event lacks what names the problem."""
+        try:
+            return self._identity(event)[0]
+        except PermanentError:
+            return ""
 
     def _identity(self, event: Mapping[str, Any]) -> tuple[str, str]:
         """Return the dedup key and the member. Both carry the origin: nobody resolves another's problem."""
@@ -154,6 +169,11 @@ class Rule:
             f"The event's time is {'before 1970-01-01T00:00:01Z' if is_a_time else 'no ISO 8601 timestamp'}.",
             action="Correct what sends the event and send it again.",
         )
+
+    def _quiet(self, event: Mapping[str, Any], status: Status) -> dict[str, Any]:
+        text = self.quiet_until.text(event) if self.quiet_until is not None and status is Status.FIRING else ""
+        by = self.quiet_by.text(event) if self.quiet_by is not None else ""
+        return {"quiet_until": milliseconds(text) or 0, "quiet_by": one_line(by) or self.name} if text else {}
 
     def _fields(self, event: Mapping[str, Any], table: str) -> dict[str, str]:
         severity = self.severity_of(event)
