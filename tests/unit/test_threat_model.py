@@ -9,6 +9,7 @@ from samtranslator.yaml_helper import yaml_parse
 PROJECT = Path(__file__).resolve().parents[2]
 TEXT = (PROJECT / "docs" / "threat-model.md").read_text(encoding="utf-8")
 NUMBERS = re.compile(r"\b(V\d+(?:\.\d+)*|R\d+(?:\.\d+)+)\b")
+TEMPLATE: set[str] = set(yaml_parse((PROJECT / "template.yaml").read_text(encoding="utf-8"))["Resources"])
 REFERENCES = re.findall(r"\[((?:tests|docs)/[^\]]+|template\.yaml:[^\]]+)\]", TEXT)
 
 # How many requirements each section of OWASP ASVS 5.0 has, of the chapters that are named (the tables of the chapters).
@@ -39,8 +40,7 @@ def test_what_holds_a_line_exists(reference: str) -> None:
     """A test by its file and name, a part of the template by its logical id, or a page."""
     file, _, name = reference.partition("::")
     if file.startswith("template.yaml:"):
-        resources = yaml_parse((PROJECT / "template.yaml").read_text(encoding="utf-8"))["Resources"]
-        assert file.removeprefix("template.yaml:") in resources
+        assert file.removeprefix("template.yaml:") in TEMPLATE
         return
     text = (PROJECT / file).read_text(encoding="utf-8")
     assert not name or re.search(rf"\bdef {re.escape(name)}\(", text)
