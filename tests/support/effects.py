@@ -1,10 +1,12 @@
 """What one step makes of the world: a call that goes well, one that meets a fault, the end of a run."""
 
+import json
 from collections.abc import Mapping, Sequence
 
 from tests.support.ledger import version_of
 from tests.support.requests import (
     Answer,
+    Count,
     Create,
     Fates,
     Find,
@@ -14,6 +16,7 @@ from tests.support.requests import (
     Read,
     Request,
     Run,
+    Succeed,
     Update,
 )
 from tests.support.servicenow import Instance, Row
@@ -57,12 +60,8 @@ def written(servicenow: Instance, write: Create | Update) -> Instance:
 
 def executed(world: World, run: Run, request: Request) -> World:
     """Return the world after a request was carried out and the true answer given."""
-    if isinstance(request, GetItem):
-        return _told(world, run, Answer(world.now, "done", item=world.ledger))
-    if isinstance(request, PutItem):
-        if version_of(world.item) != request.expected:
-            return _told(world, run, Answer(world.now, "lost race", item=world.ledger))
-        return _told(world._replace(ledger=request.item), run, Answer(world.now, "done"))
+    if isinstance(request, GetItem | PutItem | Count | Succeed):
+        return _executed_by_ledger(world, run, request)
     servicenow = world.servicenow
     if isinstance(request, Update) and servicenow.forbids(request.sys_id):
         return _failed(world, run, "forbidden")
@@ -70,6 +69,39 @@ def executed(world: World, run: Run, request: Request) -> World:
         servicenow = written(servicenow, request)
     rows = _shown(servicenow, request)
     return _told(world._replace(servicenow=servicenow), run, Answer(world.now, "done", rows=rows))
+
+
+def _executed_by_ledger(world: World, run: Run, request: GetItem | PutItem | Count | Succeed) -> World:
+    match request:
+        case GetItem(pk):
+            return _told(world, run, Answer(world.now, "done", item=world.stored(pk)))
+        case PutItem(item, expected, pk):
+            if version_of(world.item_of(pk)) != expected:
+                return _told(world, run, Answer(world.now, "lost race", item=world.stored(pk)))
+            return _told(world.with_item(pk, item), run, Answer(world.now, "done"))
+        case Count():
+            return _counted(world, run, request)
+        case _:
+            return _told(_succeeded(world, request), run, Answer(world.now, "done"))
+
+
+def _counted(world: World, run: Run, request: Count) -> World:
+    stored = json.loads(world.stored(request.pk) or '{"problems": []}')
+    is_full = len(stored["problems"]) > request.more_than
+    if not is_full:
+        problems = sorted({*stored["problems"], request.problem})
+        stored = {"gathering": request.gathering, **stored, "problems": problems}
+    item = json.dumps(stored, sort_keys=True)
+    return _told(
+        world.with_item(request.pk, item), run, Answer(world.now, "lost race" if is_full else "done", item=item)
+    )
+
+
+def _succeeded(world: World, request: Succeed) -> World:
+    stored = json.loads(world.stored(request.pk) or "{}")
+    if stored.get("gathering") != request.old:
+        return world
+    return world.with_item(request.pk, json.dumps({**stored, "gathering": request.new}, sort_keys=True))
 
 
 def _shown(servicenow: Instance, request: Create | Update | Read | Find) -> tuple[Row, ...]:
@@ -86,7 +118,7 @@ def met(world: World, run: Run, request: Request, fault: Fault) -> World | None:
         return killed(world, run)
     if isinstance(request, PutItem):
         return _met_by_put(world, run, request, fault)
-    if isinstance(request, GetItem):
+    if isinstance(request, GetItem | Count | Succeed):
         return _failed(world, run, "throttled") if fault == "throttled" else None
     if isinstance(request, Find) and fault == "query ignored":
         return _told(world._replace(refused=True), run, Answer(world.now, "done", rows=world.servicenow.rows))
@@ -96,14 +128,15 @@ def met(world: World, run: Run, request: Request, fault: Fault) -> World | None:
 
 
 def _met_by_put(world: World, run: Run, request: PutItem, fault: Fault) -> World | None:
-    won = version_of(world.item) == request.expected
+    won = version_of(world.item_of(request.pk)) == request.expected
+    there = world.with_item(request.pk, request.item)
     match fault:
         case "throttled":
             return _failed(world, run, "throttled")
         case "ledger answer lost" if won:
-            return _failed(world._replace(ledger=request.item), run, "lost")
+            return _failed(there, run, "lost")
         case "ledger repeated" if won:
-            return _told(world._replace(ledger=request.item), run, Answer(world.now, "lost race", item=request.item))
+            return _told(there, run, Answer(world.now, "lost race", item=request.item))
     return None
 
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from tests.support import oracle, storm_oracle
 from tests.support.model import Model
-from tests.support.oracle import broken_at_rest, broken_on_the_way
 from tests.support.world import Scenario, World
 
 
@@ -25,6 +25,7 @@ class _Search:
     def __init__(self, scenario: Scenario, limit: int) -> None:
         self.scenario = scenario
         self.model = Model(scenario)
+        self.oracle = storm_oracle if any(alert.storm for alert in scenario.alerts) else oracle
         self.limit = limit
         start = self.model.start()
         self.numbers = {start: 0}
@@ -46,10 +47,10 @@ class _Search:
         return Exploration(len(self.worlds), len(self.resting))
 
     def visit(self, number: int, world: World) -> str:
-        broken = broken_on_the_way(self.scenario, world)
+        broken: str = self.oracle.broken_on_the_way(self.scenario, world)
         if world.is_at_rest:
             self.resting.append(number)
-            broken = broken or broken_at_rest(self.scenario, world)
+            broken = broken or self.oracle.broken_at_rest(self.scenario, world)
         if broken:
             return broken
         for step in self.model.steps(world):

@@ -46,7 +46,7 @@ class Model:
 
     def steps(self, world: World) -> Iterator[Step]:
         """Return everything that can happen next."""
-        if world.now and not world.flights and not any(world.runs) and world.lock_until is None:
+        if world.now and not world.flights and not any(world.runs) and not world.locks:
             # Nothing remembers when anything was: the clock may as well stand at the beginning.
             world = world._replace(now=0)
         yield from self._deliveries(world)
@@ -101,7 +101,7 @@ class Model:
                 request = self.workers.next(run)
                 if isinstance(request, Fates):
                     world = finished(world, run, request)
-                elif isinstance(request, PutItem) and version_of(world.item) != request.expected:
+                elif isinstance(request, PutItem) and version_of(world.item_of(request.pk)) != request.expected:
                     world = executed(world, run, request)
                 else:
                     break
@@ -128,8 +128,7 @@ class Model:
         kills = [run.killed_at for run in world.runs if run is not None]
         commits = [flight.sent + COMMITS_WITHIN for flight in world.flights]
         latest = min([*kills, *commits], default=None)
-        lock_until = world.lock_until
-        ends = [] if lock_until is None else [lock_until, *(lock_until + late for late in self._delays)]
+        ends = [lock_until + late for lock_until in world.locks for late in (0, *self._delays)]
         moment = min((moment for moment in [*commits, *ends] if moment > world.now), default=None)
         if moment is not None and (latest is None or moment <= latest):
             yield Step("wait until", moment, world._replace(now=moment))

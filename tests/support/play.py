@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from tests.support import oracle, storm_oracle
 from tests.support.model import Model, Step
-from tests.support.oracle import broken_at_rest, broken_on_the_way
 from tests.support.servicenow import Act, Row
 from tests.support.world import Fault, Scenario, World
 
@@ -35,8 +35,9 @@ class Play:
     @property
     def broken(self) -> str:
         """What is wrong, empty where nothing is."""
-        broken = broken_on_the_way(self.scenario, self.world)
-        return broken or (broken_at_rest(self.scenario, self.world) if self.world.is_at_rest else "")
+        judge = storm_oracle if any(alert.storm for alert in self.scenario.alerts) else oracle
+        broken: str = judge.broken_on_the_way(self.scenario, self.world)
+        return broken or (judge.broken_at_rest(self.scenario, self.world) if self.world.is_at_rest else "")
 
     def steps(self) -> list[Step]:
         """Return everything that can happen next."""

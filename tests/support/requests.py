@@ -10,7 +10,9 @@ FUNCTION_TIMEOUT = 60
 
 
 class GetItem(NamedTuple):
-    """Read the ledger."""
+    """Read the ledger: the item of the problem that a scenario is about, or the one with another key."""
+
+    pk: str = ""
 
 
 class PutItem(NamedTuple):
@@ -18,6 +20,24 @@ class PutItem(NamedTuple):
 
     item: str
     expected: int | None
+    pk: str = ""
+
+
+class Count(NamedTuple):
+    """Count the opening of a problem where no more than so many are counted, and name what gathers the others."""
+
+    pk: str
+    problem: str
+    more_than: int
+    gathering: str
+
+
+class Succeed(NamedTuple):
+    """Name another one that gathers, where `old` is the one that does."""
+
+    pk: str
+    old: str
+    new: str
 
 
 class Create(NamedTuple):
@@ -45,7 +65,7 @@ class Find(NamedTuple):
     query: str
 
 
-type Request = GetItem | PutItem | Create | Update | Read | Find
+type Request = GetItem | PutItem | Count | Succeed | Create | Update | Read | Find
 type Kind = Literal[
     "done", "unknown", "not done", "refused", "forbidden", "hidden", "held", "throttled", "lost race", "lost"
 ]

@@ -22,6 +22,7 @@ class Row:
     state: str = NEW
     description: str = ""
     close_notes: str = ""
+    parent: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -99,7 +100,15 @@ class Instance:
         if "work_notes" in fields:
             notes = tuple(sorted((*notes, (sys_id, fields["work_notes"].split("\n")[0]))))
         changed = self._changed(row, fields)
-        return replace(self._with(row, changed), notes=notes, person_acted_last=False)
+        return replace(self._with(row, changed)._in_step(row, changed), notes=notes, person_acted_last=False)
+
+    def _in_step(self, before: Row, after: Row) -> "Instance":
+        """Return this instance with the children of an incident resolved, or reopened, where it was."""
+        if before.is_open is after.is_open or after.state == CLOSED:
+            return self
+        follows = {row for row in self.rows if row.parent == after.sys_id and row.is_open is before.is_open}
+        rows = tuple(replace(row, state=after.state) if row in follows else row for row in self.rows)
+        return replace(self, rows=rows)
 
     def by_person(self, sys_id: str, act: Act) -> "Instance":
         """Return this instance after a person resolved, closed or deleted an incident."""
@@ -126,4 +135,5 @@ class Instance:
             state=row.state if self._keeps_state(row) else fields.get("state", row.state),
             description=fields.get("short_description", row.description),
             close_notes=fields.get("close_notes", row.close_notes),
+            parent=fields.get("parent_incident", row.parent),
         )

@@ -17,6 +17,7 @@ from common.clock import Deadline
 from common.errors import AmbiguousError, BridgeError, HeldError, PermanentError, TransientError
 from common.incidents.alert import Alert
 from common.incidents.desk import Desk
+from common.incidents.item import problem_of
 from common.incidents.ledger import Ledger
 from common.incidents.rules import Rules
 from common.intake import Intake
@@ -29,6 +30,7 @@ from tests.support.ledger import LOST_RACE, THROTTLED, Attributes, expected_vers
 from tests.support.requests import (
     Answer,
     Clocks,
+    Count,
     Create,
     Fate,
     Fates,
@@ -39,9 +41,11 @@ from tests.support.requests import (
     Read,
     Request,
     Run,
+    Succeed,
     Update,
 )
 from tests.support.servicenow import Row
+from tests.support.world import KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -140,7 +144,7 @@ class _DynamoDB:
 
     def get_item(self, *, TableName: str, Key: Attributes, ConsistentRead: bool) -> Mapping[str, Any]:  # noqa: N803
         assert (TableName, list(Key), ConsistentRead) == ("ledger", ["pk"], True)
-        answer = self._tape.ask(GetItem())
+        answer = self._tape.ask(GetItem(_other(Key)))
         if answer.kind == "throttled":
             raise refusal(THROTTLED, "GetItem", self._tape.server_time())
         response: dict[str, Any] = {"ResponseMetadata": metadata(self._tape.server_time())}
@@ -162,7 +166,7 @@ class _DynamoDB:
         )
         # The time to live is left out: it does nothing here but make equal states differ.
         lasting = {name: value for name, value in Item.items() if name != "expires_at"}
-        answer = self._tape.ask(PutItem(json.dumps(lasting, sort_keys=True), expected))
+        answer = self._tape.ask(PutItem(json.dumps(lasting, sort_keys=True), expected, _other(Item)))
         if answer.kind == "throttled":
             raise refusal(THROTTLED, "PutItem", self._tape.server_time())
         if answer.kind == "lost":
@@ -171,6 +175,45 @@ class _DynamoDB:
             stored = None if answer.item is None else json.loads(answer.item)
             raise refusal(LOST_RACE, "PutItem", self._tape.server_time(), stored)
         return {"ResponseMetadata": metadata(self._tape.server_time())}
+
+    def update_item(  # noqa: PLR0913 (the arguments are DynamoDB's own)
+        self,
+        *,
+        TableName: str,  # noqa: N803
+        Key: Attributes,  # noqa: N803
+        UpdateExpression: str,  # noqa: N803
+        ConditionExpression: str,  # noqa: N803
+        ExpressionAttributeNames: Mapping[str, str],  # noqa: N803
+        ExpressionAttributeValues: Attributes,  # noqa: N803
+        ReturnValues: str = "",  # noqa: N803
+        ReturnValuesOnConditionCheckFailure: str = "",  # noqa: N803
+    ) -> Mapping[str, Any]:
+        values = ExpressionAttributeValues
+        assert (TableName, bool(ConditionExpression)) == ("ledger", True)
+        if UpdateExpression == "SET #gathering = :new":
+            answer = self._tape.ask(Succeed(Key["pk"]["S"], values[":old"]["S"], values[":new"]["S"]))
+        else:
+            assert (ReturnValues, ReturnValuesOnConditionCheckFailure) == ("ALL_NEW", "ALL_OLD")
+            problem, more_than = values[":problem"]["SS"][0], int(values[":more_than"]["N"])
+            answer = self._tape.ask(Count(Key["pk"]["S"], problem, more_than, values[":gathering"]["S"]))
+        if answer.kind == "throttled":
+            raise refusal(THROTTLED, "UpdateItem", self._tape.server_time())
+        stored = json.loads(answer.item or "{}")
+        attributes = {"gathering": {"S": stored.get("gathering", "")}}
+        if "problems" in stored:
+            attributes[ExpressionAttributeNames["#part"]] = {"SS": stored["problems"]}
+        if answer.kind == "lost race":
+            raise refusal(LOST_RACE, "UpdateItem", self._tape.server_time(), attributes)
+        return {"ResponseMetadata": metadata(self._tape.server_time()), "Attributes": attributes}
+
+
+def _other(key: Attributes) -> str:
+    """Return the key of an item, empty where it is that of the problem that a scenario is about."""
+    pk: str = key["pk"]["S"]
+    return "" if pk == _MAIN else pk
+
+
+_MAIN = problem_of("deployment", KEY)
 
 
 class _Records(Records):

@@ -39,19 +39,23 @@ LOSSES: tuple[Fault, ...] = ("kill", "kill in flight", "answer lost", "late", "d
 
 
 def alerts(text: str, policy: Policy | None = None) -> tuple[Alert, ...]:
-    """Return alerts from a text such as `F1 R2`, or `aF1 bR2` for members of a group; the digits are seconds."""
+    """Return alerts from a text such as `F1 R2`, or `aF1 bR2` for members of a group; the digits are seconds.
+
+    `other:F1` is about another problem.
+    """
     return tuple(_alert(word, policy or Policy()) for word in text.split())
 
 
 def _alert(word: str, policy: Policy) -> Alert:
+    key, _, word = word.rpartition(":")
     position = max(word.find("F"), word.find("R"))
     firing = word[position] == "F"
     return Alert(
-        key=KEY,
+        key=key or KEY,
         status=Status.FIRING if firing else Status.RESOLVED,
         occurred_at=int(EPOCH - 1000 + int(word[position + 1 :])) * 1000,
-        fields={"short_description": f"opened by {word}"} if firing else {},
-        note=f"note of {word}",
+        fields={"short_description": f"opened by {key}{word}"} if firing else {},
+        note=f"note of {key}{word}",
         policy=policy,
         member=word[:position] or "-",
     )
@@ -95,6 +99,7 @@ class World(NamedTuple):
     dead: frozenset[int] = frozenset()
     refused: bool = False
     defects: int = 0
+    others: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_at_rest(self) -> bool:
@@ -103,14 +108,28 @@ class World(NamedTuple):
 
     @property
     def item(self) -> Attributes | None:
-        """The stored item."""
+        """The stored item of the problem that the scenario is about."""
         return _parsed(self.ledger)
 
+    def stored(self, pk: str) -> str | None:
+        """Return the item with a key, as JSON."""
+        return dict(self.others).get(pk) if pk else self.ledger
+
+    def item_of(self, pk: str) -> Attributes | None:
+        """Return the item with a key."""
+        return _parsed(self.stored(pk))
+
+    def with_item(self, pk: str, item: str) -> "World":
+        """Return the world with another item stored under a key."""
+        if not pk:
+            return self._replace(ledger=item)
+        return self._replace(others=tuple(sorted({**dict(self.others), pk: item}.items())))
+
     @property
-    def lock_until(self) -> int | None:
-        """The last second within the lock, None where nothing is pending."""
-        item = self.item
-        return None if item is None or "lock_until" not in item else int(item["lock_until"]["N"]) // 1000 - int(EPOCH)
+    def locks(self) -> list[int]:
+        """The last seconds within the locks of whatever is pending."""
+        items = (_parsed(item) for item in (self.ledger, *(item for _, item in self.others)))
+        return [int(item["lock_until"]["N"]) // 1000 - int(EPOCH) for item in items if item and "lock_until" in item]
 
 
 @lru_cache(maxsize=100_000)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from common.incidents.storm import Storm
+
 DEFAULT_TABLE = "incident"
 """The table of records where a rule names none."""
 
@@ -27,6 +29,7 @@ class OnRepeat(StrEnum):
 
     IGNORE = "ignore"
     NOTE = "note"
+    LIST = "list"
 
 
 class OnRecovery(StrEnum):
@@ -80,6 +83,7 @@ class Alert:
     `quiet_until` is when the maintenance window ends that holds it, in milliseconds since the epoch, 0 for none, and
     `quiet_by` the name of that window, or of the one in which it is told all the same; `quiet_note` says so in the
     record that it opens.
+    `storm` is what an alarm may join instead of opening a record.
     """
 
     key: str
@@ -98,6 +102,7 @@ class Alert:
     quiet_until: int = 0
     quiet_by: str = ""
     quiet_note: str = ""
+    storm: Storm | None = None
 
     @property
     def order(self) -> int:

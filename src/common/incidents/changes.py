@@ -95,7 +95,7 @@ def _title(item: Item, alert: Alert, firing: int | None) -> dict[str, str]:
 def _count(alert: Alert, firing: int | None) -> str:
     """Return how many members of a group fire, in words that stay true; nothing where that says nothing."""
     is_kept_up = alert.policy.on_repeat is OnRepeat.NOTE
-    if firing is None or (firing == 1 and not is_kept_up):
+    if firing is None or alert.policy.on_repeat is OnRepeat.LIST or (firing == 1 and not is_kept_up):
         return ""
     return f" ({firing} {'firing' if is_kept_up else 'at first'})"
 

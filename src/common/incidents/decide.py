@@ -12,6 +12,7 @@ from enum import Enum, StrEnum
 
 from common.incidents.alert import Fold, OnRecovery, OnRepeat, OnReturn, Policy, is_firing
 from common.incidents.episodes import DAY, beginnings
+from common.incidents.groups import is_listed
 from common.incidents.item import Item, Operation, Pending, RecordReference, correlation_id_of, order_in
 
 SERVICENOW_COMMITS_WITHIN = 65_000
@@ -91,7 +92,12 @@ class Conflict:
     """ServiceNow shows several records, or a foreign one, where one of ours should be: write nothing, tell a person."""
 
 
-Step = Write | Finish | Wait | LookUp | Conflict
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The storm whose record this is has ended: its problem comes back, leaves it and is judged anew (row 19)."""
+
+
+Step = Write | Finish | Wait | LookUp | Conflict | Over
 
 
 def plan(item: Item, fold: Fold, moment: Moment) -> Step:
@@ -105,6 +111,8 @@ def plan(item: Item, fold: Fold, moment: Moment) -> Step:
             return Wait(item.pending.lock_until - moment.now)
         return LookUp()
     if any(is_firing(order) for order in newer.values()):
+        if item.is_over:
+            return Over()
         return _plan_firing(item, newer, fold.newest.policy, moment)
     return _plan_recovery(item, newer, fold.newest.policy, moment)
 
@@ -114,7 +122,7 @@ def _plan_firing(item: Item, newer: Mapping[str, int], policy: Policy, moment: M
     if item.record is None:
         return _open(item, newer, moment, flaps=flaps)
     if item.fires:
-        if not flaps and (policy.on_repeat is OnRepeat.IGNORE or _came_back(item, policy)):
+        if not flaps and (_is_kept_back(item, newer, policy) or _came_back(item, policy)):
             return Write(item.settled(newer, item.record), Next.PLAN)
         return _claim(item, Operation.NOTE, newer, moment, flaps=flaps)
     if policy.on_recovery is not OnRecovery.RESOLVE:
@@ -124,6 +132,10 @@ def _plan_firing(item: Item, newer: Mapping[str, int], policy: Policy, moment: M
         replaced = item.without_record()
         return _open(replaced, newer, moment, flaps=_flaps(replaced, newer, policy))
     return _claim(item, Operation.REOPEN, newer, moment, flaps=flaps)
+
+
+def _is_kept_back(item: Item, newer: Mapping[str, int], policy: Policy) -> bool:
+    return policy.on_repeat is OnRepeat.IGNORE or (policy.on_repeat is OnRepeat.LIST and not is_listed(item, newer))
 
 
 def _came_back(item: Item, policy: Policy) -> bool:

@@ -12,7 +12,7 @@ from common.errors import AmbiguousError, BridgeError, HeldError, NotYetError, P
 from common.incidents import decide
 from common.incidents.alert import ONLY_MEMBER, Alert, Fold, Status
 from common.incidents.changes import record_fields, seen, sets_state
-from common.incidents.decide import Condition, Conflict, Finish, LookUp, Moment, Next, Seen, Step, Wait, Write
+from common.incidents.decide import Condition, Conflict, Finish, LookUp, Moment, Next, Over, Seen, Step, Wait, Write
 from common.incidents.due import OLDEST_EVENT, NotDueError, check_age, due, healed
 from common.incidents.episodes import turned
 from common.incidents.groups import overflow_keys, placed, pruned
@@ -20,6 +20,7 @@ from common.incidents.ignored import IgnoredFields
 from common.incidents.item import Item, Operation, RecordReference, problem_of
 from common.incidents.ledger import Ledger
 from common.incidents.precedents import Precedents
+from common.incidents.storms import Storms
 from common.servicenow.event_management import EVENT_TABLE
 from common.servicenow.query import any_of, equals, newest_first, term
 from common.servicenow.records import Record, Records
@@ -78,6 +79,7 @@ class Desk:
         self.new_owner = new_owner
         self.precedents = precedents or Precedents()
         self.ignored_fields = IgnoredFields(telemetry)
+        self.storms = Storms(self)
 
     def apply(self, fold: Fold, deadline: Deadline) -> Applied:
         """Bring ServiceNow and the ledger to what the alerts say, as far as they are due.
@@ -86,7 +88,7 @@ class Desk:
         Raises TransientError or AmbiguousError (come back later), HeldError (everybody waits for a person) or
         PermanentError (this fold can never be applied). After any of them nothing is lost and nothing done twice.
         """
-        item = self._read(fold.key, fold)
+        item = self.read(fold.key, fold)
         now = self.ledger.now()
         for alert in fold.alerts:
             check_age(alert, now)
@@ -102,12 +104,29 @@ class Desk:
                 because_of=fold.newest.quiet_by or None,
                 dedup_key=fold.key,
             )
-        overflow = {key: self._read(key, ripe) for key in overflow_keys(item, ripe)}
-        items = {fold.key: item, **overflow}
-        applied = [self._apply(items[part.key], part, deadline) for part in placed(item, overflow, ripe)]
+        applied = self._place(item, ripe, deadline)
         if seconds:
             raise NotDueError(seconds)
+        return applied
+
+    def _place(self, item: Item, fold: Fold, deadline: Deadline) -> Applied:
+        """Apply what is due where it belongs: in the record of a storm, else in the problem's own and its overflow."""
+        item, gathering = self.storms.place(item, fold)
+        if gathering is not None:
+            own = self._apply(item, fold, deadline) if item.is_child else None
+            return self.storms.tell(item, gathering, fold, own, deadline)
+        overflow = {key: self.read(key, fold) for key in overflow_keys(item, fold)}
+        items = {fold.key: item, **overflow}
+        applied = [self._apply(items[part.key], part, deadline) for part in placed(item, overflow, fold)]
         return Applied(tuple(operation for part in applied for operation in part.operations), applied[0].record)
+
+    def apply_gathered(self, item: Item, fold: Fold, deadline: Deadline) -> Applied:
+        """Do to the record of a storm, whose item was just read, what a fold of its members says."""
+        return self._apply(item, fold, deadline)
+
+    def soon(self) -> float:
+        """Return the seconds after which who lost a race comes back."""
+        return _soon_after(0)
 
     def apply_to(self, item: Item, alert: Alert, deadline: Deadline) -> Applied:
         """Do what `apply` does for one alert of now, given the item of its problem as it was just read."""
@@ -123,7 +142,8 @@ class Desk:
         if item.fires and turns != item.past.turns:
             self.ledger.write(replace(item, past=replace(item.past, turns=turns)))
 
-    def _read(self, key: str, fold: Fold) -> Item:
+    def read(self, key: str, fold: Fold) -> Item:
+        """Return the item of a problem or a storm, for what `fold` says."""
         table = fold.newest.table
         item = self.ledger.read(problem_of(self.deployment, key), dedup_key=key, table=table)
         if item.record is None and item.correlation_id is None and item.pending is None:
@@ -172,6 +192,8 @@ class _Work:
                         action=f"Look for records whose correlation_id begins with {item.problem}, keep one, and "
                         "replay the message from the dead-letter queue.",
                     )
+                case Over():
+                    raise NotYetError("The storm has just ended.", action=_COME_BACK, retry_after=_soon_after(0))
                 case LookUp():
                     step = self.looked_up(item)
                 case write:

@@ -52,7 +52,7 @@ def due(item: Item, fold: Fold, now: int) -> tuple[Fold | None, float]:
 
 def healed(item: Item, fold: Fold) -> bool:
     """Return whether a problem that was to wait is over, and nobody ever had a record of it."""
-    is_untold = item.record is None and item.pending is None and item.correlation_id is None
+    is_untold = item.record is None and item.pending is None and item.correlation_id is None and not item.joined
     held = [alert for alert in fold.alerts if hour_of(alert) and alert.status is Status.FIRING]
     return is_untold and any(alert.order < item.orders.get(alert.member, -1) for alert in held)
 

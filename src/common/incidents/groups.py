@@ -14,6 +14,12 @@ from common.incidents.item import Item
 MOST_MEMBERS = 1000
 """Members in one item of the ledger, about 32 KB."""
 
+LISTED = 20
+"""Members that are told one by one in a record that lists them."""
+
+TOLD_AT = (50, 100, 200, 500, 1000)
+"""Numbers of members at which such a record tells the next one, and how many fire."""
+
 
 def firing_members(item: Item) -> int | None:
     """Return how many members fire once the pending write is applied; None where the problem is no group."""
@@ -43,6 +49,15 @@ def pruned(item: Item, oldest: int) -> Item:
 def is_full(item: Item) -> bool:
     """Return whether no further member may be added."""
     return len(item.orders) >= MOST_MEMBERS
+
+
+def is_listed(item: Item, newer: Mapping[str, int]) -> bool:
+    """Return whether members that a group did not have yet are told in its record: the first ones, then now and then.
+
+    So the list stays readable, whatever the number: at most a note for each of `LISTED` members and of `TOLD_AT`.
+    """
+    before, after = len(item.orders), len({*item.orders, *newer})
+    return before < after and (after <= LISTED or any(before < number <= after for number in TOLD_AT))
 
 
 def overflow_keys(item: Item, fold: Fold) -> set[str]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from common.errors import ChangedRequestError
 from common.incidents.alert import digest, is_firing
 from common.incidents.episodes import Past
+from common.incidents.storm import gathers
 
 _MARKER = "servicenow-bridge"
 
@@ -59,6 +60,8 @@ class Item(NamedTuple):
     and reused by the next try. `pending` is None while the item is settled. `fingerprint` is set where a caller's
     request made the item: what the first request with this key asked for. `resources` are ARNs of what the event that
     opened the record is about. `past` is what people are told of how the problem came and went.
+    `joined` is the dedup key of the storm in whose record the problem is told;
+    with `is_child` it has a record of its own beside. `children` are, of a storm, the problems that are to become that.
     """
 
     problem: str
@@ -72,11 +75,19 @@ class Item(NamedTuple):
     fingerprint: str = ""
     resources: tuple[str, ...] = ()
     past: Past = Past()
+    joined: str = ""
+    is_child: bool = False
+    children: tuple[str, ...] = ()
 
     @property
     def fires(self) -> bool:
         """Whether any member fires."""
         return any(is_firing(order) for order in self.orders.values())
+
+    @property
+    def is_over(self) -> bool:
+        """Whether this is a storm in which all have recovered: it never takes an alarm again."""
+        return gathers(self.dedup_key) and self.pending is None and bool(self.orders) and not self.fires
 
     @property
     def pending_write(self) -> Pending:

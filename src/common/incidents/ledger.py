@@ -170,6 +170,17 @@ def _encode(item: Item, *, expires_at: int) -> Attributes:
         # A request is over once it was answered, whatever becomes of its record.
         attributes["fingerprint"] = {"S": item.fingerprint}
         attributes["expires_at"] = {"N": str(expires_at)}
+    return attributes | _encode_storm(item)
+
+
+def _encode_storm(item: Item) -> Attributes:
+    attributes: Attributes = {}
+    if item.joined:
+        attributes["joined"] = {"S": item.joined}
+    if item.is_child:
+        attributes["is_child"] = {"BOOL": True}
+    if item.children:
+        attributes["children"] = {"L": [{"S": problem} for problem in item.children]}
     return attributes
 
 
@@ -220,6 +231,9 @@ def _decode(attributes: Attributes) -> Item:
         resources=tuple(arn["S"] for arn in attributes.get("resources", {"L": []})["L"]),
         pending=pending,
         past=_decode_past(attributes.get("past", {"M": {}})["M"]),
+        joined=attributes.get("joined", {}).get("S", ""),
+        is_child="is_child" in attributes,
+        children=tuple(problem["S"] for problem in attributes.get("children", {"L": []})["L"]),
     )
 
 
