@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Any
 
 from common import variables
@@ -30,7 +31,7 @@ class Settings(AccessSettings):
 
     `allowed_tables` are those that rules may write besides incidents; `requestable` holds the fields by table that
     record requests may ask for: those that callers of the API may write. `sns_topics` are the ARNs of those whose
-    messages are taken.
+    messages are taken. `time_zone` is where readers of records are, None where they read UTC alone.
     """
 
     ledger_table: str
@@ -43,6 +44,7 @@ class Settings(AccessSettings):
     allowed_tables: tuple[str, ...] = ()
     requestable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sns_topics: frozenset[str] = frozenset()
+    time_zone: tzinfo | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +143,7 @@ def _settings(reader: Reader) -> dict[str, Any]:
         "allowed_tables": variables.allowed_tables(reader),
         "requestable": variables.requestable(reader),
         "sns_topics": variables.topics(reader),
+        "time_zone": variables.time_zone(reader),
     }
 
 

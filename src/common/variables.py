@@ -5,6 +5,7 @@ Each function notes mistakes in the reader; what it returns is of use once the r
 
 import re
 from collections.abc import Callable
+from datetime import tzinfo
 from typing import Any
 
 from common.environment import Reader
@@ -34,6 +35,7 @@ SOURCE = re.compile(r"[a-z][a-z0-9-]{0,39}")
 """What the name of a source of webhooks looks like."""
 
 _SOURCES = re.compile(rf"{SOURCE.pattern}(,{SOURCE.pattern})*")
+_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
 _TOPIC = r"arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}"
 _TOPICS = re.compile(rf"{_TOPIC}(,{_TOPIC})*")
 _INCIDENT_FIELDS = (
@@ -89,6 +91,21 @@ def desk(reader: Reader) -> dict[str, Any]:
         "shadow_mode": reader.switch("SHADOW_MODE"),
         "mask_records": reader.switch("MASK_RECORDS"),
     }
+
+
+def time_zone(reader: Reader) -> tzinfo | None:
+    """Read the time zone of the readers, None where texts tell UTC alone."""
+    advice = "set it to the name of a time zone such as Europe/Berlin, or leave it out"
+    name = reader.text("TIME_ZONE", _ZONE, advice, "")
+    if not _ZONE.fullmatch(name):
+        return None
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 (no start has to wait for what is not asked for)
+
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        reader.mistakes.append(f"TIME_ZONE names no time zone that is known: {advice}.")
+        return None
 
 
 def queues(reader: Reader) -> dict[str, Any]:

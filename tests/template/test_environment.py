@@ -193,6 +193,7 @@ def test_the_code_knows_the_same_defaults_as_the_template(environment: dict[str,
         "PROXY_URL",
         "SHADOW_MODE",
         "MASK_RECORDS",
+        "TIME_ZONE",
     ]
     without = {name: value for name, value in environment.items() if name not in optional}
 
@@ -267,6 +268,23 @@ def test_stack_and_code_accept_a_close_code(template: dict[str, Any], environmen
     """Labels are free text in the language of the instance."""
     assert accepts(template, "CloseCode", code)
     assert read(environment, CLOSE_CODE=code).close_code == code
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "UTC", "America/Argentina/Buenos_Aires", "Etc/GMT+5"])
+def test_stack_and_code_accept_a_time_zone(template: dict[str, Any], environment: dict[str, str], zone: str) -> None:
+    """By its name in the database of the IANA."""
+    assert accepts(template, "TimeZone", zone)
+    assert str(read(environment, TIME_ZONE=zone).time_zone) == zone
+
+
+@pytest.mark.parametrize("zone", ["Berlin Time", "/etc/passwd", "../UTC", "Europe/", "+01:00"])
+def test_stack_and_code_refuse_what_is_no_time_zone(
+    template: dict[str, Any], environment: dict[str, str], zone: str
+) -> None:
+    """It would be looked for as a file."""
+    assert not accepts(template, "TimeZone", zone)
+    with pytest.raises(ConfigurationError, match="TIME_ZONE is malformed"):
+        read(environment, TIME_ZONE=zone)
 
 
 @pytest.mark.parametrize("tables", ["", "problem", "problem,em_event,x_shop_request"])

@@ -82,6 +82,7 @@ LONGEST: dict[str, str] = LONG_VALUES | {
     "OAuthScope": "s" * 255,
     "OAuthTokenPath": "/" + "x" * 200,
     "ProxyUrl": "https://" + "x" * 241 + ":65535",
+    "TimeZone": "x" * 32,
     "SecretArn": f"arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:{'x' * 327}-1A2b3C",
 }
 """Values of which Lambda's 4 KB could get too full, each about as long, in bytes too, as its parameter lets it be."""

@@ -1,5 +1,6 @@
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -53,6 +54,7 @@ def test_a_complete_environment_becomes_settings() -> None:
         "allowed_tables": (),
         "requestable": {"incident": tuple(WRITABLE.split(","))},
         "sns_topics": frozenset(),
+        "time_zone": None,
     }
 
 
@@ -323,3 +325,17 @@ def test_the_doors_are_closed_unless_they_are_opened() -> None:
     assert read_settings({**COMPLETE, "SNS_TOPICS": topic}).sns_topics == {topic}
     with pytest.raises(ConfigurationError, match="SNS_TOPICS is malformed"):
         read_settings({**COMPLETE, "SNS_TOPICS": "budgets"})
+
+
+@pytest.mark.parametrize("zone", ["Europe/Bonn", "Europe", "Mars/Olympus_Mons"])
+def test_a_time_zone_that_nobody_knows_is_named(zone: str) -> None:
+    """At the start, instead of texts that lack what was asked for."""
+    with pytest.raises(ConfigurationError, match="TIME_ZONE names no time zone that is known: set it to"):
+        read_settings({**COMPLETE, "TIME_ZONE": zone})
+
+
+def test_a_time_zone_is_read_by_its_name() -> None:
+    """Berlin is two hours ahead of UTC in summer."""
+    zone = read_settings({**COMPLETE, "TIME_ZONE": "Europe/Berlin"}).time_zone
+    assert zone is not None
+    assert datetime(2026, 7, 1, tzinfo=zone).utcoffset() == timedelta(hours=2)

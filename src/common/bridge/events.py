@@ -56,7 +56,7 @@ def build_bridge(environment: Mapping[str, str]) -> Bridge:
         telemetry=telemetry,
     )
     intake = Intake(
-        rules_to_run(RULES, settings.allowed_tables, settings.requestable),
+        rules_to_run(RULES, settings.allowed_tables, settings.requestable, settings.time_zone),
         circuit,
         queue,
         telemetry=telemetry,

@@ -179,7 +179,7 @@ def mistakes(directory: Path, *own: str) -> str:
             "own/0.toml:7, window n: days overlaps own/0.toml:2, window move at",
         ),
         ("window = 7\n", "own/0.toml: window is no list of tables; every window begins with [[window]]."),
-        ("windows = 7\n", "windows is not known: begin with [[rule]], [[override]] or [[window]]."),
+        ("windows = 7\n", "windows is not known: begin with [[rule]], [[override]], [[window]] or [accounts]."),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, own: str, mistake: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from common.incidents.rules.matching import Rules
 from common.incidents.rules.names import OWN
 from common.incidents.rules.override import Override
 from common.incidents.rules.reading import read_override
+from common.incidents.rules.surroundings import ACCOUNTS, Surroundings
 from common.incidents.rules.table import Mistake, RuleTable
 from common.incidents.windows import Window
 
@@ -18,7 +20,10 @@ CHECKED = "checked.json"
 
 
 def read_checked(
-    file: Path, tables: Collection[str], requestable: Mapping[str, tuple[str, ...]] | None
+    file: Path,
+    tables: Collection[str],
+    requestable: Mapping[str, tuple[str, ...]] | None,
+    zone: tzinfo | None = None,
 ) -> tuple[Rules, list[Mistake]]:
     """Return the rules of the package, and what is wrong with them in this deployment.
 
@@ -30,7 +35,9 @@ def read_checked(
     overrides: list[Override] = []
     windows: list[Window] = []
     mistakes: list[Mistake] = []
+    accounts: dict[str, str] = {}
     for name, content in contents.items():
+        accounts |= content.get(ACCOUNTS, {})
         for place, entry in entries(name, "rule", content):
             table = RuleTable(place, entry, tables)
             table.table()
@@ -47,7 +54,7 @@ def read_checked(
                 window, wrong = read_window(place, entry, tables)
                 mistakes += wrong
                 windows += [window] if window is not None else []
-    return Rules([*own, *shipped], overrides, requestable, windows), mistakes
+    return Rules([*own, *shipped], overrides, requestable, windows, Surroundings(zone, accounts)), mistakes
 
 
 def entries(file: str, heading: str, content: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

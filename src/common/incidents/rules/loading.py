@@ -1,6 +1,7 @@
 """Reads src/rules/*.toml, and the deployment's own files below it, once."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any, override
 
@@ -12,11 +13,12 @@ from common.incidents.rules.names import OWN
 from common.incidents.rules.override import Override
 from common.incidents.rules.reading import check_override, read_override, read_rule
 from common.incidents.rules.rule import Rule
+from common.incidents.rules.surroundings import ACCOUNTS, Surroundings, account_mistakes
 from common.incidents.rules.table import Mistake
 from common.incidents.rules.window import check_windows, lines_of, read_window
 from common.incidents.windows import Window
 
-_HEADINGS = ("rule", "override", "window")
+_HEADINGS = ("rule", "override", "window", ACCOUNTS)
 
 type _Read[Entry] = Callable[[str, Mapping[str, Any], Collection[str]], tuple[Entry | None, list[Mistake]]]
 
@@ -25,14 +27,15 @@ def load_rules(
     directory: Path,
     allowed_tables: Collection[str] = (),
     requestable: Mapping[str, tuple[str, ...]] | None = None,
+    zone: tzinfo | None = None,
 ) -> Rules:
     """Return the rules of every `*.toml` file in a directory and in its folder `own`, or of the build's `checked.json`.
 
     Records may be written to incidents and to `allowed_tables`; record requests may ask for the fields that
-    `requestable` holds by table, where None lets them ask for any. Raises ConfigurationError that names each mistake's
-    file, rule and field.
+    `requestable` holds by table, where None lets them ask for any; texts tell the times of `zone` too. Raises
+    ConfigurationError that names each mistake's file, rule and field.
     """
-    rules, mistakes = read_rules(directory, allowed_tables, requestable)
+    rules, mistakes = read_rules(directory, allowed_tables, requestable, zone)
     if mistakes:
         raise ConfigurationError(
             "The rules are not usable: " + " ".join(map(str, mistakes)),
@@ -63,10 +66,11 @@ def rules_to_run(
     directory: Path,
     allowed_tables: Collection[str] = (),
     requestable: Mapping[str, tuple[str, ...]] | None = None,
+    zone: tzinfo | None = None,
 ) -> Rules:
     """Return what `load_rules` returns, or `UnusableRules` where it raises."""
     try:
-        return load_rules(directory, allowed_tables, requestable)
+        return load_rules(directory, allowed_tables, requestable, zone)
     except ConfigurationError as error:
         return UnusableRules(error)
 
@@ -75,11 +79,12 @@ def read_rules(
     directory: Path,
     allowed_tables: Collection[str] = (),
     requestable: Mapping[str, tuple[str, ...]] | None = None,
+    zone: tzinfo | None = None,
 ) -> tuple[Rules, list[Mistake]]:
     """Return what `load_rules` returns, as far as it is usable, and every mistake."""
     tables = frozenset({DEFAULT_TABLE, *allowed_tables})
     if (checked := directory / CHECKED).exists():
-        return read_checked(checked, tables, requestable)
+        return read_checked(checked, tables, requestable, zone)
     shipped, own = _Files(directory, "", tables), _Files(directory / OWN, f"{OWN}/", tables)
     rules = [*own.rules, *shipped.rules]
     overrides = [*shipped.overrides, *own.overrides]
@@ -88,10 +93,11 @@ def read_rules(
         mistakes.append(Mistake(directory.name, "rule", "is missing: there is no rule at all"))
     if not mistakes:
         mistakes = [mistake for each in overrides for mistake in check_override(each, rules, tables)]
+    accounts = {**shipped.accounts, **own.accounts}
     windows = [*shipped.windows, *own.windows]
     if windows and not mistakes:
         mistakes = list(check_windows(windows, rules))
-    return Rules(rules, overrides, requestable, windows), mistakes
+    return Rules(rules, overrides, requestable, windows, Surroundings(zone, accounts)), mistakes
 
 
 class _Files:
@@ -102,6 +108,7 @@ class _Files:
         self.rules: list[Rule] = []
         self.overrides: list[Override] = []
         self.windows: list[Window] = []
+        self.accounts: dict[str, str] = {}
         self.mistakes: list[Mistake] = []
         for path in sorted(directory.glob("*.toml")):
             self._file(path, prefix + path.name)
@@ -117,8 +124,12 @@ class _Files:
             return
         for heading in sorted(set(content) - set(_HEADINGS)):
             self.mistakes.append(
-                Mistake(file, heading, "is not known: begin with [[rule]], [[override]] or [[window]]")
+                Mistake(file, heading, "is not known: begin with [[rule]], [[override]], [[window]] or [accounts]")
             )
+        accounts = content.get(ACCOUNTS, {})
+        wrong = account_mistakes(accounts)
+        self.mistakes += [Mistake(file, *each) for each in wrong]
+        self.accounts |= {} if wrong else accounts
         for rule in self._entries(file, "rule", content.get("rule", []), read_rule):
             place = f"{file}, rule {rule.name}"
             if any(earlier.name == rule.name for earlier in self.rules):

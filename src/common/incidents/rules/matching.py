@@ -1,6 +1,7 @@
 """All rules of a deployment, and which of them an event meets."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import replace
 from typing import Any
 
 from common.incidents.rules.contracts import check_contract
@@ -8,6 +9,7 @@ from common.incidents.rules.deferred import DeferredRule
 from common.incidents.rules.names import ANY
 from common.incidents.rules.override import Override
 from common.incidents.rules.rule import Rule
+from common.incidents.rules.surroundings import NOTHING_AROUND, Surroundings
 from common.incidents.windows import Window
 from common.servicenow.event_management import EVENT_TABLE
 
@@ -26,10 +28,15 @@ class Rules:
         overrides: Sequence[Override] = (),
         requestable: Mapping[str, tuple[str, ...]] | None = None,
         windows: Sequence[Window] = (),
+        surroundings: Surroundings = NOTHING_AROUND,
     ) -> None:
-        """Hold the rules, the ones that count first in front; `requestable` as `check_contract` takes it."""
+        """Hold the rules, the ones that count first in front; `requestable` as `check_contract` takes it.
+
+        `surroundings` are what texts may tell beside the event.
+        """
         self.windows = tuple(windows)
         self._requestable = requestable
+        self._surroundings = surroundings
         rules = tuple(rules)
         self._rules = sorted(rules, key=generality)
         by_source = [(source, rule) for rule in rules for source in rule.sources]
@@ -47,6 +54,8 @@ class Rules:
         rule = self._meant_for(event)
         if rule is None:
             return None
+        if self._surroundings != NOTHING_AROUND:
+            rule = replace(rule, surroundings=self._surroundings)
         for override in self._overrides[rule.name]:
             if override.holds(rule, event):
                 rule = override.over(rule)

@@ -33,7 +33,7 @@ class Override:
         return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.patterns)
 
     def holds(self, rule: Rule, event: Mapping[str, Any]) -> bool:
-        """Return whether the condition holds. It sees the event, and the rule's `rule` and `severity` beside it."""
+        """Return whether the condition holds. It sees the event, `account_name`, `rule` and `severity`."""
         if self.condition is None:
             return True
         return self.condition.holds(rule.about(event))

@@ -12,6 +12,7 @@ from common.incidents.expressions import Expression, Template, as_text, millisec
 from common.incidents.fields import inert_fields, inert_note, with_footer
 from common.incidents.own_events import SEVERITIES
 from common.incidents.rules.names import LEVELS, is_column
+from common.incidents.rules.surroundings import NOTHING_AROUND, Surroundings
 from common.incidents.severities import DEFAULT_SEVERITY, known_severity
 from common.servicenow.event_management import EVENT_TABLE
 from common.text import link_line, one_line
@@ -24,7 +25,6 @@ _OLDEST = 29 * 86_400_000
 _AHEAD = 300_000
 
 _FOOTER = Template.parse(
-    "Account: {{ account }}\n"
     "Region: {{ region }}\n"
     "Resource: {{ resources[0] }}\n"
     'Event: {{ source }} / {{ "detail-type" }} at {{ time }}, id {{ id }}'
@@ -40,7 +40,7 @@ class Rule:
     that one that comes by several doors is one. `tables` are those that the deployment may write. `once` is for
     events that ask for one record and say the same each time: another content under the same key is refused.
     `overrides` names what was laid over the rule for one event, and `dropped_by` the one of them that says that
-    nothing is opened for it.
+    nothing is opened for it. `surroundings` are what its texts may tell beside the event.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Rule:
     once: bool = False
     overrides: tuple[str, ...] = ()
     dropped_by: str = ""
+    surroundings: Surroundings = NOTHING_AROUND
 
     def alert(self, event: Mapping[str, Any]) -> Alert | None:
         """Return the alert of an event that this rule matches; None where it neither fires nor recovers.
@@ -88,12 +89,13 @@ class Rule:
             return None
         key, member = self._identity(event)
         table = self._table(event)
+        told = self.surroundings.around(event)
         return Alert(
             key=key,
             status=status,
             occurred_at=self._occurred_at(event),
-            fields=self._fields(event, table) if status is Status.FIRING or table == EVENT_TABLE else {},
-            note=inert_note(note.render(event)),
+            fields=self._fields(told, table) if status is Status.FIRING or table == EVENT_TABLE else {},
+            note=inert_note(self.surroundings.told(note.render(told))),
             table=table,
             policy=self.policy,
             member=member,
@@ -119,7 +121,8 @@ class Rule:
 
     def about(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Return the event as conditions of overrides and windows see it: with `rule` and `severity` beside it."""
-        return {**event, "rule": self.name, "severity": self.severity_of(event)}
+        beside = {"rule": self.name, "severity": self.severity_of(event)}
+        return {**self.surroundings.around(event), **beside}
 
     def key_of(self, event: Mapping[str, Any]) -> str:
         """Return the dedup key for a log, empty where the event lacks what names the problem."""
@@ -180,8 +183,11 @@ class Rule:
         fields = {name: template.render(event) for name, template in self.fields.items()} | self._sent(event)
         if fields.get("short_description") == "":
             fields["short_description"] = f"{event['detail-type']}: {self.key[0].text(event)}"
+        if not self.once:
+            fields |= {name: self.surroundings.told(fields[name]) for name in ("description",) if name in fields}
         link = self.link.render(event) if self.link is not None else ""
-        footer = "\n\n".join(filter(None, (link_line(link), _FOOTER.render(event))))
+        ending = f"Account: {self.surroundings.account(event)}\n{self.surroundings.told(_FOOTER.render(event))}"
+        footer = "\n\n".join(filter(None, (link_line(link), ending)))
         if table == EVENT_TABLE:
             described = with_footer(fields.get("description", ""), footer)
             return event_fields({**fields, "description": described}, event, self.name, SEVERITY_OF_EVENTS[severity])
