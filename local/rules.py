@@ -15,7 +15,7 @@ from common.doors import sns, webhook
 from common.doors.message import read_event
 from common.doors.webhook import webhook_event
 from common.errors import BridgeError, PermanentError
-from common.incidents.alert import DEFAULT_TABLE, ONLY_MEMBER, Alert, Fold, Policy, Status
+from common.incidents.alert import DEFAULT_TABLE, ONLY_MEMBER, Alert, Fold, FollowUp, Policy, Status
 from common.incidents.changes import record_fields
 from common.incidents.decide import Moment, Next, Write, plan
 from common.incidents.due import hour_of
@@ -238,6 +238,8 @@ def _written(alert: Alert) -> Iterator[tuple[str, str]]:
             yield from (("warning", warning) for warning in _choice_warning("this event", name, text))
     yield "policy", _policy(alert.policy)
     yield from _patience(alert, opens=opens)
+    if added := ", ".join(_follow_ups(alert)):
+        yield "added later", f"{added}, as far as the parameter FollowUps allows"
 
 
 def _patience(alert: Alert, *, opens: bool) -> Iterator[tuple[str, str]]:
@@ -247,6 +249,13 @@ def _patience(alert: Alert, *, opens: bool) -> Iterator[tuple[str, str]]:
     if hour := hour_of(alert):
         seconds = round((hour - alert.occurred_at) / 1000)
         yield "waits", f"{seconds} s from that time: it is written only where nothing newer says otherwise by then"
+
+
+def _follow_ups(alert: Alert) -> Iterator[str]:
+    """Yield what is added to the record once it is written: after a recovery the graph alone."""
+    for kind in alert.follow_ups if alert.table != EVENT_TABLE else ():
+        if alert.status is Status.FIRING or kind is FollowUp.GRAPH:
+            yield kind.value
 
 
 def _with_reference(table: str, name: str, text: str) -> str:

@@ -38,6 +38,7 @@ ENVIRONMENT: dict[str, str] = {
     "EVENT_BUS": "default",
     "EVENT_SOURCE": "servicenow-bridge.build",
     "DEPLOYMENT": "package",
+    "ACCOUNT": "123456789012",
     "LEDGER_TABLE": "ledger",
     "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/events",
     "SERVICENOW_INSTANCE_HOST": "example.service-now.com",

@@ -45,6 +45,24 @@ class Settings(AccessSettings):
     requestable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sns_topics: frozenset[str] = frozenset()
     time_zone: tzinfo | None = None
+    follow_ups: frozenset[str] = frozenset()
+    follow_up_queue_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUpSettings(AccessSettings):
+    """What the follow-up function can be told.
+
+    It adds `follow_ups` to records, to `per_minute` of them at most, and runs in `account`. `masked` is a regular
+    expression of what must not leave AWS beside what src/masking.toml names, empty for nothing more.
+    """
+
+    ledger_table: str
+    deployment: str
+    follow_ups: frozenset[str]
+    account: str
+    per_minute: int = 20
+    masked: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +131,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     Raises ConfigurationError that names every variable which is missing or malformed, and what to set it to.
     """
     reader = Reader(environment)
-    settings = Settings(**_settings(reader))
+    settings = Settings(**_settings(reader), **variables.follow_up_queue(reader))
     reader.check()
     return settings
 
@@ -129,6 +147,7 @@ def read_doctor_settings(environment: Mapping[str, str]) -> DoctorSettings:
         rotation_days=variables.number(reader, "SECRET_ROTATION_DAYS", "0"),
         stored=stored_names(environment),
         watches_records=reader.switch("WATCHES_RECORDS"),
+        follow_ups=variables.follow_ups(reader),
     )
     reader.check()
     return settings
@@ -145,6 +164,21 @@ def _settings(reader: Reader) -> dict[str, Any]:
         "sns_topics": variables.topics(reader),
         "time_zone": variables.time_zone(reader),
     }
+
+
+def read_follow_up_settings(environment: Mapping[str, str]) -> FollowUpSettings:
+    """Return the settings of the follow-up function. Raises as `read_settings`."""
+    reader = Reader(environment)
+    settings = FollowUpSettings(
+        **variables.access(reader),
+        **variables.ledger(reader),
+        follow_ups=variables.follow_ups(reader),
+        per_minute=variables.number(reader, "FOLLOW_UPS_PER_MINUTE", "20"),
+        masked=variables.expression(reader, "FOLLOW_UP_MASK"),
+        account=variables.account(reader),
+    )
+    reader.check()
+    return settings
 
 
 def read_watch_settings(environment: Mapping[str, str]) -> WatchSettings:

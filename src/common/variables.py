@@ -38,6 +38,9 @@ _SOURCES = re.compile(rf"{SOURCE.pattern}(,{SOURCE.pattern})*")
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
 _TOPIC = r"arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}"
 _TOPICS = re.compile(rf"{_TOPIC}(,{_TOPIC})*")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_FOLLOW_UP = "(graph|log|events)"
+_FOLLOW_UPS = re.compile(rf"{_FOLLOW_UP}(,{_FOLLOW_UP})*")
 _INCIDENT_FIELDS = (
     "short_description,description,impact,urgency,category,subcategory,assignment_group,assigned_to,"
     "cmdb_ci,business_service,service_offering,caller_id,contact_type,company,location"
@@ -131,6 +134,34 @@ def bus(reader: Reader) -> dict[str, Any]:
 def topics(reader: Reader) -> frozenset[str]:
     """Read the ARNs of the topics whose messages are taken."""
     return _listed(reader.text("SNS_TOPICS", _TOPICS, "set it to ARNs of topics separated by commas", ""))
+
+
+def follow_ups(reader: Reader) -> frozenset[str]:
+    """Read what may be added to records that are open."""
+    return _listed(reader.text("FOLLOW_UPS", _FOLLOW_UPS, "set it to some of graph,log,events", ""))
+
+
+def follow_up_queue(reader: Reader) -> dict[str, Any]:
+    """Read the same, and the address of the queue by which it is asked for."""
+    kinds = follow_ups(reader)
+    advice = "set it to the URL of the queue of follow-ups"
+    url = reader.text("FOLLOW_UP_QUEUE_URL", _QUEUE_URL, advice, None if kinds else "")
+    return {"follow_ups": kinds, "follow_up_queue_url": url}
+
+
+def expression(reader: Reader, name: str) -> str:
+    """Read a regular expression."""
+    text = reader.text(name, _ANY_TEXT, "set it to a regular expression, or leave it out", "")
+    try:
+        re.compile(text)
+    except re.PatternError:
+        reader.mistakes.append(f"{name} is no regular expression of Python: correct it, or leave it out.")
+    return text
+
+
+def account(reader: Reader) -> str:
+    """Read the account in which the function runs."""
+    return reader.text("ACCOUNT", _ACCOUNT, "set it to the 12 digits of the account")
 
 
 def number(reader: Reader, name: str, default: str) -> int:

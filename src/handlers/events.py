@@ -19,6 +19,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
         stay = bridge.intake.process(messages, deadline)
     finally:
+        bridge.follow_ups.send()
         bridge.tokens.report()
         bridge.telemetry.flush()
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in stay]}

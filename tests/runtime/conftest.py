@@ -25,6 +25,7 @@ FUNCTIONS = {
     "api": "ApiFunction",
     "events": "EventsFunction",
     "token_refresh": "TokenRefreshFunction",
+    "follow_up": "FollowUpFunction",
     "watch": "WatchFunction",
 }
 

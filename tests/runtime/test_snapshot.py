@@ -40,7 +40,7 @@ EVENTS = {
 }
 
 
-@pytest.mark.parametrize("handler", FUNCTIONS)
+@pytest.mark.parametrize("handler", EVENTS)
 def test_nothing_is_fetched_before_the_snapshot_is_taken(
     start: Start, servicenow: Simulator, stack: Deployment, aws_calls: Callable[[], int], handler: str
 ) -> None:

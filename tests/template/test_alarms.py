@@ -181,6 +181,13 @@ WATCHED: dict[str, tuple[Any, str, str, dict[str, Any], int]] = {
         {"Name": "FunctionName", "Value": {"Ref": "WatchFunction"}},
         1,
     ),
+    "FollowUpsRefusedAlarm": (
+        NAMESPACE,
+        "FollowUpsRefused",
+        "Sum",
+        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
+        1,
+    ),
     "TokenRefreshErrorsAlarm": (
         "AWS/Lambda",
         "Errors",
@@ -223,9 +230,9 @@ def test_every_rule_and_queue_on_the_way_of_an_event_is_watched(resources: Resou
         for rule in of_type(resources, "AWS::Events::Rule")
         if delivers(resources, rule)
     }
-    needed |= {
-        ("ApproximateNumberOfMessagesVisible", f"{queue}.QueueName") for queue in of_type(resources, "AWS::SQS::Queue")
-    }
+    # What waits too long to be added is dropped, and nobody has to do anything about it.
+    queues = of_type(resources, "AWS::SQS::Queue").keys() - {"FollowUpQueue"}
+    needed |= {("ApproximateNumberOfMessagesVisible", f"{queue}.QueueName") for queue in queues}
 
     assert needed - watched == set()
     assert ("FailedInvocations", "OwnEventRule") in needed
@@ -249,9 +256,10 @@ def test_an_alarm_on_what_waits_does_not_flip_between_two_looks_at_it(resources:
 
 def test_one_failed_look_wakes_nobody_and_an_outage_once(resources: Resources) -> None:
     """Two of four periods: the next look mends a single failure, and one that comes late turns nothing off."""
-    alarm = of_type(resources, "AWS::CloudWatch::Alarm")["WatchErrorsAlarm"]
+    for name in ("WatchErrorsAlarm", "FollowUpsRefusedAlarm"):
+        alarm = of_type(resources, "AWS::CloudWatch::Alarm")[name]
 
-    assert (alarm["Period"], alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (300, 2, 4)
+        assert (alarm["Period"], alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (300, 2, 4)
 
 
 @pytest.mark.parametrize("name", WATCHED)

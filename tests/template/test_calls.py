@@ -27,6 +27,7 @@ HANDLERS = {
     "ApiFunction": "handlers.api",
     "DoctorFunction": "handlers.doctor",
     "EventsFunction": "handlers.events",
+    "FollowUpFunction": "handlers.follow_up",
     "SecretRotationFunction": "handlers.secret_rotation",
     "TokenRefreshFunction": "handlers.token_refresh",
     "WatchFunction": "handlers.watch",
@@ -39,6 +40,9 @@ SERVICES = {
 
 OF_THE_ACCOUNT = {"lambda:GetAccountSettings"}
 """What is about no resource."""
+
+LOOKED_INTO = {"cloudwatch"}
+"""Services in which the follow-up function looks for what an event names, whatever that is."""
 
 OF_THE_SECRET = {"kms:Sign"}
 """What is about a key that the secret names, and a parameter allows (tests/template/test_roles.py)."""
@@ -78,7 +82,7 @@ def of_code(resources: Resources, function: str) -> Iterator[Right]:
     """Yield what the code of a function needs: each call on what the variable of that name leads to."""
     variables = of_type(resources, "AWS::Lambda::Function")[function]["Environment"]["Variables"]
     for call in calls_of(HANDLERS[function]):
-        if call.action in OF_THE_ACCOUNT:
+        if call.action in OF_THE_ACCOUNT or call.service in LOOKED_INTO:
             yield call.action, frozenset()
             continue
         if call.argument == "stored_settings":

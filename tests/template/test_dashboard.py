@@ -11,6 +11,15 @@ from common.telemetry import NAMESPACE
 from tests.support.metrics import SOURCE, reported_metrics
 from tests.template.reading import Resources, of_type
 
+CONDITIONS = (
+    "AddsFollowUps",
+    "HasOwnEventSources",
+    "RefreshesToken",
+    "RotatesSecret",
+    "WatchesRecords",
+    "WatchesTrail",
+)
+
 type Widget = dict[str, Any]
 
 # Fields of a log line that Powertools, Lambda or CloudWatch writes.
@@ -28,7 +37,7 @@ def dashboard(resources: Resources, request: pytest.FixtureRequest) -> dict[str,
     text, variables = of_type(resources, "AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
     for name, choice in variables.items():
         condition, given, otherwise = choice["Fn::If"]
-        assert condition in ("HasOwnEventSources", "RefreshesToken", "RotatesSecret", "WatchesRecords", "WatchesTrail")
+        assert condition in CONDITIONS
         text = text.replace(f"${{{name}}}", given["Fn::Sub"] if request.param else otherwise)
     body: dict[str, Any] = json.loads(re.sub(r"\$\{([^}]+)\}", r"<\1>", text))
     return body
@@ -103,6 +112,7 @@ def test_every_alarm_is_shown(resources: Resources, dashboard: dict[str, Any]) -
         "OwnDeliveryLossesAlarm",
         "TokenRefreshErrorsAlarm",
         "SecretRotationErrorsAlarm",
+        "FollowUpsRefusedAlarm",
         "WatchErrorsAlarm",
         "DeniedReadsAlarm",
     }
@@ -123,7 +133,7 @@ def test_saved_queries_ask_logs_of_this_stack(resources: Resources) -> None:
     names = [query["Name"]["Fn::Sub"] for query in queries.values()]
     groups = of_type(resources, "AWS::Logs::LogGroup")
 
-    assert len(set(names)) == len(queries) == 10
+    assert len(set(names)) == len(queries) == 11
     assert all(name.startswith("${AWS::StackName}/") for name in names)
     for query in queries.values():
         for group in query["LogGroupNames"]:

@@ -13,6 +13,7 @@ from common.settings import (
     read_access_settings,
     read_api_settings,
     read_doctor_settings,
+    read_follow_up_settings,
     read_settings,
     read_watch_settings,
 )
@@ -23,6 +24,7 @@ DEPLOYED: dict[str, str] = {
     "LEDGER_TABLE": "bridge-Ledger-1A2B3C",
     "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/bridge-EventQueue-1A2B3C",
     "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/bridge-DeadLetterQueue-1A2B3C",
+    "FOLLOW_UP_QUEUE_URL": "",
     "SERVICENOW_SECRET_ID": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:ClientCredentials-1A2B3C",
     "TOKEN_KEY_ID": "arn:aws:kms:eu-west-1:123456789012:key/1d3f5a7b-0000-4000-8000-000000000000",
 }
@@ -128,6 +130,7 @@ def read(environment: dict[str, str], **changes: str) -> Settings:
         ("DoctorFunction", read_doctor_settings),
         ("SecretRotationFunction", read_access_settings),
         ("TokenRefreshFunction", read_access_settings),
+        ("FollowUpFunction", read_follow_up_settings),
         ("WatchFunction", read_watch_settings),
     ],
 )
@@ -194,6 +197,8 @@ def test_the_code_knows_the_same_defaults_as_the_template(environment: dict[str,
         "SHADOW_MODE",
         "MASK_RECORDS",
         "TIME_ZONE",
+        "FOLLOW_UPS",
+        "FOLLOW_UP_QUEUE_URL",
     ]
     without = {name: value for name, value in environment.items() if name not in optional}
 

@@ -47,6 +47,7 @@ OTHERS: dict[str, dict[str, str]] = {
     "ApiWebAclArn": {"ApiWebAclArn": "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/company/1d3f5a7b"},
     "DeploymentName": {"DeploymentName": "123456789012/eu-west-1/before"},
     "EventBusName": {"EventBusName": "incidents"},
+    "FollowUps": {"FollowUps": "graph,log,events"},
     "FormerKeyArn": {"FormerKeyArn": KEY},
     "KeyArn": {"KeyArn": KEY},
     "LedgerTableName": {"LedgerTableName": "before-Ledger-1A2B3C4D5E6F"},
@@ -68,11 +69,12 @@ OTHERS: dict[str, dict[str, str]] = {
 }
 """For each parameter that decides a condition, what turns the condition."""
 
-WITH_ALL = OTHERS["SecretRotationDays"] | OTHERS["WatchSchedule"]
+WITH_ALL = OTHERS["FollowUps"] | OTHERS["SecretRotationDays"] | OTHERS["WatchSchedule"]
 """What makes the functions that are not there by default."""
 
 LONGEST: dict[str, str] = LONG_VALUES | {
     "AllowedTables": "incident_task," * 26 + "problem",
+    "FollowUpMask": "x" * 500,
     "CloseCode": "\N{MUSICAL SYMBOL G CLEF}" * 100,
     "DeploymentName": "x" * 200,
     "EventBusName": "x" * 256,
@@ -265,6 +267,7 @@ FUNCTIONS = [
     "ApiFunction",
     "DoctorFunction",
     "EventsFunction",
+    "FollowUpFunction",
     "SecretRotationFunction",
     "TokenRefreshFunction",
     "WatchFunction",

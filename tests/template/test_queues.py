@@ -9,12 +9,14 @@ from typing import Any
 import boto3
 import pytest
 
+from common.context.request import LONGEST_MESSAGE
 from tests.support.moto import mock_aws
 from tests.template.deployment import REGIONS, Stack
 from tests.template.reading import KEY, Resources, attribute, of_type, queue_statements, referred_to
 from tests.template.test_environment import accepts
 
 DAY = 86_400  # seconds
+LARGEST_INVOCATION = 6 * 1024 * 1024  # bytes
 type Matches = Callable[[str, str], bool]
 
 
@@ -198,7 +200,7 @@ def test_every_queue_refuses_what_does_not_come_over_tls(resources: Resources) -
         } in queue_statements(resources, queue)
 
 
-@pytest.mark.parametrize("queue", ["EventQueue", "DeadLetterQueue"])
+@pytest.mark.parametrize("queue", ["EventQueue", "DeadLetterQueue", "FollowUpQueue"])
 def test_a_queue_is_encrypted_with_the_key_of_the_stack(resources: Resources, queue: str) -> None:
     """EventBridge can't write to a queue that is encrypted with an AWS managed key."""
     assert of_type(resources, "AWS::SQS::Queue")[queue]["KmsMasterKeyId"] == KEY
@@ -241,7 +243,7 @@ def test_the_function_answers_for_each_message_and_takes_a_bounded_number_of_bat
     resources: Resources,
 ) -> None:
     """One bad message doesn't take its batch along, and a storm of events doesn't become a storm of calls."""
-    (mapping,) = of_type(resources, "AWS::Lambda::EventSourceMapping").values()
+    mapping = of_type(resources, "AWS::Lambda::EventSourceMapping")["EventsFunctionQueue"]
 
     assert mapping["EventSourceArn"] == attribute("EventQueue")
     assert mapping["FunctionName"] == {"Ref": "EventsFunctionAliaslive"}
@@ -250,3 +252,26 @@ def test_the_function_answers_for_each_message_and_takes_a_bounded_number_of_bat
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaximumConcurrency"}}
     # AWS refuses this beside ScalingConfig, and no linter says so.
     assert "ProvisionedPollerConfig" not in mapping
+
+
+def test_what_is_added_later_waits_in_a_queue_that_forgets(resources: Resources) -> None:
+    """A message is never handed out again while the function runs, and after an hour nobody needs it."""
+    queue = of_type(resources, "AWS::SQS::Queue")["FollowUpQueue"]
+    function = of_type(resources, "AWS::Lambda::Function")["FollowUpFunction"]
+    mapping = of_type(resources, "AWS::Lambda::EventSourceMapping")["FollowUpFunctionQueue"]
+
+    assert queue["VisibilityTimeout"] >= function["Timeout"]
+    assert queue["MessageRetentionPeriod"] == 3600
+    assert mapping["EventSourceArn"] == attribute("FollowUpQueue")
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BatchSize"] * LONGEST_MESSAGE < LARGEST_INVOCATION
+    assert "RedrivePolicy" not in queue
+
+
+@pytest.mark.attack
+def test_only_the_events_function_asks_for_what_is_added(resources: Resources) -> None:
+    """Whoever could write there would choose a record, and what of AWS is looked at for it."""
+    (statement,) = [each for each in queue_statements(resources, "FollowUpQueue") if each["Sid"] == "NobodyElseSends"]
+
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "sqs:SendMessage")
+    assert statement["Condition"] == {"ArnNotLike": {"aws:PrincipalArn": attribute("EventsFunctionRole")}}

@@ -104,6 +104,7 @@ EVENTS_FUNCTION = [
         None,
     ),
     ({"sqs:SendMessage"}, attribute("DeadLetterQueue"), None),
+    ({"sqs:SendMessage"}, attribute("FollowUpQueue"), None),
     ({"kms:Decrypt", "kms:GenerateDataKey"}, KEY, {"kms:ViaService": via("sqs")}),
     ({"dynamodb:GetItem", "dynamodb:PutItem"}, LEDGER, None),
     ({"dynamodb:UpdateItem"}, LEDGER, {"dynamodb:LeadingKeys": "circuit/*"}),
@@ -190,14 +191,38 @@ WATCH_FUNCTION = [
     (LOGGING, attribute("WatchFunctionLogs"), None),
 ]
 
+FOLLOW_UP_FUNCTION = [
+    (POLLING, attribute("FollowUpQueue"), None),
+    ({"kms:Decrypt"}, KEY, {"kms:ViaService": via("sqs")}),
+    ({"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricWidgetImage"}, "*", None),
+    ({"dynamodb:GetItem", "dynamodb:PutItem"}, LEDGER, {"dynamodb:LeadingKeys": "follow-up/*"}),
+    (
+        {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},
+        KEY,
+        {"kms:ViaService": via("dynamodb")},
+    ),
+    *COMMON,
+    (LOGGING, attribute("FollowUpFunctionLogs"), None),
+]
+
 FUNCTIONS: dict[str, list[tuple[set[str], Any, Any]]] = {
     "ApiFunction": API_FUNCTION,
     "DoctorFunction": DOCTOR_FUNCTION,
     "EventsFunction": EVENTS_FUNCTION,
+    "FollowUpFunction": FOLLOW_UP_FUNCTION,
     "SecretRotationFunction": SECRET_ROTATION_FUNCTION,
     "TokenRefreshFunction": TOKEN_REFRESH_FUNCTION,
     "WatchFunction": WATCH_FUNCTION,
 }
+
+
+ON_EVERYTHING = (
+    TRACING,
+    JOINING,
+    {"lambda:GetAccountSettings"},
+    {"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricWidgetImage"},
+)
+"""What knows no resources, or those that only an event names. Of the second kind nothing but looks is here."""
 
 
 @functools.cache
@@ -279,7 +304,7 @@ def test_only_what_knows_no_resources_is_allowed_on_every_resource(resources: Re
     for _, statement in role_statements(resources):
         if statement["Effect"] == "Allow" and "*" in str(statement["Resource"]):
             assert statement["Resource"] == "*"
-            assert set(as_list(statement["Action"])) in (TRACING, JOINING, {"lambda:GetAccountSettings"})
+            assert set(as_list(statement["Action"])) in ON_EVERYTHING
 
 
 def test_every_action_is_one_that_aws_knows(resources: Resources) -> None:

@@ -75,7 +75,7 @@ def test_old_versions_are_deleted(resources: Resources) -> None:
 
 def test_every_call_from_outside_goes_to_the_alias(resources: Resources) -> None:
     """The unpublished version never starts from a snapshot."""
-    (mapping,) = of_type(resources, "AWS::Lambda::EventSourceMapping").values()
+    mapping = of_type(resources, "AWS::Lambda::EventSourceMapping")["EventsFunctionQueue"]
     permissions = [
         found["FunctionName"]
         for name, found in of_type(resources, "AWS::Lambda::Permission").items()

@@ -55,6 +55,8 @@ def test_a_complete_environment_becomes_settings() -> None:
         "requestable": {"incident": tuple(WRITABLE.split(","))},
         "sns_topics": frozenset(),
         "time_zone": None,
+        "follow_ups": frozenset(),
+        "follow_up_queue_url": "",
     }
 
 

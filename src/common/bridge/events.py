@@ -7,6 +7,7 @@ import boto3
 
 from common.bridge.access import QUICK_CONFIG, Access, access_of, whole
 from common.bridge.records import RULES, deployment_of, targets_of
+from common.context.queue import FollowUpQueue
 from common.incidents.circuit import Circuit
 from common.incidents.desk import Desk
 from common.incidents.ledger import Ledger
@@ -26,6 +27,7 @@ class Bridge(Access):
     ledger: Ledger
     records: Records
     intake: Intake
+    follow_ups: FollowUpQueue
 
 
 def build_bridge(environment: Mapping[str, str]) -> Bridge:
@@ -40,6 +42,9 @@ def build_bridge(environment: Mapping[str, str]) -> Bridge:
     deployment = deployment_of(settings)
     ledger = Ledger(dynamodb, settings.ledger_table, clock=clock)
     records = targets_of(settings, access)
+    sqs = boto3.client("sqs", config=QUICK_CONFIG)
+    allowed = () if settings.shadow_mode else settings.follow_ups
+    follow_ups = FollowUpQueue(sqs, settings.follow_up_queue_url, allowed, telemetry)
     desk = Desk(
         ledger,
         records,
@@ -47,10 +52,11 @@ def build_bridge(environment: Mapping[str, str]) -> Bridge:
         close_code=settings.close_code,
         telemetry=telemetry,
         precedents=SharedPrecedents(ledger, deployment=deployment),
+        after=follow_ups.after,
     )
     circuit = Circuit(desk, dynamodb, settings.ledger_table, deployment=deployment, telemetry=telemetry)
     queue = EventQueue(
-        boto3.client("sqs", config=QUICK_CONFIG),
+        sqs,
         settings.queue_url,
         settings.dead_letter_queue_url,
         telemetry=telemetry,
@@ -63,4 +69,6 @@ def build_bridge(environment: Mapping[str, str]) -> Bridge:
         topics=settings.sns_topics,
         now=lambda: ledger.now() / 1000,
     )
-    return Bridge(clock, telemetry, transport, tokens, access.credentials, deployment, ledger, records, intake)
+    return Bridge(
+        clock, telemetry, transport, tokens, access.credentials, deployment, ledger, records, intake, follow_ups
+    )

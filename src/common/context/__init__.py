@@ -1,1 +1,6 @@
-"""What is known of an event beyond its own text: whose it is, and which configuration item it is about."""
+"""What is known of an event beyond its own text.
+
+Whose it is and which configuration item it is about decides about the record. What only informs is added once the
+record is open: the metric as a picture, lines of the log, what else changed there. `Runner` is its door: the events
+function only puts a message into a queue, and another function does the rest.
+"""

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from common.incidents.storm import Storm
 
@@ -47,6 +48,14 @@ class OnReturn(StrEnum):
     REPLACE = "replace"
 
 
+class FollowUp(StrEnum):
+    """What a rule adds to an open record: the metric as a picture, lines of its log, what else changed there."""
+
+    GRAPH = "graph"
+    LOG = "log"
+    EVENTS = "events"
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The life of a record, chosen by rule. `reopen_window` is in seconds after the recovery.
@@ -84,6 +93,7 @@ class Alert:
     `quiet_by` the name of that window, or of the one in which it is told all the same; `quiet_note` says so in the
     record that it opens.
     `storm` is what an alarm may join instead of opening a record.
+    `follow_ups` are what the rule adds once the record is open, and `event` is what they need to know, empty without.
     """
 
     key: str
@@ -103,6 +113,8 @@ class Alert:
     quiet_by: str = ""
     quiet_note: str = ""
     storm: Storm | None = None
+    follow_ups: tuple[FollowUp, ...] = ()
+    event: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def order(self) -> int:

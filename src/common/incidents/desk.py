@@ -66,8 +66,11 @@ class Desk:
         telemetry: Telemetry,
         new_owner: Callable[[], str] = lambda: token_hex(8),
         precedents: Precedents | None = None,
+        after: Callable[[Item, Fold, Applied], None] = lambda *_: None,
     ) -> None:
         """Use `close_code` where a rule names none; `new_owner` returns a name for each claim.
+
+        `after` is told what was done for which alerts, with the problem's item as it was before; it never raises.
 
         `precedents` are what refusals that nobody understands are judged by; without them by this environment's own.
         """
@@ -78,6 +81,7 @@ class Desk:
         self.telemetry = telemetry
         self.new_owner = new_owner
         self.precedents = precedents or Precedents()
+        self.after = after
         self.ignored_fields = IgnoredFields(telemetry)
         self.storms = Storms(self)
 
@@ -159,6 +163,7 @@ class Desk:
                 raise error.for_everybody() from None
             raise
         self.precedents.tell()
+        self.after(item, fold, applied)
         return applied
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from common.incidents.alert import FollowUp
 from common.incidents.expressions import Expression, Template
 from common.incidents.rules.rule import Rule
 
@@ -25,6 +26,7 @@ class Override:
     severity: Expression | None = None
     group: tuple[Expression, ...] | None = None
     accepts: tuple[str, ...] = ()
+    follow_ups: tuple[FollowUp, ...] | None = None
     fields: Mapping[str, Template]
     policy: Mapping[str, Any]
 
@@ -56,6 +58,7 @@ class Override:
             severity=self.severity or rule.severity,
             group=rule.group if self.group is None else self.group,
             accepts=(*rule.accepts, *self.accepts),
+            follow_ups=rule.follow_ups if self.follow_ups is None else self.follow_ups,
             fields={**rule.fields, **self.fields},
             policy=replace(rule.policy, **self.policy),
             overrides=(*rule.overrides, self.name),

@@ -15,12 +15,12 @@ _RULE_TEXTS = (
     *("table", "table_from", "fields_from", "quiet_until", "quiet_by"),
 )
 _RULE_LISTS = ("source", "detail_type", "key", "accepts", "group")
-_RULE_OTHERS = ("fields", "notes", "policy", "once", *WAITS, FLAPPING)
+_RULE_OTHERS = ("fields", "notes", "policy", "once", "with", *WAITS, FLAPPING)
 _REQUIRED = ("name", "source", "detail_type", "key", "firing")
 
 _OVERRIDE_TEXTS = ("name", "match", "table", "severity")
 _OVERRIDE_LISTS = ("rules", "accepts", "group")
-_CHANGES = ("drop", "table", "severity", "accepts", "group", "fields", "policy", *WAITS, FLAPPING)
+_CHANGES = ("drop", "table", "severity", "accepts", "group", "fields", "policy", "with", *WAITS, FLAPPING)
 _NO_TAGS = ("when", "each", "key", "origin", "firing", "resolved", "time", "table_from", "fields_from", "group")
 
 
@@ -64,6 +64,7 @@ def read_rule(place: str, content: Mapping[str, Any], tables: Collection[str]) -
         tables=frozenset(tables),
         group=table.expressions("group"),
         once=table.switch("once") or False,
+        follow_ups=table.follow_ups(),
     )
     if rule.resolved is not None:
         table.check_states(target, policy)
@@ -101,6 +102,7 @@ def read_override(
         severity=table.expression("severity"),
         group=table.expressions("group") if "group" in content else None,
         accepts=table.names("accepts"),
+        follow_ups=table.follow_ups() if "with" in content else None,
         fields=table.templates("fields"),
         policy=table.policy(),
     )

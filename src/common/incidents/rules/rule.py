@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import PermanentError
-from common.incidents.alert import DEFAULT_TABLE, ONLY_MEMBER, Alert, Policy, Status, dedup_key, digest
+from common.incidents.alert import (
+    DEFAULT_TABLE,
+    ONLY_MEMBER,
+    Alert,
+    FollowUp,
+    Policy,
+    Status,
+    dedup_key,
+    digest,
+)
 from common.incidents.event_management import SEVERITY_OF_EVENTS, event_fields
 from common.incidents.expressions import Expression, Template, as_text, milliseconds
 from common.incidents.fields import inert_fields, inert_note, with_footer
@@ -39,6 +48,7 @@ class Rule:
     itself wants quiet, and `quiet_by` its name. `origin` stands for the source in what names the problem, so
     that one that comes by several doors is one. `tables` are those that the deployment may write. `once` is for
     events that ask for one record and say the same each time: another content under the same key is refused.
+    `follow_ups` are what is added once the record is open.
     `overrides` names what was laid over the rule for one event, and `dropped_by` the one of them that says that
     nothing is opened for it. `surroundings` are what its texts may tell beside the event.
     """
@@ -68,6 +78,7 @@ class Rule:
     tables: frozenset[str] = frozenset({DEFAULT_TABLE})
     group: tuple[Expression, ...] = ()
     once: bool = False
+    follow_ups: tuple[FollowUp, ...] = ()
     overrides: tuple[str, ...] = ()
     dropped_by: str = ""
     surroundings: Surroundings = NOTHING_AROUND
@@ -103,6 +114,8 @@ class Rule:
             event_id=str(event.get("id", ""))[:_LONGEST_ID],
             resources=_resources(event),
             **self._quiet(event, status),
+            follow_ups=self.follow_ups,
+            event=event if self.follow_ups else {},
         )
 
     def reacts_to(self, event: Mapping[str, Any]) -> bool:

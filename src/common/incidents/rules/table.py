@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from common.incidents.alert import DEFAULT_TABLE, OnRecovery, OnRepeat, OnReturn
+from common.incidents.alert import DEFAULT_TABLE, FollowUp, OnRecovery, OnRepeat, OnReturn
 from common.incidents.episodes import MOST_BEGINNINGS
 from common.incidents.expressions import Expression, Template
 from common.incidents.rules.names import LEVELS, OWN_COLUMNS, is_name
@@ -98,6 +98,14 @@ class RuleTable:
             self.wrong(field, "is neither a text nor a list of texts")
             return ()
         return tuple(names)
+
+    def follow_ups(self) -> tuple[FollowUp, ...]:
+        """Return what `with` adds to an open record, each once, in one order; nothing where the entry is left out."""
+        named = self.names("with")
+        for name in named:
+            if name not in list(FollowUp):
+                self.wrong("with", f"has {name[:40]!r}, which is none of {', '.join(FollowUp)}")
+        return tuple(kind for kind in FollowUp if kind in named)
 
     def expression(self, name: str) -> Expression | None:
         """Return the expression of an entry; None where it is left out."""
