@@ -21,7 +21,7 @@ from bench.aws_server import aws_server
 from bench.fixed_server import fixed_server
 from bench.result import Result
 from bench.timing import seconds_per_call
-from common.bridge.access import QUICK_CONFIG
+from common.bridge.clients import QUICK_CONFIG
 from common.clock import SystemClock
 from common.incidents.alert import ONLY_MEMBER, order_key
 from common.incidents.circuit import CIRCUIT_KEY

@@ -13,7 +13,7 @@ from campaign.history import Evidence, Judgement, Sent, judge
 from campaign.leaks import Sinks
 from campaign.queue import Queued, record_of
 from campaign.stack import Stack
-from common.bridge.records import RULES
+from common.bridge.clients import RULES
 from common.incidents.rules import Rules, load_rules
 from tests.support.clock import EPOCH
 from tests.support.deployment import alarm

@@ -1,9 +1,10 @@
-"""`make replay`: send the messages of a dead-letter queue back to the event queue, once their reason is mended.
+"""`make replay`: send the messages of the dead-letter queues back to where they came from, once their reason is mended.
 
 SQS can't redrive them by itself: they were sent to the queue by the function and have no source to go back to. Each
 is received, sent and then deleted; the ledger makes a message that is sent twice harmless.
 """
 
+import json
 import time
 from argparse import Namespace
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from common.incidents.own_events import RECORD_CHANGED
 from common.text import one_line
 from tools.deployed import DeployedStack, ToolError, find_stack, parser, run
 
@@ -50,9 +52,18 @@ def replay(stack: DeployedStack, *, show_only: bool = False) -> Iterator[str]:
         source = stack.output(name)
         for message in _received(sqs, source, started):
             if not show_only:
-                _send(sqs, stack.output("QueueUrl"), message["Body"])
+                _send(sqs, _home(stack, message["Body"]), message["Body"])
                 sqs.delete_message(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])
             yield reason_of(message)
+
+
+def _home(stack: DeployedStack, body: str) -> str:
+    """Return the URL of the queue that a message belongs into: that of actions for what a change in ServiceNow did."""
+    try:
+        detail_type = json.loads(body)["detail-type"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        detail_type = ""
+    return stack.output("ActionQueueUrl" if detail_type == RECORD_CHANGED else "QueueUrl")
 
 
 def _send(sqs: Any, url: str, body: str) -> None:  # noqa: ANN401 (a boto3 client)
@@ -62,7 +73,7 @@ def _send(sqs: Any, url: str, body: str) -> None:  # noqa: ANN401 (a boto3 clien
         if error.response["Error"]["Code"] not in _DENIED:
             raise
         raise ToolError(
-            "The event queue takes no message from you; nothing was moved. Add the ARN of your role to the parameter "
+            "The queue takes no message from you; nothing was moved. Add the ARN of your role to the parameter "
             "ReplayRoleArns, deploy, and allow the role sqs:SendMessage on the queue."
         ) from None
 

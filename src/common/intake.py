@@ -11,7 +11,7 @@ from common.clock import Deadline
 from common.context.door import Context
 from common.doors import sns, webhook
 from common.doors.message import read_event
-from common.errors import AmbiguousError, BridgeError, HeldError, PermanentError, TransientError
+from common.errors import BridgeError, HeldError, PermanentError, TransientError
 from common.incidents.alert import Alert, Fold
 from common.incidents.circuit import Circuit
 from common.incidents.desk import CLAIM_NEEDS_SECONDS, Desk
@@ -20,17 +20,24 @@ from common.incidents.judging import Judge
 from common.incidents.rules import Rules
 from common.incidents.rules.splitting import split
 from common.incidents.windows import Window, utc
-from common.queue import LOOKS_AN_HOUR, EventQueue, Message, in_time, pause_before_return, pause_until, tries_since
+from common.queue import (
+    DEFECT_RECEIVES,
+    LOOKS_AN_HOUR,
+    SUSPICIOUS_RECEIVES,
+    DefectError,
+    EventQueue,
+    Message,
+    in_time,
+    pause_before_return,
+    pause_until,
+    tries_since,
+)
 from common.retry import LONGEST_RETRY_AFTER
 from common.telemetry import Telemetry
-
-SUSPICIOUS_RECEIVES = 3
-"""A message received more often than this is handled alone, in case it kills the function."""
 
 EXPIRES_SOON = 5 * 86_400.0
 """Seconds: a message that waits for longer is counted as one that the queue will soon delete."""
 
-_DEFECT_RECEIVES = 10
 _QUEUE_CALL_SECONDS = 5.0
 _random = SystemRandom()
 
@@ -131,7 +138,7 @@ class Intake:
 
     def _apply(self, group: _Group, deadline: Deadline, stay: list[str]) -> None:
         error = self._attempt(group, deadline)
-        if isinstance(error, PermanentError | _DefectError) and len(group) > 1:
+        if isinstance(error, PermanentError | DefectError) and len(group) > 1:
             # One alert of a fold may be what is wrong: each is judged on its own before any is given up.
             for pair in sorted(group, key=lambda pair: pair[1].order):
                 self._settle(pair, self._attempt([pair], deadline), deadline, stay)
@@ -159,7 +166,7 @@ class Intake:
         self._telemetry.log.error(
             "A defect of the bridge stopped a message.", message_id=message.message_id, exc_info=error
         )
-        return _DefectError(type(error).__name__)
+        return DefectError(type(error).__name__)
 
     def _settle(self, pair: _Settled, error: BridgeError | None, deadline: Deadline, stay: list[str]) -> None:
         message, alert = pair
@@ -170,7 +177,7 @@ class Intake:
             return
         hour = hour_of(alert) / 1000 if alert is not None else 0.0
         tries = tries_since(hour, message.receives, self._now())
-        given_up = isinstance(error, _DefectError) and tries >= _DEFECT_RECEIVES
+        given_up = isinstance(error, DefectError) and tries >= DEFECT_RECEIVES
         if isinstance(error, PermanentError) or given_up:
             if message.is_part:
                 self._refused_parts.append((pair, error))
@@ -184,7 +191,7 @@ class Intake:
         pause = in_time(pause_before_return(tries, error, held=held, sample=self._sample()), hour, self._now())
         self._count_as_waiting(message, hour, held=held)
         if message.ends_within(pause, self._now()):
-            self._refuse(pair, _ended(error), deadline, stay)
+            self._refuse(pair, message.ended(error), deadline, stay)
             return
         report = self._telemetry.log.error if held else self._telemetry.log.info
         report(error.message, action=error.action, receives=message.receives, extra=_named(pair))
@@ -208,7 +215,7 @@ class Intake:
             pause = pause_until(seconds)
             self._tell_of_waiting(message, alert, round((now + seconds) * 1000))
         if message.ends_within(pause, now):
-            self._refuse(pair, _ended(error), deadline, stay)
+            self._refuse(pair, message.ended(error), deadline, stay)
             return
         stay.append(message.message_id)
         if _has_time(deadline):
@@ -252,21 +259,6 @@ class Intake:
         for message in messages:
             if message.message_id not in stay and _has_time(deadline):
                 self._queue.finish(message)
-
-
-class _DefectError(AmbiguousError):
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            f"The bridge failed on this message ({name}).", action="Report the logged exception as a defect."
-        )
-
-
-def _ended(error: BridgeError) -> PermanentError:
-    """Return why a message is given up that waited for as long as the queue keeps one."""
-    return PermanentError(
-        f"The message waited until the queue would have deleted it. Last it was this: {error.message}",
-        action=f"{error.action} Then replay the message from the dead-letter queue.",
-    )
 
 
 def _named(pair: _Settled) -> dict[str, str]:

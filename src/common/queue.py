@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from common.dead_letters import DeadLetters, report_refusal
-from common.errors import PROBE_UNDER_WAY, BridgeError
+from common.errors import PROBE_UNDER_WAY, AmbiguousError, BridgeError, PermanentError
 from common.retry import LONGEST_RETRY_AFTER
 from common.telemetry import Telemetry
 
@@ -38,6 +38,12 @@ _LONG_SLEEP = 900.0
 
 # Two tries to write the dead letter, with the queue's own visibility timeout between them, and a reserve.
 _BEFORE_THE_END = 1200.0
+
+DEFECT_RECEIVES = 10
+"""Receives after which a message is given up that the bridge fails on each time."""
+
+SUSPICIOUS_RECEIVES = 3
+"""A message received more often than this is handled alone, in case it kills the function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +79,26 @@ class Message:
         """Return for how many seconds the message has been in the queue at `now`."""
         return 0.0 if self.sent_at is None else max(0.0, now - self.sent_at)
 
+    def ended(self, error: BridgeError) -> PermanentError:
+        """Return why the message is given up that waited for as long as the queue keeps one; `error` came last."""
+        return PermanentError(
+            f"The message waited until the queue would have deleted it. Last it was this: {error.message}",
+            action=f"{error.action} Then replay the message from the dead-letter queue.",
+        )
+
     def ends_within(self, pause: float, now: float) -> bool:
         """Tell whether a message that is hidden for `pause` seconds may be gone before anybody sees it again."""
         return self.receives >= MOST_RECEIVES or self.age(now) + pause > RETENTION - _BEFORE_THE_END
+
+
+class DefectError(AmbiguousError):
+    """A defect of the bridge stopped a message."""
+
+    def __init__(self, name: str) -> None:
+        """Name the type of the exception that nobody expected."""
+        super().__init__(
+            f"The bridge failed on this message ({name}).", action="Report the logged exception as a defect."
+        )
 
 
 class EventQueue:

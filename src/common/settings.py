@@ -97,6 +97,25 @@ class WatchSettings(AccessSettings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActionSettings(AccessSettings):
+    """What the actions function can be told: of `record_actions`, what follows a change in ServiceNow.
+
+    It stands in a partition, an account and a Region of AWS. `allowed_tables` are those that rules may write.
+    """
+
+    queue_url: str
+    dead_letter_queue_url: str
+    deployment: str
+    record_actions: frozenset[str]
+    partition: str
+    account: str
+    region: str
+    member_role_name: str = ""
+    member_role_external_id: str = ""
+    allowed_tables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings(AccessSettings):
     """What the API function can be told. `tables` holds the fields of each table that callers may use.
 
@@ -189,6 +208,22 @@ def read_watch_settings(environment: Mapping[str, str]) -> WatchSettings:
         **variables.ledger(reader),
         **variables.bus(reader),
         shadow_mode=reader.switch("SHADOW_MODE"),
+        allowed_tables=variables.allowed_tables(reader),
+    )
+    reader.check()
+    return settings
+
+
+def read_action_settings(environment: Mapping[str, str]) -> ActionSettings:
+    """Return the settings of the actions function. Raises as `read_settings`."""
+    reader = Reader(environment)
+    settings = ActionSettings(
+        **variables.access(reader),
+        **variables.queues(reader),
+        **variables.actions(reader),
+        **variables.place(reader),
+        **variables.member(reader),
+        deployment=variables.deployment(reader),
         allowed_tables=variables.allowed_tables(reader),
     )
     reader.check()

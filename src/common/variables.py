@@ -34,6 +34,8 @@ _ARNS = re.compile(rf"{_ARN}(,{_ARN})*")
 SOURCE = re.compile(r"[a-z][a-z0-9-]{0,39}")
 """What the name of a source of webhooks looks like."""
 
+_ACTIONS = re.compile(r"[a-z]{1,40}(,[a-z]{1,40})*")
+_PLACE = re.compile(r"aws[a-z-]*/[0-9]{12}/[a-z0-9-]{1,40}")
 _SOURCES = re.compile(rf"{SOURCE.pattern}(,{SOURCE.pattern})*")
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
 _TOPIC = r"arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}"
@@ -83,7 +85,36 @@ def ledger(reader: Reader) -> dict[str, Any]:
     text: Callable[..., str] = reader.text
     return {
         "ledger_table": text("LEDGER_TABLE", _ANY_TEXT, "set it to the name of the DynamoDB table"),
-        "deployment": text("DEPLOYMENT", _ANY_TEXT, "set it to a name that no other stack uses, such as its name"),
+        "deployment": deployment(reader),
+    }
+
+
+def deployment(reader: Reader) -> str:
+    """Read by which name the deployment goes in the ledger and in what is told of it."""
+    return reader.text("DEPLOYMENT", _ANY_TEXT, "set it to a name that no other stack uses, such as its name")
+
+
+def actions(reader: Reader) -> dict[str, Any]:
+    """Read which of AWS's own objects follow what people do in ServiceNow."""
+    listed = reader.text("RECORD_ACTIONS", _ACTIONS, "set it to names of actions separated by commas", "")
+    return {"record_actions": _listed(listed)}
+
+
+def place(reader: Reader) -> dict[str, Any]:
+    """Read where in AWS a function stands."""
+    advice = "set it to partition/account/region, such as aws/123456789012/eu-west-1"
+    parts = reader.text("OWN_PLACE", _PLACE, advice).split("/")
+    return dict(zip(("partition", "account", "region"), [*parts, "", "", ""], strict=False))
+
+
+def member(reader: Reader) -> dict[str, Any]:
+    """Read the name of the role in other accounts, and what its trust asks for."""
+    text: Callable[..., str] = reader.text
+    return {
+        "member_role_name": text("MEMBER_ROLE_NAME", _ANY_TEXT, "set it to the name of a role, or leave it out", ""),
+        "member_role_external_id": text(
+            "MEMBER_ROLE_EXTERNAL_ID", _ANY_TEXT, "set it to the external id of that role's trust, or leave it out", ""
+        ),
     }
 
 

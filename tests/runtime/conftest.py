@@ -22,6 +22,7 @@ SECRET = "s3cr3t+~[#,value"
 
 # The module of a handler → the logical name of its function in the template.
 FUNCTIONS = {
+    "actions": "ActionsFunction",
     "api": "ApiFunction",
     "events": "EventsFunction",
     "token_refresh": "TokenRefreshFunction",

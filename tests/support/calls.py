@@ -25,7 +25,9 @@ class Call:
 
     @property
     def action(self) -> str:
-        """The permission that it takes. SQS knows none of its own for batches."""
+        """The permission that it takes: SQS has none of its own for batches, Security Hub none for its second feed."""
+        if self.operation == "BatchUpdateFindingsV2":
+            return "securityhub:BatchUpdateFindings"
         name = self.operation.removesuffix("Batch") if self.service == "sqs" else self.operation
         return f"{self.service}:{name}"
 

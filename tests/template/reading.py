@@ -54,7 +54,9 @@ def referred_to(value: Any) -> Iterator[str]:  # noqa: ANN401 (any part of a tem
             elif key == "Fn::GetAtt":
                 yield ".".join(part)
             elif key == "Fn::Sub":
-                yield from re.findall(r"\$\{([^}!]+)\}", part)
+                text, own = (part, {}) if isinstance(part, str) else part
+                yield from (name for name in re.findall(r"\$\{([^}!]+)\}", text) if name not in own)
+                yield from referred_to(own)
             else:
                 yield from referred_to(part)
 

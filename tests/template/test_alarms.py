@@ -174,6 +174,28 @@ WATCHED: dict[str, tuple[Any, str, str, dict[str, Any], int]] = {
         {"Name": "FunctionName", "Value": {"Ref": "SecretRotationFunction"}},
         1,
     ),
+    "ActionDeliveryFailuresAlarm": ("AWS/Events", "FailedInvocations", "Sum", of_the_rule("ActionRule"), 1),
+    "ActionDeliveryLossesAlarm": (
+        "AWS/Events",
+        "InvocationsFailedToBeSentToDlq",
+        "Sum",
+        of_the_rule("ActionRule"),
+        1,
+    ),
+    "ActionsNotFetchedAlarm": (
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesVisible",
+        "Minimum",
+        {"Name": "QueueName", "Value": attribute("ActionQueue", "QueueName")},
+        1,
+    ),
+    "ActionsHeldAlarm": (
+        NAMESPACE,
+        "ActionsHeld",
+        "Sum",
+        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
+        1,
+    ),
     "WatchErrorsAlarm": (
         "AWS/Lambda",
         "Errors",

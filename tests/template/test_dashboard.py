@@ -16,6 +16,7 @@ CONDITIONS = (
     "HasOwnEventSources",
     "RefreshesToken",
     "RotatesSecret",
+    "TakesActions",
     "WatchesRecords",
     "WatchesTrail",
 )
@@ -29,6 +30,9 @@ OF_THE_LANGUAGE = re.compile(
     r"#.*|'[^']*'|@\w+|\bas \w+|bin\(\w+\)"
     r"|\b(?:fields|filter|sort|stats|limit|by|in|like|and|or|asc|desc|ispresent|count|max|latest|pct)\b"
 )
+
+
+OPTIONAL = {"HasOwnEventSources", "RefreshesToken", "RotatesSecret", "TakesActions", "WatchesRecords", "WatchesTrail"}
 
 
 @pytest.fixture(params=[True, False], ids=["with refresher, watch and trail", "without"])
@@ -114,6 +118,10 @@ def test_every_alarm_is_shown(resources: Resources, dashboard: dict[str, Any]) -
         "SecretRotationErrorsAlarm",
         "FollowUpsRefusedAlarm",
         "WatchErrorsAlarm",
+        "ActionDeliveryFailuresAlarm",
+        "ActionDeliveryLossesAlarm",
+        "ActionsNotFetchedAlarm",
+        "ActionsHeldAlarm",
         "DeniedReadsAlarm",
     }
 

@@ -11,6 +11,7 @@ from common.errors import ConfigurationError
 from common.settings import (
     Settings,
     read_access_settings,
+    read_action_settings,
     read_api_settings,
     read_doctor_settings,
     read_follow_up_settings,
@@ -131,6 +132,7 @@ def read(environment: dict[str, str], **changes: str) -> Settings:
         ("SecretRotationFunction", read_access_settings),
         ("TokenRefreshFunction", read_access_settings),
         ("FollowUpFunction", read_follow_up_settings),
+        ("ActionsFunction", read_action_settings),
         ("WatchFunction", read_watch_settings),
     ],
 )

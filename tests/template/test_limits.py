@@ -65,11 +65,13 @@ OTHERS: dict[str, dict[str, str]] = {
     "TrailLogGroupName": {"TrailLogGroupName": "aws-cloudtrail-logs-123456789012"},
     "TokenTier": {"TokenTier": "Intelligent-Tiering"},
     "TokenRefreshSchedule": {"TokenRefreshSchedule": ""},
+    "RecordActions": {"RecordActions": "securityhub", "WatchSchedule": "rate(1 minute)"},
+    "MemberRoleName": {"MemberRoleName": "member-of-{account}"},
     "WatchSchedule": {"WatchSchedule": "rate(1 minute)"},
 }
 """For each parameter that decides a condition, what turns the condition."""
 
-WITH_ALL = OTHERS["FollowUps"] | OTHERS["SecretRotationDays"] | OTHERS["WatchSchedule"]
+WITH_ALL = OTHERS["FollowUps"] | OTHERS["SecretRotationDays"] | OTHERS["RecordActions"]
 """What makes the functions that are not there by default."""
 
 LONGEST: dict[str, str] = LONG_VALUES | {
@@ -83,6 +85,9 @@ LONGEST: dict[str, str] = LONG_VALUES | {
     "LedgerTableName": "x" * 255,
     "OAuthScope": "s" * 255,
     "OAuthTokenPath": "/" + "x" * 200,
+    "MemberRoleExternalId": "x" * 256,
+    "MemberRoleName": "x" * 128,
+    "RecordActions": "securityhub",
     "ProxyUrl": "https://" + "x" * 241 + ":65535",
     "TimeZone": "x" * 32,
     "SecretArn": f"arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:{'x' * 327}-1A2b3C",
@@ -264,6 +269,7 @@ def environment_bytes(stack: Stack, function: str) -> int:
 
 
 FUNCTIONS = [
+    "ActionsFunction",
     "ApiFunction",
     "DoctorFunction",
     "EventsFunction",

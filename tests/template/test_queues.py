@@ -92,12 +92,16 @@ def test_nobody_is_listed_at_first(resources: Resources, template: dict[str, Any
     assert not pattern.fullmatch("aws.cloudwatch")
 
 
-@pytest.mark.parametrize("rule", ["EventRule", "OwnEventRule"])
-def test_the_rule_delivers_to_the_queue_and_keeps_what_it_cannot_deliver(resources: Resources, rule: str) -> None:
+@pytest.mark.parametrize(
+    ("rule", "queue"), [("EventRule", "EventQueue"), ("OwnEventRule", "EventQueue"), ("ActionRule", "ActionQueue")]
+)
+def test_the_rule_delivers_to_the_queue_and_keeps_what_it_cannot_deliver(
+    resources: Resources, rule: str, queue: str
+) -> None:
     """EventBridge gives up after a day; then the event goes to a queue instead of nowhere."""
     (target,) = of_type(resources, "AWS::Events::Rule")[rule]["Targets"]
 
-    assert target["Arn"] == attribute("EventQueue")
+    assert target["Arn"] == attribute(queue)
     assert target["DeadLetterConfig"] == {"Arn": attribute("UndeliveredQueue")}
     assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": DAY, "MaximumRetryAttempts": 185}
 
@@ -109,12 +113,14 @@ def test_only_the_rule_and_listed_topics_may_send_to_the_queues_of_eventbridge(
     """Another rule or topic, even of this account, can't put anything in."""
     allowed = [found for found in queue_statements(resources, queue) if found["Effect"] == "Allow"]
     own = {"Fn::If": ["HasOwnEventSources", attribute("OwnEventRule"), {"Ref": "AWS::NoValue"}]}
+    changes = {"Fn::If": ["TakesActions", attribute("ActionRule"), {"Ref": "AWS::NoValue"}]}
+    given_up = [changes] if queue == "UndeliveredQueue" else []
 
     assert {(found["Action"], str(found["Resource"])) for found in allowed} == {
         ("sqs:SendMessage", str(attribute(queue)))
     }
     assert {found["Principal"]["Service"]: found["Condition"] for found in allowed} == {
-        "events.amazonaws.com": {"ArnEquals": {"aws:SourceArn": [attribute("EventRule"), own]}},
+        "events.amazonaws.com": {"ArnEquals": {"aws:SourceArn": [attribute("EventRule"), own, *given_up]}},
         "sns.amazonaws.com": {"ArnEquals": {"aws:SourceArn": {"Fn::Split": [",", {"Ref": "SnsTopics"}]}}},
     }
 
@@ -200,7 +206,7 @@ def test_every_queue_refuses_what_does_not_come_over_tls(resources: Resources) -
         } in queue_statements(resources, queue)
 
 
-@pytest.mark.parametrize("queue", ["EventQueue", "DeadLetterQueue", "FollowUpQueue"])
+@pytest.mark.parametrize("queue", ["EventQueue", "DeadLetterQueue", "FollowUpQueue", "ActionQueue"])
 def test_a_queue_is_encrypted_with_the_key_of_the_stack(resources: Resources, queue: str) -> None:
     """EventBridge can't write to a queue that is encrypted with an AWS managed key."""
     assert of_type(resources, "AWS::SQS::Queue")[queue]["KmsMasterKeyId"] == KEY
@@ -214,9 +220,10 @@ def test_the_safety_net_does_not_hang_on_the_key_of_the_stack(resources: Resourc
     assert "KmsMasterKeyId" not in queue
 
 
-def test_an_outage_may_last_as_long_as_the_queue_keeps_messages(resources: Resources) -> None:
+@pytest.mark.parametrize("name", ["EventQueue", "ActionQueue"])
+def test_an_outage_may_last_as_long_as_the_queue_keeps_messages(resources: Resources, name: str) -> None:
     """A message may be put back often: only the retention of 7 days limits an outage."""
-    queue = of_type(resources, "AWS::SQS::Queue")["EventQueue"]
+    queue = of_type(resources, "AWS::SQS::Queue")[name]
 
     assert queue["MessageRetentionPeriod"] == 7 * DAY
     assert queue["RedrivePolicy"] == {
@@ -231,25 +238,35 @@ def test_what_failed_is_kept_for_two_weeks(resources: Resources, queue: str) -> 
     assert of_type(resources, "AWS::SQS::Queue")[queue]["MessageRetentionPeriod"] == 14 * DAY
 
 
-def test_a_message_stays_hidden_for_six_times_as_long_as_the_function_may_run(resources: Resources) -> None:
+@pytest.mark.parametrize(("name", "taker"), [("EventQueue", "EventsFunction"), ("ActionQueue", "ActionsFunction")])
+def test_a_message_stays_hidden_for_six_times_as_long_as_the_function_may_run(
+    resources: Resources, name: str, taker: str
+) -> None:
     """AWS advises that, so that no message is handed out again while it is being handled."""
-    queue = of_type(resources, "AWS::SQS::Queue")["EventQueue"]
-    function = of_type(resources, "AWS::Lambda::Function")["EventsFunction"]
+    queue = of_type(resources, "AWS::SQS::Queue")[name]
+    function = of_type(resources, "AWS::Lambda::Function")[taker]
 
     assert queue["VisibilityTimeout"] == 6 * function["Timeout"]
 
 
+@pytest.mark.parametrize(
+    ("queue", "function", "most"),
+    [
+        ("EventQueue", "EventsFunctionAliaslive", {"Ref": "MaximumConcurrency"}),
+        ("ActionQueue", "ActionsFunction", 2),
+    ],
+)
 def test_the_function_answers_for_each_message_and_takes_a_bounded_number_of_batches(
-    resources: Resources,
+    resources: Resources, queue: str, function: str, most: object
 ) -> None:
     """One bad message doesn't take its batch along, and a storm of events doesn't become a storm of calls."""
-    mapping = of_type(resources, "AWS::Lambda::EventSourceMapping")["EventsFunctionQueue"]
+    mappings = of_type(resources, "AWS::Lambda::EventSourceMapping").values()
+    (mapping,) = [each for each in mappings if each["EventSourceArn"] == attribute(queue)]
 
-    assert mapping["EventSourceArn"] == attribute("EventQueue")
-    assert mapping["FunctionName"] == {"Ref": "EventsFunctionAliaslive"}
+    assert mapping["FunctionName"] == {"Ref": function}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["BatchSize"] == 10
-    assert mapping["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaximumConcurrency"}}
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": most}
     # AWS refuses this beside ScalingConfig, and no linter says so.
     assert "ProvisionedPollerConfig" not in mapping
 

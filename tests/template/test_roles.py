@@ -205,7 +205,32 @@ FOLLOW_UP_FUNCTION = [
     (LOGGING, attribute("FollowUpFunctionLogs"), None),
 ]
 
+SECURITY_HUB = [
+    {"Fn::Sub": "arn:${AWS::Partition}:securityhub:*:${AWS::AccountId}:hub/default"},
+    {"Fn::Sub": "arn:${AWS::Partition}:securityhub:*:${AWS::AccountId}:hubv2/*"},
+]
+MEMBER_ROLE = {
+    "Fn::Sub": [
+        "arn:${AWS::Partition}:iam::*:role/${Name}",
+        {"Name": {"Fn::Join": ["*", {"Fn::Split": ["{account}", {"Ref": "MemberRoleName"}]}]}},
+    ]
+}
+OF_OTHER_PLACES = [(SECURITY_HUB, {"securityhub:BatchUpdateFindings"}), (MEMBER_ROLE, {"sts:AssumeRole"})]
+"""Objects of AWS in other Regions and accounts, whose names AWS makes."""
+
+ACTIONS_FUNCTION = [
+    ({*POLLING, "sqs:ChangeMessageVisibility"}, attribute("ActionQueue"), None),
+    ({"sqs:SendMessage"}, attribute("DeadLetterQueue"), None),
+    ({"kms:Decrypt", "kms:GenerateDataKey"}, KEY, {"kms:ViaService": via("sqs")}),
+    ({"kms:Decrypt"}, {"Ref": "FormerKeyArn"}, {"kms:ViaService": via("sqs")}),
+    *((actions, places, None) for places, actions in OF_OTHER_PLACES),
+    (TRACING, "*", None),
+    (JOINING, "*", {"lambda:SourceFunctionArn": "true"}),
+    (LOGGING, attribute("ActionsFunctionLogs"), None),
+]
+
 FUNCTIONS: dict[str, list[tuple[set[str], Any, Any]]] = {
+    "ActionsFunction": ACTIONS_FUNCTION,
     "ApiFunction": API_FUNCTION,
     "DoctorFunction": DOCTOR_FUNCTION,
     "EventsFunction": EVENTS_FUNCTION,
@@ -223,6 +248,9 @@ ON_EVERYTHING = (
     {"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricWidgetImage"},
 )
 """What knows no resources, or those that only an event names. Of the second kind nothing but looks is here."""
+
+WITHOUT_SERVICENOW = {"ActionsFunctionRole"}
+"""Roles of functions that never talk to ServiceNow, and so may not read what opens it."""
 
 
 @functools.cache
@@ -263,8 +291,8 @@ def test_only_lambda_assumes_the_roles(resources: Resources) -> None:
 
 def test_no_role_carries_a_policy_of_aws(resources: Resources) -> None:
     """Those hold wildcards, and AWS widens them without asking. The stack's own one is written here."""
-    for role in of_type(resources, "AWS::IAM::Role").values():
-        assert role["ManagedPolicyArns"] == [{"Ref": "CommonPolicy"}]
+    for name, role in of_type(resources, "AWS::IAM::Role").items():
+        assert role["ManagedPolicyArns"] == ([] if name in WITHOUT_SERVICENOW else [{"Ref": "CommonPolicy"}])
 
 
 def test_the_common_policy_is_attached_to_the_roles_of_the_stack_alone(resources: Resources) -> None:
@@ -302,6 +330,8 @@ def test_no_statement_allows_a_wildcard_action(resources: Resources) -> None:
 def test_only_what_knows_no_resources_is_allowed_on_every_resource(resources: Resources) -> None:
     """Traces, network interfaces, quotas; everything else names exactly what belongs to this stack."""
     for _, statement in role_statements(resources):
+        if (statement["Resource"], set(as_list(statement["Action"]))) in OF_OTHER_PLACES:
+            continue
         if statement["Effect"] == "Allow" and "*" in str(statement["Resource"]):
             assert statement["Resource"] == "*"
             assert set(as_list(statement["Action"])) in ON_EVERYTHING

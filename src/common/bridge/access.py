@@ -8,6 +8,7 @@ import boto3
 from botocore.config import Config
 from snapshot_restore_py import register_after_restore
 
+from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG
 from common.clock import Clock, SystemClock
 from common.oauth.assertion import KmsSigner
 from common.oauth.credentials import CredentialsReader
@@ -19,12 +20,6 @@ from common.settings import AccessSettings, read_access_settings
 from common.stored_settings import with_stored_settings
 from common.telemetry import Telemetry
 from common.transport import Transport
-
-AWS_CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
-"""How long calls to AWS may take, in seconds, and how often they are tried."""
-
-QUICK_CONFIG = Config(connect_timeout=0.5, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
-"""The same for ledger, queue and signatures: a claim leaves 5 s for its outcome, a token request 5 s; two tries fit."""
 
 START_CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3})
 """The same for settings that are read when a function starts: Lambda gives a start 10 s, and many may start at once."""

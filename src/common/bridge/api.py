@@ -17,9 +17,10 @@ from common.api.once import Once
 from common.api.ownership import Ownership
 from common.api.references import References
 from common.api.tables import Tables
-from common.bridge.access import AWS_CONFIG, QUICK_CONFIG, Access, access_of, client_of, whole
+from common.bridge.access import Access, access_of, client_of, whole
+from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG, RULES
 from common.bridge.doors import webhook_secrets
-from common.bridge.records import RULES, deployment_of, records_of, targets_of
+from common.bridge.records import deployment_of, records_of, targets_of
 from common.clock import Deadline
 from common.dead_letters import DeadLetters
 from common.doors.door import WebhookDoor

@@ -4,16 +4,9 @@ from collections.abc import Mapping
 
 import boto3
 
-from common.bridge.access import (
-    AWS_CONFIG,
-    QUICK_CONFIG,
-    access_of,
-    token_endpoint,
-    token_store,
-    whole,
-)
+from common.bridge.access import access_of, token_endpoint, token_store, whole
+from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG, RULES
 from common.bridge.doors import webhook_secrets
-from common.bridge.records import RULES
 from common.checkup.account import Account
 from common.checkup.checks import FixedToken, TokenTrial, doctor_checks
 from common.checkup.dictionary import Dictionary

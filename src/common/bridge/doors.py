@@ -2,7 +2,8 @@
 
 import boto3
 
-from common.bridge.access import AWS_CONFIG, Access
+from common.bridge.access import Access
+from common.bridge.clients import AWS_CONFIG
 from common.doors.secrets import WebhookSecrets
 from common.settings import ApiSettings, DoctorSettings
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import boto3
 
-from common.bridge.access import QUICK_CONFIG, Access, access_of, whole
-from common.bridge.records import RULES, deployment_of, targets_of
+from common.bridge.access import Access, access_of, whole
+from common.bridge.clients import QUICK_CONFIG, RULES
+from common.bridge.records import deployment_of, targets_of
 from common.context.queue import FollowUpQueue
 from common.incidents.circuit import Circuit
 from common.incidents.desk import Desk

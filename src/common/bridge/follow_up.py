@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import boto3
 
-from common.bridge.access import QUICK_CONFIG, Access, access_of, client_of, whole
+from common.bridge.access import Access, access_of, client_of, whole
+from common.bridge.clients import QUICK_CONFIG
 from common.context.additions import Source
 from common.context.aws import Services
 from common.context.claims import Claims

@@ -1,7 +1,6 @@
 """What the events function and the API share: how records are reached, and what the deployment is called."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from common.bridge.access import Access, client_of
 from common.incidents.changes import READ_FIELDS
@@ -11,9 +10,6 @@ from common.servicenow.records import Records
 from common.servicenow.shadow import ShadowRecords
 from common.servicenow.targets import Targets
 from common.settings import ApiSettings, Settings, WatchSettings
-
-RULES = Path(__file__).resolve().parents[2] / "rules"
-"""The folder of the rule files."""
 
 
 def deployment_of(settings: Settings | ApiSettings | WatchSettings) -> str:

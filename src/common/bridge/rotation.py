@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
-from common.bridge.access import AWS_CONFIG, Access, access_of, client_of, token_endpoint, whole
+from common.bridge.access import Access, access_of, client_of, token_endpoint, whole
+from common.bridge.clients import AWS_CONFIG
 from common.clock import Deadline
 from common.errors import ConfigurationError, CredentialsError
 from common.oauth.client import ClientInUse

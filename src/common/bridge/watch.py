@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import boto3
 
-from common.bridge.access import AWS_CONFIG, QUICK_CONFIG, Access, access_of, client_of, whole
+from common.bridge.access import Access, access_of, client_of, whole
+from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG
 from common.bridge.records import deployment_of
 from common.incidents.ledger import Ledger
 from common.servicenow.records import Records

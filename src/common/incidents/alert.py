@@ -86,7 +86,8 @@ class Alert:
     event's own time in milliseconds since the epoch, UTC. `fields` are the fields of a new record, `note` is what
     a person reads in the work notes when the record changes. `fingerprint` is for requests of callers, who may repeat
     a request but not change it under the same key: a hash of its content; events have none. `event_id` is the event's
-    own, for the logs; requests have none. `resources` are ARNs of what the event is about, as it names them itself.
+    own, for the logs; requests have none. `resources` are ARNs of what the event is about, as it names them itself, and
+    `object` is what names the object of AWS to the API that changes it, by the entries of a rule's `object`.
     `tags` are those with which its fields were made, None where its rule asks for none; `tags_missing` tells that some
     could not be looked up.
     `quiet_until` is when the maintenance window ends that holds it, in milliseconds since the epoch, 0 for none, and
@@ -115,6 +116,7 @@ class Alert:
     storm: Storm | None = None
     follow_ups: tuple[FollowUp, ...] = ()
     event: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    object: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def order(self) -> int:

@@ -152,7 +152,8 @@ class Desk:
         item = self.ledger.read(problem_of(self.deployment, key), dedup_key=key, table=table)
         if item.record is None and item.correlation_id is None and item.pending is None:
             # The rule may name another table than it did when the problem was there before.
-            item = replace(item, table=table, resources=fold.newest.resources)
+            item = replace(item, table=table, resources=fold.newest.resources, objects=())
+        item = item.standing_for(alert.object for alert in fold.alerts)
         return pruned(item, self.ledger.now() - OLDEST_EVENT).asked_with(fold.newest.fingerprint)
 
     def _apply(self, item: Item, fold: Fold, deadline: Deadline) -> Applied:

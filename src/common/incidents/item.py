@@ -1,6 +1,6 @@
 """What the ledger remembers of one problem: settled, or pending while one write to ServiceNow is under way."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import replace
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +14,9 @@ from common.incidents.episodes import Past
 from common.incidents.storm import gathers
 
 _MARKER = "servicenow-bridge"
+
+MOST_OBJECTS = 100
+"""How many objects of AWS are kept of one record: what Security Hub takes in one call, and far from filling an item."""
 
 
 class Operation(StrEnum):
@@ -59,7 +62,8 @@ class Item(NamedTuple):
     `version` is the condition of every write. `correlation_id` is set while an open is pending or was tried in vain,
     and reused by the next try. `pending` is None while the item is settled. `fingerprint` is set where a caller's
     request made the item: what the first request with this key asked for. `resources` are ARNs of what the event that
-    opened the record is about. `past` is what people are told of how the problem came and went.
+    opened the record is about, `objects` the objects of AWS that its record stands for, each as its alert named it.
+    `past` is what people are told of how the problem came and went.
     `joined` is the dedup key of the storm in whose record the problem is told;
     with `is_child` it has a record of its own beside. `children` are, of a storm, the problems that are to become that.
     """
@@ -78,6 +82,7 @@ class Item(NamedTuple):
     joined: str = ""
     is_child: bool = False
     children: tuple[str, ...] = ()
+    objects: tuple[Mapping[str, str], ...] = ()
 
     @property
     def fires(self) -> bool:
@@ -119,6 +124,18 @@ class Item(NamedTuple):
                 action="Send the first request's content again, or use a new key.",
             )
         return replace(self, fingerprint=fingerprint)
+
+    def standing_for(self, objects: Iterable[Mapping[str, str]]) -> "Item":
+        """Return this item with these objects beside those that it has, as far as one item has room for them.
+
+        Where nothing fires any more, what fires now is all that its record stands for.
+        """
+        known = self.objects if self.fires or self.pending is not None else ()
+        new = [each for each in objects if each and each not in known]
+        if not new or len(known) >= MOST_OBJECTS:
+            return self
+        unique = [each for number, each in enumerate(new) if each not in new[:number]]
+        return replace(self, objects=(*known, *unique)[:MOST_OBJECTS])
 
     def reverted(self) -> "Item":
         """Return this item with its pending write forgotten; the correlation id of an open is kept for the next."""

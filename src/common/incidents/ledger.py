@@ -162,8 +162,7 @@ def _encode(item: Item, *, expires_at: int) -> Attributes:
         attributes["owner"] = {"S": item.pending.owner}
     elif not item.fires:
         attributes["expires_at"] = {"N": str(expires_at)}
-    if item.resources:
-        attributes["resources"] = {"L": [{"S": arn} for arn in item.resources]}
+    attributes |= _encode_subject(item)
     if past := _encode_past(item.past):
         attributes["past"] = {"M": past}
     if item.fingerprint:
@@ -203,6 +202,13 @@ def _decode_past(attributes: Attributes) -> Past:
     )
 
 
+def _encode_subject(item: Item) -> Attributes:
+    """Return what of AWS a record is about, as far as that is known."""
+    objects = [{"M": {name: {"S": part} for name, part in each.items()}} for each in item.objects]
+    lists = {"resources": [{"S": arn} for arn in item.resources], "objects": objects}
+    return {name: {"L": found} for name, found in lists.items() if found}
+
+
 def _encode_orders(orders: Mapping[str, int]) -> Attributes:
     return {"M": {member: {"N": str(order)} for member, order in orders.items()}}
 
@@ -229,12 +235,19 @@ def _decode(attributes: Attributes) -> Item:
         correlation_id=attributes.get("correlation_id", {}).get("S"),
         fingerprint=attributes.get("fingerprint", {}).get("S", ""),
         resources=tuple(arn["S"] for arn in attributes.get("resources", {"L": []})["L"]),
+        objects=objects_in(attributes),
         pending=pending,
         past=_decode_past(attributes.get("past", {"M": {}})["M"]),
         joined=attributes.get("joined", {}).get("S", ""),
         is_child="is_child" in attributes,
         children=tuple(problem["S"] for problem in attributes.get("children", {"L": []})["L"]),
     )
+
+
+def objects_in(attributes: Attributes) -> tuple[Mapping[str, str], ...]:
+    """Return the objects of AWS that the record of a stored item stands for."""
+    stored = attributes.get("objects", {"L": []})["L"]
+    return tuple({name: part["S"] for name, part in each["M"].items()} for each in stored)
 
 
 def _decode_orders(attribute: Attributes) -> dict[str, int]:

@@ -6,6 +6,9 @@ ALERT = "ServiceNow Alert"
 RECORD_REQUEST = "ServiceNow Record Request"
 """The types of events that are the bridge's own; their schemas are in docs/schemas/."""
 
+RECORD_CHANGED = "ServiceNow Record Changed"
+"""The type of events that tell what changed in ServiceNow. The stack's rules of incidents take none of them."""
+
 API_SOURCE = "servicenow-bridge.api"
 """The source of alerts that the API takes from callers; only the API sends these, and says who the caller is."""
 

@@ -9,9 +9,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from common.aws_errors import code_of, needs_a_person, reason_of
 from common.clock import Clock
 from common.errors import ConfigurationError, TransientError
+from common.incidents.own_events import RECORD_CHANGED
 from common.retry import full_jitter
 from common.telemetry import Telemetry
-from common.watch.event import DETAIL_TYPE, Told
+from common.watch.event import Told
 
 if TYPE_CHECKING:
     from mypy_boto3_events.client import EventBridgeClient
@@ -82,7 +83,7 @@ class EventBus:
         return {
             "EventBusName": self._name,
             "Source": self._source,
-            "DetailType": DETAIL_TYPE,
+            "DetailType": RECORD_CHANGED,
             "Detail": json.dumps(event.detail),
             "Resources": list(event.resources),
             "Time": event.at,

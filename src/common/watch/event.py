@@ -9,9 +9,6 @@ from typing import Any
 
 from common.watch.decide import NAMES, WATCHED, Change, event_id, moment
 
-DETAIL_TYPE = "ServiceNow Record Changed"
-"""The type of these events. The stack's own rule takes none of them, whatever it is told to take."""
-
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -28,10 +25,11 @@ _PARTS = ("account", "region", "source", "rule")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What the ledger knows of a record: its problem's dedup key, and ARNs of what the first event was about."""
+    """What the ledger knows of a record: its problem's dedup key, ARNs of the first event, and objects of AWS."""
 
     dedup_key: str
     resources: tuple[str, ...] = ()
+    objects: tuple[Mapping[str, str], ...] = ()
 
 
 def origin_of(dedup_key: str) -> dict[str, str | None]:
@@ -65,6 +63,7 @@ def event_of(change: Change, *, deployment: str, table: str, host: str, problem:
         "updated_by": record.fields.get("sys_updated_by", ""),
         "updates": change.known.updates,
         "dedup_key": problem.dedup_key if problem else None,
+        "objects": [dict(each) for each in problem.objects] if problem else [],
         **origin_of(problem.dedup_key if problem else ""),
     }
     return Told(detail, moment(change.known.updated_on), problem.resources if problem else ())

@@ -13,7 +13,7 @@ from typing import Any
 from common.clock import Clock
 from common.errors import TransientError
 from common.incidents.item import deployment_prefix
-from common.incidents.ledger import KEPT_AFTER_RECOVERY, Attributes, Ledger, LostRaceError
+from common.incidents.ledger import KEPT_AFTER_RECOVERY, Attributes, Ledger, LostRaceError, objects_in
 from common.retry import full_jitter
 from common.servicenow.records import Record
 from common.watch.decide import Known, is_over, known_of
@@ -148,7 +148,7 @@ class Memory:
 
 def _problem(item: Attributes) -> Problem:
     resources = tuple(one["S"] for one in item.get("resources", {"L": []})["L"])
-    return Problem(item["dedup_key"]["S"], resources)
+    return Problem(item["dedup_key"]["S"], resources, objects_in(item))
 
 
 def _known(item: Attributes) -> Known:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from common.bridge import doctor as bridge_doctor
-from common.bridge.records import RULES
+from common.bridge.clients import RULES
 from tests.integration.doctor.world import Doctor, World, steps
 
 OWN = "[[override]]\nname = 'payments'\nrules = ['*']\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from common.bridge import events
-from common.bridge.records import RULES
+from common.bridge.clients import RULES
 from local.simulator import Simulator
 from tests.support.deployment import Deployment, alarm
 

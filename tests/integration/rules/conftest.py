@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from common.bridge import events as wiring
-from common.bridge.records import RULES as SHIPPED
+from common.bridge.clients import RULES as SHIPPED
 from local.simulator import Simulator
 from tests.support.deployment import Context, Deployment, deployment, sqs_event
 

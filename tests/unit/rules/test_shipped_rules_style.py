@@ -27,7 +27,7 @@ ORDER = [
         "severity",
         "link",
     ),
-    *("with", "fields", "notes", "policy"),
+    *("with", "fields", "notes", "policy", "object", "on_change"),
 ]
 EXPECTED = sorted((Path(__file__).parent / "expected").glob("*.toml"))
 OF_AWS = re.compile(r"https://docs\.aws\.amazon\.com/\S+\.html")

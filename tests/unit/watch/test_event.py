@@ -7,8 +7,9 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from common.incidents.alert import dedup_key
+from common.incidents.own_events import RECORD_CHANGED
 from common.watch.decide import change_of
-from common.watch.event import DETAIL_TYPE, Problem, event_of, origin_of
+from common.watch.event import Problem, event_of, origin_of
 from tests.support.clock import EPOCH
 from tests.support.watch import row
 
@@ -21,7 +22,7 @@ def test_the_sample_is_what_the_schema_says() -> None:
     """And of the type that the code puts."""
     SCHEMA.validate(SAMPLE["detail"])
 
-    assert SAMPLE["detail-type"] == DETAIL_TYPE
+    assert SAMPLE["detail-type"] == RECORD_CHANGED
 
 
 @pytest.mark.parametrize("problem", [Problem("key", ("arn:aws:sns:eu-west-1:123456789012:topic",)), None])

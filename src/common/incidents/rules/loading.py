@@ -61,6 +61,11 @@ class UnusableRules(Rules):
         """Raise the ConfigurationError that names each mistake."""
         raise self.error
 
+    @override
+    def of_record(self, name: str) -> Rule | None:
+        """Raise the same."""
+        raise self.error
+
 
 def rules_to_run(
     directory: Path,

@@ -88,6 +88,16 @@ class Rules:
         """Return the rules for the source and type of an event, whatever their conditions say, as they count."""
         return (_read(rule) for source, rule in self._by_source if _is_about(source, rule, event))
 
+    def of_record(self, name: str) -> Rule | None:
+        """Return the rule of that name, and what overrides say about changes in ServiceNow; None for no rule."""
+        found = next((rule for rule in self._rules if rule.name == name), None)
+        rule = None if found is None else _read(found)
+        if rule is not None:
+            for override in self._overrides[name]:
+                if override.on_change:
+                    rule = replace(rule, on_change=(*override.on_change, *rule.on_change))
+        return rule
+
     def __iter__(self) -> Iterator[Rule]:
         """Return each rule once, as it stands in its file, in the order in which they count."""
         return map(_read, self._rules)

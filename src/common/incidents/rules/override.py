@@ -7,6 +7,7 @@ from typing import Any
 
 from common.incidents.alert import FollowUp
 from common.incidents.expressions import Expression, Template
+from common.incidents.rules.on_change import OnChange
 from common.incidents.rules.rule import Rule
 
 
@@ -29,6 +30,7 @@ class Override:
     follow_ups: tuple[FollowUp, ...] | None = None
     fields: Mapping[str, Template]
     policy: Mapping[str, Any]
+    on_change: tuple[OnChange, ...] = ()
 
     def concerns(self, name: str) -> bool:
         """Return whether the override is about the rule of this name at all."""
@@ -61,6 +63,7 @@ class Override:
             follow_ups=rule.follow_ups if self.follow_ups is None else self.follow_ups,
             fields={**rule.fields, **self.fields},
             policy=replace(rule.policy, **self.policy),
+            on_change=(*self.on_change, *rule.on_change),
             overrides=(*rule.overrides, self.name),
             dropped_by=rule.dropped_by if self.drop is None else self.name * self.drop,
         )

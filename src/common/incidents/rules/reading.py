@@ -15,12 +15,12 @@ _RULE_TEXTS = (
     *("table", "table_from", "fields_from", "quiet_until", "quiet_by"),
 )
 _RULE_LISTS = ("source", "detail_type", "key", "accepts", "group")
-_RULE_OTHERS = ("fields", "notes", "policy", "once", "with", *WAITS, FLAPPING)
+_RULE_OTHERS = ("fields", "notes", "policy", "once", "object", "on_change", "with", *WAITS, FLAPPING)
 _REQUIRED = ("name", "source", "detail_type", "key", "firing")
 
 _OVERRIDE_TEXTS = ("name", "match", "table", "severity")
 _OVERRIDE_LISTS = ("rules", "accepts", "group")
-_CHANGES = ("drop", "table", "severity", "accepts", "group", "fields", "policy", "with", *WAITS, FLAPPING)
+_CHANGES = ("drop", "table", "severity", "accepts", "group", "fields", "policy", "on_change", "with", *WAITS, FLAPPING)
 _NO_TAGS = ("when", "each", "key", "origin", "firing", "resolved", "time", "table_from", "fields_from", "group")
 
 
@@ -65,7 +65,10 @@ def read_rule(place: str, content: Mapping[str, Any], tables: Collection[str]) -
         group=table.expressions("group"),
         once=table.switch("once") or False,
         follow_ups=table.follow_ups(),
+        object=table.named_object(),
+        on_change=table.on_change(),
     )
+    table.check_objects(rule.on_change, rule.object)
     if rule.resolved is not None:
         table.check_states(target, policy)
     _check_tags(table, rule)
@@ -105,9 +108,12 @@ def read_override(
         follow_ups=table.follow_ups() if "with" in content else None,
         fields=table.templates("fields"),
         policy=table.policy(),
+        on_change=table.on_change(),
     )
     if override.group and any(each.tags for each in (*override.group, override.condition) if each is not None):
         table.wrong("group", "can't depend on tags, which may not be known when the problem is over")
+    if override.on_change and override.condition is not None:
+        table.wrong("match", "can't be asked about a change: give the entries of on_change a match of their own")
     return (None if table.mistakes else override), table.mistakes
 
 
@@ -120,6 +126,7 @@ def check_override(override: Override, rules: Collection[Rule], tables: Collecti
         table.wrong("rules", f"names no rule that there is: {names}")
     for rule in concerned:
         changed = override.over(rule)
+        table.check_objects(override.on_change, rule.object)
         policy = {name: getattr(changed.policy, name) for name in Policy.__dataclass_fields__}
         if changed.resolved is not None:
             table.check_states(changed.table, policy)

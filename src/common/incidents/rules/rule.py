@@ -2,7 +2,7 @@
 
 import fnmatch
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from common.errors import PermanentError
@@ -21,6 +21,7 @@ from common.incidents.expressions import Expression, Template, as_text, millisec
 from common.incidents.fields import inert_fields, inert_note, with_footer
 from common.incidents.own_events import SEVERITIES
 from common.incidents.rules.names import LEVELS, is_column
+from common.incidents.rules.on_change import OnChange
 from common.incidents.rules.surroundings import NOTHING_AROUND, Surroundings
 from common.incidents.severities import DEFAULT_SEVERITY, known_severity
 from common.servicenow.event_management import EVENT_TABLE
@@ -49,6 +50,7 @@ class Rule:
     that one that comes by several doors is one. `tables` are those that the deployment may write. `once` is for
     events that ask for one record and say the same each time: another content under the same key is refused.
     `follow_ups` are what is added once the record is open.
+    `object` names the object of AWS that the event is about, `on_change` says what a change in ServiceNow does to it.
     `overrides` names what was laid over the rule for one event, and `dropped_by` the one of them that says that
     nothing is opened for it. `surroundings` are what its texts may tell beside the event.
     """
@@ -79,6 +81,8 @@ class Rule:
     group: tuple[Expression, ...] = ()
     once: bool = False
     follow_ups: tuple[FollowUp, ...] = ()
+    object: Mapping[str, Expression] = field(default_factory=dict)
+    on_change: tuple[OnChange, ...] = ()
     overrides: tuple[str, ...] = ()
     dropped_by: str = ""
     surroundings: Surroundings = NOTHING_AROUND
@@ -113,6 +117,7 @@ class Rule:
             fingerprint=self._fingerprint(event, table) if self.once else "",
             event_id=str(event.get("id", ""))[:_LONGEST_ID],
             resources=_resources(event),
+            object=self._object(event) if self.object and status is Status.FIRING else {},
             **self._quiet(event, status),
             follow_ups=self.follow_ups,
             event=event if self.follow_ups else {},
@@ -160,6 +165,13 @@ class Rule:
         if not any(labels):
             return own, ONLY_MEMBER
         return dedup_key("group", *origin, *labels), digest(own)[:16]
+
+    def _object(self, event: Mapping[str, Any]) -> dict[str, str]:
+        """Return what names the object of AWS that the event is about; nothing where a part is longer than any name."""
+        parts = {name: expression.text(event) for name, expression in self.object.items()}
+        if any(len(part) > _LONGEST_ARN for part in parts.values()):
+            return {}
+        return {name: part for name, part in parts.items() if part}
 
     def _table(self, event: Mapping[str, Any]) -> str:
         if self.table_from is None:

@@ -1,0 +1,112 @@
+"""A batch of messages that tell of changes: each is followed, and settled on its own.
+
+What is wrong with one message goes to the dead-letter queue with its reason; what will work later, and what only a
+person can mend, comes back by itself, the pause growing with each try.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from random import SystemRandom
+
+from common.actions.change import change_in
+from common.actions.follower import Follower
+from common.clock import Deadline
+from common.errors import BridgeError, HeldError, PermanentError, TransientError
+from common.queue import (
+    DEFECT_RECEIVES,
+    SUSPICIOUS_RECEIVES,
+    DefectError,
+    EventQueue,
+    Message,
+    pause_before_return,
+)
+from common.telemetry import Telemetry
+
+NEEDS_SECONDS = 20.0
+"""What following one change may take: a role, two calls of AWS that are tried twice each, and the queue's."""
+
+_QUEUE_CALL_SECONDS = 5.0
+_random = SystemRandom()
+
+
+class Inbox:
+    """Gives each change to its followers, and each message back to its queue or not."""
+
+    def __init__(  # noqa: PLR0913 (the parts that it is put together from, and two sources of chance and time)
+        self,
+        followers: Sequence[Follower],
+        queue: EventQueue,
+        *,
+        deployment: str,
+        telemetry: Telemetry,
+        now: Callable[[], float] = time.time,
+        sample: Callable[[], float] = _random.random,
+    ) -> None:
+        """Put the parts together. `now` returns seconds since the epoch, `sample` the jitter of pauses, from 0 to 1."""
+        self._followers = followers
+        self._queue = queue
+        self._deployment = deployment
+        self._telemetry = telemetry
+        self._now = now
+        self._sample = sample
+
+    def process(self, messages: Sequence[Message], deadline: Deadline) -> list[str]:
+        """Handle a batch and return the ids of the messages that stay in the queue."""
+        stay: list[str] = []
+        # What was received often may kill the function: it comes last, and what was done before it is not done again.
+        for message in sorted(messages, key=lambda message: message.receives > SUSPICIOUS_RECEIVES):
+            if message.receives > SUSPICIOUS_RECEIVES:
+                self._finish(messages, stay, deadline)
+            if not self._settled(message, self._attempt(message, deadline), deadline):
+                stay.append(message.message_id)
+        return stay
+
+    def _finish(self, messages: Sequence[Message], stay: Sequence[str], deadline: Deadline) -> None:
+        for message in messages:
+            if message.receives <= SUSPICIOUS_RECEIVES and message.message_id not in stay and _has_time(deadline):
+                self._queue.finish(message)
+
+    def _attempt(self, message: Message, deadline: Deadline) -> BridgeError | None:
+        if deadline.remaining() < NEEDS_SECONDS:
+            return TransientError(
+                "Too little of the function's time is left.", action="Nothing is to be done.", retry_after=1.0
+            )
+        try:
+            change = change_in(message.body, deployment=self._deployment)
+            for follower in self._followers:
+                follower.follow(change, deadline)
+        except BridgeError as error:
+            return error
+        except Exception as error:
+            # One bad message must not take its neighbours along.
+            self._telemetry.count("Defects")
+            self._telemetry.log.exception("A defect of the bridge stopped a message.", message_id=message.message_id)
+            return DefectError(type(error).__name__)
+        return None
+
+    def _settled(self, message: Message, error: BridgeError | None, deadline: Deadline) -> bool:
+        """Return whether the message may leave the queue."""
+        if error is None:
+            return True
+        given_up = isinstance(error, DefectError) and message.receives >= DEFECT_RECEIVES
+        if isinstance(error, PermanentError) or given_up:
+            return self._refused(message, error, deadline)
+        held = isinstance(error, HeldError)
+        pause = pause_before_return(message.receives, error, held=held, sample=self._sample())
+        self._telemetry.count("ActionsHeld" if held else "ActionsPostponed")
+        if message.ends_within(pause, self._now()):
+            return self._refused(message, message.ended(error), deadline)
+        report = self._telemetry.log.error if held else self._telemetry.log.info
+        report(error.message, action=error.action, receives=message.receives, message_id=message.message_id)
+        if _has_time(deadline):
+            self._queue.later(message, pause)
+        return False
+
+    def _refused(self, message: Message, error: BridgeError, deadline: Deadline) -> bool:
+        self._telemetry.count("ActionsRefused")
+        self._telemetry.log.error(error.message, action=error.action, message_id=message.message_id)
+        return _has_time(deadline) and self._queue.dead_letter(message, error)
+
+
+def _has_time(deadline: Deadline) -> bool:
+    return deadline.remaining() > _QUEUE_CALL_SECONDS

@@ -1,0 +1,14 @@
+"""How long calls to AWS may take, how often they are tried, and where the rule files are; nothing that is called."""
+
+from pathlib import Path
+
+from botocore.config import Config
+
+RULES = Path(__file__).resolve().parents[2] / "rules"
+"""The folder of the rule files."""
+
+AWS_CONFIG = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
+"""How long calls to AWS may take, in seconds, and how often they are tried."""
+
+QUICK_CONFIG = Config(connect_timeout=0.5, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
+"""The same for ledger, queue and signatures: a claim leaves 5 s for its outcome, a token request 5 s; two tries fit."""
