@@ -22,6 +22,9 @@ _BUILD_DIRECTORY = _PROJECT / ".aws-sam" / "local"
 PACKAGE = _BUILD_DIRECTORY / "package"
 """Where `start_build` puts template and functions."""
 
+TEMPLATE = PACKAGE / "template.yaml"
+"""The template of what was built last."""
+
 _DEPLOY_TIMEOUT = 120.0
 _LEFT_OUT = ("AWS_", "SAM_")
 """Prefixes of variables of the user's own AWS set-up: no real account must be reached from here."""
@@ -55,10 +58,16 @@ def start_build(logs: Path) -> Process:
     )
 
 
-def deploy(
-    logs: Path, endpoint: Endpoint, identity: Identity, *, stack_name: str, parameters: Mapping[str, str]
+def deploy(  # noqa: PLR0913 (what, where, as whom)
+    logs: Path,
+    endpoint: Endpoint,
+    identity: Identity,
+    *,
+    stack_name: str,
+    parameters: Mapping[str, str],
+    template: Path = TEMPLATE,
 ) -> None:
-    """Run `sam deploy` of what was built last, by way of BUCKET.
+    """Run `sam deploy` of a template that was built, by way of BUCKET.
 
     Raises LocalStackError with the end of its output if it fails or takes too long.
     """
@@ -73,7 +82,7 @@ def deploy(
     parameters_file = logs / "parameters.yaml"  # JSON is YAML too
     parameters_file.write_text(json.dumps(dict(parameters)), encoding="ascii")
     command: list[str | Path] = [
-        *(_BIN / "sam", "deploy", "--template-file", PACKAGE / "template.yaml"),
+        *(_BIN / "sam", "deploy", "--template-file", template),
         *("--stack-name", stack_name, "--s3-bucket", BUCKET, "--s3-prefix", stack_name),
         *("--capabilities", "CAPABILITY_IAM"),
         *("--config-file", _empty_configuration(logs), "--no-confirm-changeset", "--no-progressbar"),

@@ -34,6 +34,12 @@ CLIENT_ID = "bridge"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:operations"
 """The SNS topic that the stack is subscribed to."""
 
+_DOORS: Mapping[str, str] = {
+    "OwnEventSources": "shop.checkout,servicenow-bridge.accept",
+    "SnsTopics": TOPIC,
+    "WebhookSources": "alertmanager,grafana,shop",
+    "ReplayRoleArns": f"arn:aws:iam::{ACCOUNT}:root",
+}
 _BUILD_TIMEOUT = 300.0
 _POLL_INTERVAL = 0.05
 _DIFFICULT_CHARACTERS = '+~[#,%&="\\é'
@@ -96,21 +102,21 @@ class LocalStack:
         api_id = (deployed.hostname or "").partition(".")[0]
         return f"https://{api_id}.execute-api.localhost:{emulator.port}{deployed.path}"
 
-    def deploy(self, **changes: str) -> None:
-        """Deploy what was built last; `changes` are parameters with other values than the local stack's."""
+    def deploy(self, template: Path = sam.TEMPLATE, doors: Mapping[str, str] = _DOORS, /, **changes: str) -> None:
+        """Deploy `template`, which is what was built last unless it is given.
+
+        `changes` are parameters with other values than the local stack's, `doors` those that let somebody in.
+        """
         parameters = {
             "Architecture": sam.this_architecture(),
             "InstanceHost": self.simulator.host,
             "CertificateAuthorities": self.simulator.ca_pem.strip().replace("\n", "\\n"),
             "ApiSwaggerUi": "true",
-            "OwnEventSources": "shop.checkout,servicenow-bridge.accept",
-            "SnsTopics": TOPIC,
-            "WebhookSources": "alertmanager,grafana,shop",
-            "ReplayRoleArns": f"arn:aws:iam::{ACCOUNT}:root",
+            **doors,
             **changes,
         }
         endpoint, identity = self.emulator.endpoint, self.emulator.root_identity
-        sam.deploy(self._directory, endpoint, identity, stack_name=STACK_NAME, parameters=parameters)
+        sam.deploy(self._directory, endpoint, identity, stack_name=STACK_NAME, parameters=parameters, template=template)
         (stack,) = self.root.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
@@ -207,13 +213,14 @@ def run_stack(
     terminal: Terminal | None = None,
     *,
     parameters: Mapping[str, str] | None = None,
+    deploys: bool = True,
     **simulator_options: Any,  # noqa: ANN401 (the simulator's own)
 ) -> Iterator[LocalStack]:
     """Start everything and deploy; behind `with` nothing of it is left, neither processes nor files.
 
     The client credentials are not stored yet. Steps are shown on `terminal`, if there is one; `parameters` are the
-    stack's, other keyword arguments go to the simulator. Raises LocalStackError; if something fails inside the
-    block, it holds the end of the function's log.
+    stack's, other keyword arguments go to the simulator. With `deploys` False the package is built and that is all.
+    Raises LocalStackError; if something fails inside the block, it holds the end of the function's log.
     """
     running = ExitStack()
 
@@ -221,7 +228,7 @@ def run_stack(
         return terminal.step(title) if terminal else nullcontext()
 
     try:
-        stack = _start(running, step, parameters or {}, simulator_options)
+        stack = _start(running, step, simulator_options, (parameters or {}) if deploys else None)
         with _explained_by_log(stack):
             yield stack
     finally:
@@ -232,9 +239,10 @@ def run_stack(
 def _start(
     running: ExitStack,
     step: Callable[[str], AbstractContextManager[object]],
-    parameters: Mapping[str, str],
     simulator_options: dict[str, Any],
+    parameters: Mapping[str, str] | None,
 ) -> LocalStack:
+    """Start, build, and deploy with these parameters; with None nothing is deployed."""
     directory = Path(running.enter_context(tempfile.TemporaryDirectory(prefix=f"{STACK_NAME}-")))
     client_secret = new_client_secret()
     with sam.exclusive_build_directory(), sam.start_build(directory) as build:
@@ -247,9 +255,10 @@ def _start(
             emulator.root.client("sns").create_topic(Name=TOPIC.rpartition(":")[2])
         with step("Build the deployment package (sam build)"):
             build.finish(_BUILD_TIMEOUT)
-        with step("Deploy template.yaml (sam deploy)"):
-            stack = LocalStack(directory, emulator, simulator, client_secret=client_secret)
-            stack.deploy(**parameters)
+        stack = LocalStack(directory, emulator, simulator, client_secret=client_secret)
+        if parameters is not None:
+            with step("Deploy template.yaml (sam deploy)"):
+                stack.deploy(**parameters)
     return stack
 
 

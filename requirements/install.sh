@@ -2,7 +2,8 @@
 # Creates the virtual environments of this project, or brings them up to date. `make setup` calls it. What is
 # measured against other clients needs a fourth one, which `install.sh bench` adds to the three; `install.sh mutants`,
 # `security` with `secrets`, and `sbom` add the tools of the targets of those names; `install.sh package FOLDER PLATFORM`
-# puts what is deployed into a folder, which tools/package.py makes a package of.
+# puts what is deployed into a folder, which tools/package.py makes a package of; a third word names another list of
+# requirements than today's.
 #
 # Needs Python 3.13 (on PATH or under pyenv) or uv, whichever is at hand. Packages come from wherever this
 # machine's pip or uv is configured to look; every one is checked against the hash in requirements/*.txt.
@@ -110,13 +111,13 @@ install_package() {
     platform=$2
     "$uv" pip install --quiet --require-hashes --only-binary :all: --no-deps --target "$directory" \
         --python "$project/.venv/bin/python" --python-platform "$platform" --python-version "$wanted" \
-        --link-mode copy --requirement src/requirements.txt
+        --link-mode copy --requirement "$3"
 }
 
 environments=".venv:dev .venv-sam:sam .venv-emulator:emulator"
 case ${1:-} in
     '') ;;
-    package) [ $# = 3 ] || fail "'package' takes a folder and a platform, such as aarch64-manylinux_2_28" ;;
+    package) [ $# = 3 ] || [ $# = 4 ] || fail "'package' takes a folder and a platform, such as aarch64-manylinux_2_28" ;;
     bench | mutants | secrets | security | sbom) environments="$environments .venv-$1:$1" ;;
     *) fail "'$1' is no environment that can be added" ;;
 esac
@@ -144,4 +145,4 @@ for environment in $outdated; do
     install_environment "${environment%:*}" "${environment#*:}"
 done
 if [ -n "$outdated" ]; then echo "setup: ready"; fi
-if [ "${1:-}" = package ]; then install_package "$2" "$3"; fi
+if [ "${1:-}" = package ]; then install_package "$2" "$3" "${4:-src/requirements.txt}"; fi

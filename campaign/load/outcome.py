@@ -82,14 +82,19 @@ class Bound:
         return f"≤ {self.most:g}" if self.least == 0 else f"{self.least:g} to {self.most:g}"
 
 
-def found(stack: LocalStack) -> Found:
-    """Look at queues, ledger and ServiceNow."""
+def found(stack: LocalStack, *, of: str = "", takes_dead_letters: bool = True) -> Found:
+    """Look at queues, ledger and ServiceNow.
+
+    Only incidents whose short description begins with `of` are looked at; the dead letters are taken out of their
+    queue, or left alone.
+    """
     tables = stack.root.dynamodb.get_paginator("scan").paginate(TableName=stack.outputs["LedgerTableName"])
     items = [item for page in tables for item in page["Items"] if not item["pk"]["S"].startswith(CIRCUIT_KEY)]
     simulator = stack.simulator
-    incidents = simulator.records("incident")
+    incidents = [row for row in simulator.records("incident") if row["short_description"].startswith(of)]
+    letters = stack.dead_letters() if takes_dead_letters else []
     return Found(
-        dead_letters=[{"body": letter.body, "Reason": letter.reason} for letter in stack.dead_letters()],
+        dead_letters=[{"body": letter.body, "Reason": letter.reason} for letter in letters],
         items={item["pk"]["S"]: item for item in items},
         incidents=incidents,
         notes={row["sys_id"]: simulator.journal(row["sys_id"], "work_notes") for row in incidents},

@@ -1,12 +1,31 @@
 """Users and roles of the local AWS, for tests of what is allowed."""
 
 import json
-from typing import Any
+from typing import Any, override
+
+import boto3
+from botocore.config import Config
 
 from local.clients import Clients, Identity
+from local.emulator import REGION
 from local.stack import LocalStack
+from tools.deployed import DeployedStack
 
 type Statement = dict[str, Any]
+
+
+class SeenStack(DeployedStack):
+    """What the tools take for a deployed stack: the local one, as `identity` sees it."""
+
+    def __init__(self, stack: LocalStack, identity: Identity) -> None:
+        """Know the outputs as they are now."""
+        super().__init__(stack.outputs, boto3.Session(region_name=REGION))
+        object.__setattr__(self, "_clients", stack.emulator.clients(identity))
+
+    @override
+    def client(self, service: str, config: Config | None = None) -> Any:
+        clients: Clients = object.__getattribute__(self, "_clients")
+        return clients.client(service)
 
 
 def new_user(stack: LocalStack, name: str, *statements: Statement) -> Identity:

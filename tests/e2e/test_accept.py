@@ -4,40 +4,26 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, override
 
-import boto3
 import pytest
-from botocore.config import Config
 
-from local.clients import Clients, Identity
+from local.clients import Identity
 from local.emulator import ACCOUNT, REGION
 from local.stack import STACK_NAME, LocalStack
 from tests.e2e.callers import Caller
-from tests.e2e.identities import new_user
+from tests.e2e.identities import SeenStack, new_user
 from tests.e2e.incidents import RESOLVED
 from tools.accept import steps
 from tools.accept.account import Described
 from tools.accept.api_door import ApiDoor
 from tools.accept.sheet import Line, Sheet, Verdict
 from tools.accept.steps import Acceptance
-from tools.deployed import DeployedStack
 from tools.doctor import by_the_bus
 
 EMULATED = {
     "metrics": "the emulator makes no metrics of logs, queues and functions",
     "gateway role": "the emulator does not know the settings of API Gateway",
 }
-
-
-class _Local(DeployedStack):
-    """The stack on the local emulator, as one identity sees it."""
-
-    clients: Clients
-
-    @override
-    def client(self, service: str, config: Config | None = None) -> Any:
-        return self.clients.client(service)
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +51,7 @@ def operator(deployed: LocalStack) -> Identity:
 
 
 def _acceptance(stack: LocalStack, identity: Identity, parameters: Mapping[str, str] | None = None) -> Acceptance:
-    deployed = _Local(stack.outputs, boto3.Session(region_name=REGION))
-    object.__setattr__(deployed, "clients", stack.emulator.clients(identity))
+    deployed = SeenStack(stack, identity)
     described = Described.of(deployed, STACK_NAME)
     described = replace(described, parameters={**described.parameters, **(parameters or {})})
     api = ApiDoor(Caller(stack, identity), Caller(stack, None), patience=30.0)

@@ -1,11 +1,17 @@
 """What alerts of Alertmanager and Grafana become."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
 
+from common.api.models import Webhook
 from common.api.webhooks import WebhookEntry, severity_of, webhook_alerts
 from common.incidents.labels import fingerprint_of
+from common.incidents.own_events import SEVERITIES
+from common.incidents.rules.splitting import split
+from tests.support.rules import PROJECT, SHIPPED
+from tests.unit.rules.test_tool_rules import alert_of
 
 BEGAN = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
@@ -104,3 +110,27 @@ def test_severities_of_other_tools_are_known(label: str, severity: str) -> None:
     assert severity_of(label) == severity
     [alert] = webhook_alerts([entry(priority=label)])
     assert alert.severity == severity
+
+
+@pytest.mark.parametrize("tool", ["alertmanager", "grafana"])
+@pytest.mark.parametrize("status", ["firing", "resolved"])
+def test_an_alert_reads_the_same_by_the_api_and_by_the_door_of_webhooks(tool: str, status: str) -> None:
+    """Two readers of one format: this one for signed callers, a rule for the door (docs/api.md says why)."""
+    sample = json.loads((PROJECT / "events" / f"webhook-{tool}-{status}.json").read_text())
+    [first] = sample["detail"]["alerts"]
+    second = first | {"labels": first["labels"] | {"instance": "web-2:9100"}, "fingerprint": "f" * 16}
+    sample["detail"]["alerts"] = [first, second]
+
+    by_api = Webhook.model_validate(sample["detail"]).understood()
+    by_rules = [alert_of(dict(part)) for part in split(sample, SHIPPED)]
+
+    for told, alert in zip(by_api, by_rules, strict=True):
+        assert told.status == alert.status.value
+        moment = told.occurred_at or datetime.fromisoformat(sample["time"])  # without one, when it was sent
+        assert round(moment.timestamp() * 1000) == alert.occurred_at
+        assert json.loads(alert.key)[-1] == told.dedup_key
+        if alert.fields:
+            assert told.summary == alert.fields["short_description"]
+            assert SEVERITIES[told.severity] == (alert.fields["impact"], alert.fields["urgency"])
+            lines = set(alert.fields["description"].splitlines())
+            assert {line for line in told.description.splitlines() if line} <= lines
