@@ -8,6 +8,15 @@ from common.errors import ConfigurationError
 _SWITCH = re.compile(r"true|false")
 
 
+STORED_SETTINGS = "STORED_SETTINGS"
+"""The variable that names them, separated by commas; empty where every setting is in the environment itself."""
+
+
+def stored_names(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names in `environment`, such as `api-tables`."""
+    return tuple(filter(None, environment.get(STORED_SETTINGS, "").split(",")))
+
+
 class Reader:
     """Collects every mistake of an environment, so that one deployment mends them all."""
 

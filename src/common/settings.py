@@ -6,8 +6,7 @@ from datetime import tzinfo
 from typing import Any
 
 from common import variables
-from common.environment import Reader
-from common.stored_settings import stored_names
+from common.environment import Reader, stored_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +102,7 @@ class ActionSettings(AccessSettings):
     It stands in a partition, an account and a Region of AWS. `allowed_tables` are those that rules may write.
     """
 
+    ledger_table: str
     queue_url: str
     dead_letter_queue_url: str
     deployment: str
@@ -219,11 +219,11 @@ def read_action_settings(environment: Mapping[str, str]) -> ActionSettings:
     reader = Reader(environment)
     settings = ActionSettings(
         **variables.access(reader),
+        **variables.ledger(reader),
         **variables.queues(reader),
         **variables.actions(reader),
         **variables.place(reader),
         **variables.member(reader),
-        deployment=variables.deployment(reader),
         allowed_tables=variables.allowed_tables(reader),
     )
     reader.check()

@@ -10,18 +10,11 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from common.aws_errors import code_of, needs_a_person, reason_of
+from common.environment import stored_names
 from common.errors import BridgeError, ConfigurationError, TransientError
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
-
-STORED_SETTINGS = "STORED_SETTINGS"
-"""The variable that names them, separated by commas; empty where every setting is in the environment itself."""
-
-
-def stored_names(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the names in `environment`, such as `api-tables`."""
-    return tuple(filter(None, environment.get(STORED_SETTINGS, "").split(",")))
 
 
 def with_stored_settings(environment: Mapping[str, str], connect: Callable[[], "SSMClient"]) -> Mapping[str, str]:

@@ -85,13 +85,8 @@ def ledger(reader: Reader) -> dict[str, Any]:
     text: Callable[..., str] = reader.text
     return {
         "ledger_table": text("LEDGER_TABLE", _ANY_TEXT, "set it to the name of the DynamoDB table"),
-        "deployment": deployment(reader),
+        "deployment": text("DEPLOYMENT", _ANY_TEXT, "set it to a name that no other stack uses, such as its name"),
     }
-
-
-def deployment(reader: Reader) -> str:
-    """Read by which name the deployment goes in the ledger and in what is told of it."""
-    return reader.text("DEPLOYMENT", _ANY_TEXT, "set it to a name that no other stack uses, such as its name")
 
 
 def actions(reader: Reader) -> dict[str, Any]:

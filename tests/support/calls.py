@@ -28,16 +28,24 @@ class Call:
         """The permission that it takes: SQS has none of its own for batches, Security Hub none for its second feed."""
         if self.operation == "BatchUpdateFindingsV2":
             return "securityhub:BatchUpdateFindings"
+        if self.service == "accessanalyzer":
+            return f"access-analyzer:{self.operation}"
         name = self.operation.removesuffix("Batch") if self.service == "sqs" else self.operation
         return f"{self.service}:{name}"
 
 
 def calls_of(handler: str) -> frozenset[Call]:
     """Return the calls that the code may make which `handler`, such as `handlers.events`, imports."""
-    trees = [_tree(path) for path in _imported(handler)]
-    services = {service for tree in trees for service in _clients(tree)}
+    trees = [(path.stem, _tree(path)) for path in _imported(handler)]
+    services = sorted({service for _, tree in trees for service in _clients(tree)})
     known = {name: (service, operation) for service in services for name, operation in _operations(service).items()}
-    return frozenset(call for tree in trees for call in _calls(tree, known))
+
+    def in_module(stem: str) -> Mapping[str, tuple[str, str]]:
+        # A module that has the name of a service calls that, where another has an operation of the same name.
+        own = {name: (stem, operation) for name, operation in _operations(stem).items()} if stem in services else {}
+        return {**known, **own}
+
+    return frozenset(call for stem, tree in trees for call in _calls(tree, in_module(stem)))
 
 
 @cache

@@ -30,13 +30,14 @@ def message_of(  # noqa: PLR0913 (what a change can be)
     close_code: str = "",
     objects: Sequence[object] = (FINDING,),
     table: str = "incident",
+    time: str = SAMPLE["time"],
     **detail: Any,  # noqa: ANN401 (any JSON value)
 ) -> str:
     """Return the message of a record whose state was `old`, None where nobody knows, and is `new`."""
     changes = {} if old == new else {"state": {"old": old, "new": new}}
     record = SAMPLE["detail"]["record"] | {"state": new, "close_code": close_code}
     told = {"changes": changes, "record": record, "by": by, "rule": rule, "objects": list(objects), "table": table}
-    return json.dumps(SAMPLE | {"detail": SAMPLE["detail"] | told | detail})
+    return json.dumps(SAMPLE | {"time": time, "detail": SAMPLE["detail"] | told | detail})
 
 
 def change_of(old: str | None, new: str, **given: Any) -> RecordChange:  # noqa: ANN401 (as `message_of`)

@@ -47,7 +47,14 @@ OF_THE_SECRET = {"kms:Sign"}
 
 ELSEWHERE: dict[str, frozenset[str]] = {
     "lambda:GetAccountSettings": frozenset(),
+    "access-analyzer:UpdateFindings": frozenset(),
+    "guardduty:ArchiveFindings": frozenset(),
+    "guardduty:ListDetectors": frozenset(),
+    "guardduty:UnarchiveFindings": frozenset(),
+    "guardduty:UpdateFindingsFeedback": frozenset(),
     "securityhub:BatchUpdateFindings": frozenset(),
+    "ssm:GetOpsItem": frozenset(),
+    "ssm:UpdateOpsItem": frozenset(),
     "sts:AssumeRole": frozenset({"MemberRoleName"}),
 }
 """What is about nothing of the stack: the account, objects of AWS in any Region, roles that a parameter names."""

@@ -65,7 +65,10 @@ OTHERS: dict[str, dict[str, str]] = {
     "TrailLogGroupName": {"TrailLogGroupName": "aws-cloudtrail-logs-123456789012"},
     "TokenTier": {"TokenTier": "Intelligent-Tiering"},
     "TokenRefreshSchedule": {"TokenRefreshSchedule": ""},
-    "RecordActions": {"RecordActions": "securityhub", "WatchSchedule": "rate(1 minute)"},
+    "RecordActions": {
+        "RecordActions": "securityhub,opsitem,guardduty,accessanalyzer",
+        "WatchSchedule": "rate(1 minute)",
+    },
     "MemberRoleName": {"MemberRoleName": "member-of-{account}"},
     "WatchSchedule": {"WatchSchedule": "rate(1 minute)"},
 }
@@ -87,7 +90,7 @@ LONGEST: dict[str, str] = LONG_VALUES | {
     "OAuthTokenPath": "/" + "x" * 200,
     "MemberRoleExternalId": "x" * 256,
     "MemberRoleName": "x" * 128,
-    "RecordActions": "securityhub",
+    "RecordActions": "accessanalyzer,accessanalyzer," * 6 + "accessanalyzer",
     "ProxyUrl": "https://" + "x" * 241 + ":65535",
     "TimeZone": "x" * 32,
     "SecretArn": f"arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:{'x' * 327}-1A2b3C",

@@ -215,7 +215,23 @@ MEMBER_ROLE = {
         {"Name": {"Fn::Join": ["*", {"Fn::Split": ["{account}", {"Ref": "MemberRoleName"}]}]}},
     ]
 }
-OF_OTHER_PLACES = [(SECURITY_HUB, {"securityhub:BatchUpdateFindings"}), (MEMBER_ROLE, {"sts:AssumeRole"})]
+
+
+def anywhere(service: str, what: str) -> dict[str, str]:
+    """Return the ARN of what a service makes in this account, whatever its Region and name."""
+    return {"Fn::Sub": "arn:${AWS::Partition}:" + service + ":*:${AWS::AccountId}:" + what}
+
+
+OF_OTHER_PLACES = [
+    (SECURITY_HUB, {"securityhub:BatchUpdateFindings"}),
+    (anywhere("ssm", "opsitem/*"), {"ssm:GetOpsItem", "ssm:UpdateOpsItem"}),
+    (
+        anywhere("guardduty", "detector/*"),
+        {"guardduty:ArchiveFindings", "guardduty:UnarchiveFindings", "guardduty:UpdateFindingsFeedback"},
+    ),
+    (anywhere("access-analyzer", "analyzer/*"), {"access-analyzer:UpdateFindings"}),
+    (MEMBER_ROLE, {"sts:AssumeRole"}),
+]
 """Objects of AWS in other Regions and accounts, whose names AWS makes."""
 
 ACTIONS_FUNCTION = [
@@ -223,7 +239,19 @@ ACTIONS_FUNCTION = [
     ({"sqs:SendMessage"}, attribute("DeadLetterQueue"), None),
     ({"kms:Decrypt", "kms:GenerateDataKey"}, KEY, {"kms:ViaService": via("sqs")}),
     ({"kms:Decrypt"}, {"Ref": "FormerKeyArn"}, {"kms:ViaService": via("sqs")}),
+    (
+        {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},
+        {"Ref": "FormerKeyArn"},
+        {"kms:ViaService": via("dynamodb")},
+    ),
+    ({"dynamodb:GetItem", "dynamodb:PutItem"}, LEDGER, {"dynamodb:LeadingKeys": "action/*"}),
+    (
+        {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},
+        KEY,
+        {"kms:ViaService": via("dynamodb")},
+    ),
     *((actions, places, None) for places, actions in OF_OTHER_PLACES),
+    ({"guardduty:ListDetectors"}, "*", None),
     (TRACING, "*", None),
     (JOINING, "*", {"lambda:SourceFunctionArn": "true"}),
     (LOGGING, attribute("ActionsFunctionLogs"), None),
@@ -245,6 +273,7 @@ ON_EVERYTHING = (
     TRACING,
     JOINING,
     {"lambda:GetAccountSettings"},
+    {"guardduty:ListDetectors"},
     {"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricWidgetImage"},
 )
 """What knows no resources, or those that only an event names. Of the second kind nothing but looks is here."""
@@ -256,7 +285,8 @@ WITHOUT_SERVICENOW = {"ActionsFunctionRole"}
 @functools.cache
 def operations(service: str) -> set[str]:
     """Return the names of the calls that AWS documents for `service`."""
-    return set(botocore.session.get_session().get_service_model(service).operation_names)
+    known = service.replace("access-analyzer", "accessanalyzer")
+    return set(botocore.session.get_session().get_service_model(known).operation_names)
 
 
 def allowed(statements: list[Statement]) -> list[tuple[set[str], Any, Any]]:

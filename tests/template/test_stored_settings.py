@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from common.environment import STORED_SETTINGS, stored_names
 from common.settings import read_settings
-from common.stored_settings import STORED_SETTINGS, stored_names
 from tests.template.deployment import ACCOUNT, Stack
 from tests.template.reading import Resources, as_list, of_type, stored_settings
 from tests.template.test_environment import variables_of

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
+from common.environment import stored_names
 from common.errors import BridgeError, ConfigurationError, TransientError
-from common.stored_settings import stored_names, with_stored_settings
+from common.stored_settings import with_stored_settings
 
 FOLDER = "/servicenow-bridge/test/settings/"
 ENVIRONMENT = {

@@ -1,10 +1,11 @@
 """Those who follow a change, and the actions that rules ask for."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from common.actions.change import RecordChange
 from common.actions.decide import Action, actions_of
+from common.actions.turns import Turns
 from common.clock import Deadline
 from common.incidents.rules import Rules
 from common.telemetry import Telemetry
@@ -29,16 +30,36 @@ class Performer(Protocol):
 class RuleFollower:
     """Carries out what a record's rule says about its changes."""
 
-    def __init__(self, rules: Rules, performers: Mapping[str, Performer], *, telemetry: Telemetry) -> None:
+    def __init__(
+        self, rules: Rules, performers: Mapping[str, Performer], turns: Turns, *, telemetry: Telemetry
+    ) -> None:
         """Look into `rules`; `performers` are those that are switched on, by the names of actions."""
         self._rules = rules
+        self._turns = turns
         self._performers = performers
         self._telemetry = telemetry
 
     def follow(self, change: RecordChange, deadline: Deadline) -> None:
-        """Carry out the actions of a change. The first failure is raised when all were tried."""
+        """Carry out the actions of a change. The first failure is raised when all were tried.
+
+        A change that nothing follows takes its turn too, so that what came before it is not followed after it.
+        """
+        rule = self._rules.of_record(change.rule)
+        if rule is None or not any(entry.action in self._performers for entry in rule.on_change):
+            return
+        turn = self._turns.begin(change, seconds=deadline.remaining())
+        if turn is None:
+            self._telemetry.count("ActionsSuperseded")
+            self._telemetry.log.info("A newer change of the record was followed already.", number=change.number)
+            return
+        try:
+            self._perform(actions_of(change, rule, self._performers.keys()), change, deadline)
+        finally:
+            self._turns.end(turn)
+
+    def _perform(self, actions: Sequence[Action], change: RecordChange, deadline: Deadline) -> None:
         failures: list[Exception] = []
-        for action in actions_of(change, self._rules.of_record(change.rule), self._performers.keys()):
+        for action in actions:
             if not action.objects:
                 self._telemetry.count("ActionsWithoutObject")
                 self._telemetry.log.warning(

@@ -10,8 +10,9 @@ from random import SystemRandom
 
 from common.actions.change import change_in
 from common.actions.follower import Follower
+from common.actions.refusals import too_late
 from common.clock import Deadline
-from common.errors import BridgeError, HeldError, PermanentError, TransientError
+from common.errors import BridgeError, HeldError, PermanentError
 from common.queue import (
     DEFECT_RECEIVES,
     SUSPICIOUS_RECEIVES,
@@ -68,9 +69,7 @@ class Inbox:
 
     def _attempt(self, message: Message, deadline: Deadline) -> BridgeError | None:
         if deadline.remaining() < NEEDS_SECONDS:
-            return TransientError(
-                "Too little of the function's time is left.", action="Nothing is to be done.", retry_after=1.0
-            )
+            return too_late()
         try:
             change = change_in(message.body, deployment=self._deployment)
             for follower in self._followers:

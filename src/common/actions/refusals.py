@@ -34,3 +34,10 @@ def refusal(error: ClientError | BotoCoreError, *, permission: str, account: str
         action="Nothing is lost; if this stays, look at the service's quotas and at the AWS Health Dashboard.",
         code=reason,
     )
+
+
+def too_late() -> TransientError:
+    """Return why the rest is left to the next run."""
+    return TransientError(
+        "Too little of the function's time is left.", action="Nothing is to be done.", retry_after=1.0
+    )

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 import boto3
 
 from common.accounts import Accounts, Member
+from common.actions.accessanalyzer import AccessAnalyzer
 from common.actions.follower import Performer, RuleFollower
+from common.actions.guardduty import GuardDuty
 from common.actions.inbox import Inbox
+from common.actions.opsitem import OpsItems
 from common.actions.securityhub import SecurityHub
+from common.actions.turns import Turns
 from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG, RULES
 from common.clock import Clock, SystemClock
+from common.incidents.ledger import Ledger
 from common.incidents.rules import rules_to_run
 from common.queue import EventQueue
 from common.settings import ActionSettings, read_action_settings
@@ -42,7 +47,9 @@ def build_actions(environment: Mapping[str, str]) -> Actions:
         telemetry=telemetry,
     )
     rules = rules_to_run(RULES, settings.allowed_tables)
-    follower = RuleFollower(rules, performers_of(settings, service, clock, telemetry), telemetry=telemetry)
+    ledger = Ledger(boto3.client("dynamodb", config=QUICK_CONFIG), settings.ledger_table, clock=clock)
+    turns = Turns(ledger, deployment=settings.deployment)
+    follower = RuleFollower(rules, performers_of(settings, service, clock, telemetry), turns, telemetry=telemetry)
     inbox = Inbox([follower], queue, deployment=settings.deployment, telemetry=telemetry, now=clock.now)
     return Actions(clock, telemetry, inbox)
 
@@ -64,6 +71,11 @@ def performers_of(settings: ActionSettings, service: str, clock: Clock, telemetr
             author=service,
             clock=clock,
             telemetry=telemetry,
+        ),
+        "opsitem": lambda: OpsItems(accounts, lambda **place: boto3.client("ssm", config=AWS_CONFIG, **place)),
+        "guardduty": lambda: GuardDuty(accounts, lambda **place: boto3.client("guardduty", config=AWS_CONFIG, **place)),
+        "accessanalyzer": lambda: AccessAnalyzer(
+            accounts, lambda **place: boto3.client("accessanalyzer", config=AWS_CONFIG, **place)
         ),
     }
     return {name: make() for name, make in makers.items() if name in settings.record_actions}

@@ -11,11 +11,17 @@ BECOMES = ("opened", "new", "in_progress", "on_hold", "resolved", "closed", "can
 
 ACTIONS: Mapping[str, tuple[str, ...]] = {
     "securityhub": ("NEW", "NOTIFIED", "RESOLVED", "SUPPRESSED"),
+    "opsitem": ("Open", "InProgress", "Resolved"),
+    "guardduty": ("ARCHIVED", "CURRENT"),
+    "accessanalyzer": ("ARCHIVED", "ACTIVE"),
 }
 """The actions that there are, by the name that the parameter RecordActions lists, with what each can set."""
 
 NEEDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "securityhub": (("id", "product_arn"), ("metadata_uid",)),
+    "opsitem": (("id",),),
+    "guardduty": (("id",),),
+    "accessanalyzer": (("id", "analyzer_arn"),),
 }
 """What each action has to know of the object, in one of several ways: entries of `object` in a rule."""
 

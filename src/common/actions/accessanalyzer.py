@@ -1,0 +1,42 @@
+"""Findings of IAM Access Analyzer follow: archived or active.
+
+Permission: access-analyzer:UpdateFindings on the analyzer, in the account and Region where the finding came from.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from common.accounts import Accounts
+from common.actions.decide import Action
+from common.actions.refusals import refusal, too_late
+from common.clock import Deadline
+
+PERMISSION = "access-analyzer:UpdateFindings"
+
+_CALL_SECONDS = 8.0
+
+
+class AccessAnalyzer:
+    """Archives findings, or makes them active again."""
+
+    def __init__(self, accounts: Accounts, make: Callable[..., Any]) -> None:
+        """Reach other accounts by `accounts`; `make` makes a client."""
+        self._accounts = accounts
+        self._make = make
+
+    def perform(self, action: Action, deadline: Deadline) -> None:
+        """Set the status of the findings of an action, those of one analyzer together; raises as `OpsItems.perform`."""
+        analyzer = self._accounts.client("accessanalyzer", self._make, action.account, action.region)
+        findings: dict[str, list[str]] = defaultdict(list)
+        for each in action.objects:
+            findings[each["analyzer_arn"]].append(each["id"])
+        for arn, ids in findings.items():
+            if deadline.remaining() < _CALL_SECONDS:
+                raise too_late()
+            try:
+                analyzer.update_findings(analyzerArn=arn, ids=ids, status=action.value)
+            except (ClientError, BotoCoreError) as error:
+                raise refusal(error, permission=PERMISSION, account=action.account, region=action.region) from None

@@ -1,0 +1,70 @@
+"""Findings of GuardDuty follow: archived or current, and whether they were useful.
+
+Permissions: guardduty:ListDetectors, and guardduty:ArchiveFindings, guardduty:UnarchiveFindings and
+guardduty:UpdateFindingsFeedback on the detector of the account and Region where the finding came from. That has to be
+the administrator's where there is one: members may not archive
+(https://docs.aws.amazon.com/guardduty/latest/APIReference/API_ArchiveFindings.html).
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import batched
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from common.accounts import Accounts
+from common.actions.decide import Action
+from common.actions.refusals import refusal, too_late
+from common.clock import Deadline
+from common.errors import ConfigurationError
+
+MOST_FINDINGS = 50
+"""How many findings one call takes."""
+
+PERMISSION = "guardduty:ListDetectors, :ArchiveFindings, :UnarchiveFindings and :UpdateFindingsFeedback"
+
+_LONGEST_COMMENT = 512
+_CALL_SECONDS = 16.0
+
+
+class GuardDuty:
+    """Archives findings, or takes them out of the archive."""
+
+    def __init__(self, accounts: Accounts, make: Callable[..., Any]) -> None:
+        """Reach other accounts by `accounts`; `make` makes a client."""
+        self._accounts = accounts
+        self._make = make
+
+    def perform(self, action: Action, deadline: Deadline) -> None:
+        """Archive the findings of an action, or bring them back, and give feedback; raises as `OpsItems.perform`."""
+        guardduty = self._accounts.client("guardduty", self._make, action.account, action.region)
+        findings = [each["id"] for each in action.objects]
+        try:
+            # A finding of a member names that account's detector, and only the administrator's may archive it.
+            detectors = guardduty.list_detectors()["DetectorIds"]
+            if not detectors:
+                raise ConfigurationError(
+                    f"GuardDuty has no detector in account {action.account}, Region {action.region}.",
+                    action="Switch GuardDuty on there, or take guardduty out of the parameter RecordActions.",
+                )
+            for some in batched(findings, MOST_FINDINGS, strict=False):
+                if deadline.remaining() < _CALL_SECONDS:
+                    raise too_late()
+                _set(guardduty, action, detectors[0], list(some))
+        except (ClientError, BotoCoreError) as error:
+            raise refusal(error, permission=PERMISSION, account=action.account, region=action.region) from None
+
+
+def _set(guardduty: Any, action: Action, detector: str, findings: Sequence[str]) -> None:  # noqa: ANN401 (a boto3 client)
+    if action.feedback:
+        about = f" ({action.close_code})" if action.close_code else ""
+        guardduty.update_findings_feedback(
+            DetectorId=detector,
+            FindingIds=findings,
+            Feedback=action.feedback,
+            Comments=f"ServiceNow {action.number}{about}: {action.link}"[:_LONGEST_COMMENT],
+        )
+    if action.value == "ARCHIVED":
+        guardduty.archive_findings(DetectorId=detector, FindingIds=findings)
+    else:
+        guardduty.unarchive_findings(DetectorId=detector, FindingIds=findings)

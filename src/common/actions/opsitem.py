@@ -1,0 +1,61 @@
+"""OpsItems of Systems Manager follow: their status, and the record's number and link as operational data.
+
+Permissions: ssm:GetOpsItem and ssm:UpdateOpsItem on the OpsItem, in the account and Region where it came from. A
+related item can only be an incident of Incident Manager or a document of Systems Manager
+(https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_AssociateOpsItemRelatedItem.html), so the record
+stands in the operational data, where people can search for it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from common.accounts import Accounts
+from common.actions.decide import Action
+from common.actions.refusals import refusal, too_late
+from common.clock import Deadline
+
+KEY = "ServiceNow"
+"""The entry of the operational data that names the record."""
+
+PERMISSION = "ssm:GetOpsItem and ssm:UpdateOpsItem"
+
+_ALIKE = (frozenset({"Resolved", "Closed"}),)
+_CALL_SECONDS = 16.0
+
+
+class OpsItems:
+    """Sets the status of OpsItems, where another one contradicts it."""
+
+    def __init__(self, accounts: Accounts, make: Callable[..., Any]) -> None:
+        """Reach other accounts by `accounts`; `make` makes a client."""
+        self._accounts = accounts
+        self._make = make
+
+    def perform(self, action: Action, deadline: Deadline) -> None:
+        """Set a status on each OpsItem of an action that has another one.
+
+        Raises PermanentError where one is gone, TransientError where AWS does not answer, ConfigurationError where a
+        right is missing.
+        """
+        ssm = self._accounts.client("opsitem", self._make, action.account, action.region)
+        data = {KEY: {"Value": f"{action.number} {action.link}", "Type": "SearchableString"}}
+        for each in action.objects:
+            if deadline.remaining() < _CALL_SECONDS:
+                raise too_late()
+            try:
+                update = _difference(ssm.get_ops_item(OpsItemId=each["id"])["OpsItem"], action.value, data)
+                if update:
+                    ssm.update_ops_item(OpsItemId=each["id"], **update)
+            except (ClientError, BotoCoreError) as error:
+                raise refusal(error, permission=PERMISSION, account=action.account, region=action.region) from None
+
+
+def _difference(stored: Mapping[str, Any], status: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what has to be changed of an OpsItem; what is not named stays as it is."""
+    before = stored.get("Status", "")
+    same = before == status or any({before, status} <= alike for alike in _ALIKE)
+    wanted = {} if same else {"Status": status}
+    known = stored.get("OperationalData", {}).get(KEY, {}).get("Value")
+    return wanted if known == data[KEY]["Value"] else {**wanted, "OperationalData": data}
