@@ -237,6 +237,7 @@ def _written(alert: Alert) -> Iterator[tuple[str, str]]:
         for name, text in fields.items():
             yield from (("warning", warning) for warning in _choice_warning("this event", name, text))
     yield "policy", _policy(alert.policy)
+    yield from _among_others(alert)
     yield from _patience(alert, opens=opens)
     if added := ", ".join(_follow_ups(alert)):
         yield "added later", f"{added}, as far as the parameter FollowUps allows"
@@ -256,6 +257,17 @@ def _follow_ups(alert: Alert) -> Iterator[str]:
     for kind in alert.follow_ups if alert.table != EVENT_TABLE else ():
         if alert.status is Status.FIRING or kind is FollowUp.GRAPH:
             yield kind.value
+
+
+def _among_others(alert: Alert) -> Iterator[tuple[str, str]]:
+    if alert.storm is not None:
+        storm = alert.storm
+        title = storm.fields["short_description"]
+        yield "storm", f"beyond {storm.more_than} problems in {storm.within} s it joins one record: {title}"
+    if alert.covers is not None and alert.status is Status.FIRING:
+        yield "covers", "\n".join(alert.covers.expressions)
+    if alert.about is not None:
+        yield "may be covered", "by a problem that fires and whose rule covers it: it then waits in the queue"
 
 
 def _with_reference(table: str, name: str, text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from tests.support.ledger import version_of
 from tests.support.requests import (
     Answer,
+    Change,
     Count,
     Create,
     Fates,
@@ -60,7 +61,7 @@ def written(servicenow: Instance, write: Create | Update) -> Instance:
 
 def executed(world: World, run: Run, request: Request) -> World:
     """Return the world after a request was carried out and the true answer given."""
-    if isinstance(request, GetItem | PutItem | Count | Succeed):
+    if isinstance(request, GetItem | PutItem | Count | Succeed | Change):
         return _executed_by_ledger(world, run, request)
     servicenow = world.servicenow
     if isinstance(request, Update) and servicenow.forbids(request.sys_id):
@@ -71,7 +72,7 @@ def executed(world: World, run: Run, request: Request) -> World:
     return _told(world._replace(servicenow=servicenow), run, Answer(world.now, "done", rows=rows))
 
 
-def _executed_by_ledger(world: World, run: Run, request: GetItem | PutItem | Count | Succeed) -> World:
+def _executed_by_ledger(world: World, run: Run, request: GetItem | PutItem | Count | Succeed | Change) -> World:
     match request:
         case GetItem(pk):
             return _told(world, run, Answer(world.now, "done", item=world.stored(pk)))
@@ -81,6 +82,8 @@ def _executed_by_ledger(world: World, run: Run, request: GetItem | PutItem | Cou
             return _told(world.with_item(pk, item), run, Answer(world.now, "done"))
         case Count():
             return _counted(world, run, request)
+        case Change():
+            return _changed(world, run, request)
         case _:
             return _told(_succeeded(world, request), run, Answer(world.now, "done"))
 
@@ -95,6 +98,15 @@ def _counted(world: World, run: Run, request: Count) -> World:
     return _told(
         world.with_item(request.pk, item), run, Answer(world.now, "lost race" if is_full else "done", item=item)
     )
+
+
+def _changed(world: World, run: Run, request: Change) -> World:
+    stored = json.loads(world.stored(request.pk) or "{}")
+    stored |= {name: json.loads(value) for name, value in request.added}
+    if request.counted:
+        stored[request.counted] = {"N": str(int(stored.get(request.counted, {"N": "0"})["N"]) + 1)}
+    item = json.dumps({name: stored[name] for name in sorted(stored) if name not in request.removed})
+    return _told(world.with_item(request.pk, item), run, Answer(world.now, "done", item=item))
 
 
 def _succeeded(world: World, request: Succeed) -> World:
@@ -118,7 +130,7 @@ def met(world: World, run: Run, request: Request, fault: Fault) -> World | None:
         return killed(world, run)
     if isinstance(request, PutItem):
         return _met_by_put(world, run, request, fault)
-    if isinstance(request, GetItem | Count | Succeed):
+    if isinstance(request, GetItem | Count | Succeed | Change):
         return _failed(world, run, "throttled") if fault == "throttled" else None
     if isinstance(request, Find) and fault == "query ignored":
         return _told(world._replace(refused=True), run, Answer(world.now, "done", rows=world.servicenow.rows))

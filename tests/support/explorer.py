@@ -25,7 +25,7 @@ class _Search:
     def __init__(self, scenario: Scenario, limit: int) -> None:
         self.scenario = scenario
         self.model = Model(scenario)
-        self.oracle = storm_oracle if any(alert.storm for alert in scenario.alerts) else oracle
+        self.oracle = storm_oracle if any(alert.storm or alert.covers for alert in scenario.alerts) else oracle
         self.limit = limit
         start = self.model.start()
         self.numbers = {start: 0}

@@ -35,7 +35,7 @@ class Play:
     @property
     def broken(self) -> str:
         """What is wrong, empty where nothing is."""
-        judge = storm_oracle if any(alert.storm for alert in self.scenario.alerts) else oracle
+        judge = storm_oracle if any(alert.storm or alert.covers for alert in self.scenario.alerts) else oracle
         broken: str = judge.broken_on_the_way(self.scenario, self.world)
         return broken or (judge.broken_at_rest(self.scenario, self.world) if self.world.is_at_rest else "")
 

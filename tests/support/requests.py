@@ -32,6 +32,15 @@ class Count(NamedTuple):
     gathering: str
 
 
+class Change(NamedTuple):
+    """Change the list of what covers others: add an attribute (as JSON), take some off, or add one to a number."""
+
+    pk: str
+    added: tuple[tuple[str, str], ...] = ()
+    removed: tuple[str, ...] = ()
+    counted: str = ""
+
+
 class Succeed(NamedTuple):
     """Name another one that gathers, where `old` is the one that does."""
 
@@ -65,7 +74,7 @@ class Find(NamedTuple):
     query: str
 
 
-type Request = GetItem | PutItem | Count | Succeed | Create | Update | Read | Find
+type Request = GetItem | PutItem | Count | Succeed | Change | Create | Update | Read | Find
 type Kind = Literal[
     "done", "unknown", "not done", "refused", "forbidden", "hidden", "held", "throttled", "lost race", "lost"
 ]

@@ -4,14 +4,21 @@ from copy import replace
 
 import pytest
 
+from common.clock import Deadline
 from common.incidents import gathering, openings
-from common.incidents.alert import Fold
+from common.incidents.alert import Alert, Fold, Status
+from common.incidents.covers import Covers
+from common.incidents.desk import Applied, Desk
+from common.incidents.due import NotDueError
 from common.incidents.item import Item
+from common.incidents.ledger import Ledger
 from common.incidents.openings import Counted, Openings
 from common.incidents.storm import Storm
 from common.incidents.storms import Storms
 
 WRITTEN, COUNT = Storms._written, Openings.count
+TELL, COVERING = Covers.tell, Covers._covering
+WRITE = Ledger.write
 
 
 def over_for_a_moment(patch: pytest.MonkeyPatch) -> None:
@@ -81,3 +88,50 @@ def not_mirrored(patch: pytest.MonkeyPatch) -> None:
         return item if item.joined and item.orders and not item.is_child else WRITTEN(self, item)
 
     patch.setattr(Storms, "_written", written)
+
+
+def covered_taken_for_done(patch: pytest.MonkeyPatch) -> None:
+    """The event of a problem that is covered is done with: the problem never opens."""
+    apply = Desk.apply
+
+    def done(self: Desk, fold: Fold, deadline: Deadline) -> Applied:
+        try:
+            return apply(self, fold, deadline)
+        except NotDueError:
+            return Applied((), None)
+
+    patch.setattr(Desk, "apply", done)
+
+
+def covered_remembered_as_told(patch: pytest.MonkeyPatch) -> None:
+    """What is noted elsewhere counts as applied: the wait forgets what it waits for."""
+    note = Covers._note
+
+    def told(self: Covers, item: Item, covering: Item, alert: Alert, deadline: Deadline) -> None:
+        note(self, item.settled({alert.member: alert.order}, None), covering, alert, deadline)
+
+    patch.setattr(Covers, "_note", told)
+
+
+def list_believed(patch: pytest.MonkeyPatch) -> None:
+    """Who is on the list covers, and whoever says that it fires is put there: a late message covers for ever."""
+
+    def tell(self: Covers, key: str, fold: Fold) -> None:
+        fires = fold.newest.status is Status.FIRING
+        patched = Fold.of([fold.newest])
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(Item, "fires", property(lambda _item: fires))
+            TELL(self, key, patched)
+
+    def believed(self: Covers, item: Item, alert: Alert) -> Item | None:
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(Item, "fires", property(lambda _item: True))
+            return COVERING(self, item, alert)
+
+    patch.setattr(Covers, "tell", tell)
+    patch.setattr(Covers, "_covering", believed)
+
+
+def noted_each_time(patch: pytest.MonkeyPatch) -> None:
+    """Nothing says that a problem was noted where it is covered."""
+    patch.setattr(Ledger, "write", lambda self, item: item if item.covered_in else WRITE(self, item))

@@ -1,4 +1,7 @@
-"""What must hold in a storm: every problem is told in a record that is open while it fires, and in no other."""
+"""What must hold in a storm, or where one problem covers another.
+
+Every problem is told in a record that is open while it fires, and in no other.
+"""
 
 import json
 from collections.abc import Mapping
@@ -18,15 +21,15 @@ def broken_on_the_way(scenario: Scenario, world: World) -> str:
     own = [row for row in world.servicenow.rows if problem_in(row) in problems]
     gathering = [row for row in world.servicenow.rows if problem_in(row) not in problems]
     is_open = [problem_in(row) for row in own if row.is_open]
-    bound = scenario.alerts[0].storm
-    assert bound is not None
+    storm = scenario.alerts[0].storm
+    more_than = len(problems) if storm is None else storm.more_than
     notes = world.servicenow.notes
     wrongs = {
         "the desk raised something that is no error of the vocabulary": world.defects > 0,
         "two records of one problem are open": len(set(is_open)) < len(is_open),
         "two records of storms are open": sum(row.is_open for row in gathering) > 1,
-        "more problems have a record of their own than the bound": len({*map(problem_in, own)}) > bound.more_than,
-        "there is a storm of no more problems than the bound": bool(gathering) and len(problems) <= bound.more_than,
+        "more problems have a record of their own than the bound": len({*map(problem_in, own)}) > more_than,
+        "there is a storm of no more problems than the bound": bool(gathering) and len(problems) <= more_than,
         "a note was written twice": len(set(notes)) < len(notes),
         "an event was given up although nothing was refused": bool(world.dead) and not world.refused,
     }

@@ -29,6 +29,7 @@ from tests.support.clock import EPOCH
 from tests.support.ledger import LOST_RACE, THROTTLED, Attributes, expected_version, metadata, refusal
 from tests.support.requests import (
     Answer,
+    Change,
     Clocks,
     Count,
     Create,
@@ -182,14 +183,16 @@ class _DynamoDB:
         TableName: str,  # noqa: N803
         Key: Attributes,  # noqa: N803
         UpdateExpression: str,  # noqa: N803
-        ConditionExpression: str,  # noqa: N803
         ExpressionAttributeNames: Mapping[str, str],  # noqa: N803
-        ExpressionAttributeValues: Attributes,  # noqa: N803
+        ExpressionAttributeValues: Attributes | None = None,  # noqa: N803
+        ConditionExpression: str = "",  # noqa: N803
         ReturnValues: str = "",  # noqa: N803
         ReturnValuesOnConditionCheckFailure: str = "",  # noqa: N803
     ) -> Mapping[str, Any]:
-        values = ExpressionAttributeValues
-        assert (TableName, bool(ConditionExpression)) == ("ledger", True)
+        values = ExpressionAttributeValues or {}
+        assert TableName == "ledger"
+        if not ConditionExpression:
+            return self._change(Key["pk"]["S"], UpdateExpression, ExpressionAttributeNames, values)
         if UpdateExpression == "SET #gathering = :new":
             answer = self._tape.ask(Succeed(Key["pk"]["S"], values[":old"]["S"], values[":new"]["S"]))
         else:
@@ -205,6 +208,20 @@ class _DynamoDB:
         if answer.kind == "lost race":
             raise refusal(LOST_RACE, "UpdateItem", self._tape.server_time(), attributes)
         return {"ResponseMetadata": metadata(self._tape.server_time()), "Attributes": attributes}
+
+    def _change(self, pk: str, expression: str, names: Mapping[str, str], values: Attributes) -> Mapping[str, Any]:
+        changes = {
+            "SET #entry = :entry": lambda: Change(pk, added=((names["#entry"], json.dumps(values[":entry"])),)),
+            "REMOVE #entry, #noted": lambda: Change(pk, removed=tuple(names.values())),
+            "ADD #noted :one": lambda: Change(pk, counted=names["#noted"]),
+        }
+        answer = self._tape.ask(changes[expression]())
+        if answer.kind == "throttled":
+            raise refusal(THROTTLED, "UpdateItem", self._tape.server_time())
+        return {
+            "ResponseMetadata": metadata(self._tape.server_time()),
+            "Attributes": json.loads(answer.item or "{}"),
+        }
 
 
 def _other(key: Attributes) -> str:

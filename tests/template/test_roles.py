@@ -107,7 +107,7 @@ EVENTS_FUNCTION = [
     ({"sqs:SendMessage"}, attribute("FollowUpQueue"), None),
     ({"kms:Decrypt", "kms:GenerateDataKey"}, KEY, {"kms:ViaService": via("sqs")}),
     ({"dynamodb:GetItem", "dynamodb:PutItem"}, LEDGER, None),
-    ({"dynamodb:UpdateItem"}, LEDGER, {"dynamodb:LeadingKeys": "circuit/*"}),
+    ({"dynamodb:UpdateItem"}, LEDGER, {"dynamodb:LeadingKeys": ["circuit/*", "openings/*", "covers/*"]}),
     (
         {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},
         KEY,

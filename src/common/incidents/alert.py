@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from common.incidents.storm import Storm
+from common.incidents.storm import Cover, Storm
 
 DEFAULT_TABLE = "incident"
 """The table of records where a rule names none."""
@@ -93,7 +93,8 @@ class Alert:
     `quiet_until` is when the maintenance window ends that holds it, in milliseconds since the epoch, 0 for none, and
     `quiet_by` the name of that window, or of the one in which it is told all the same; `quiet_note` says so in the
     record that it opens.
-    `storm` is what an alarm may join instead of opening a record.
+    `storm` is what an alarm may join instead of opening a record, `covers` tells which others it covers, and `about` is
+    the event as such a one judges it, None where none could.
     `follow_ups` are what the rule adds once the record is open, and `event` is what they need to know, empty without.
     """
 
@@ -117,6 +118,8 @@ class Alert:
     follow_ups: tuple[FollowUp, ...] = ()
     event: Mapping[str, Any] = field(default_factory=dict, repr=False)
     object: Mapping[str, str] = field(default_factory=dict)
+    covers: Cover | None = None
+    about: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def order(self) -> int:

@@ -12,9 +12,11 @@ from common.errors import AmbiguousError, BridgeError, HeldError, NotYetError, P
 from common.incidents import decide
 from common.incidents.alert import ONLY_MEMBER, Alert, Fold, Status
 from common.incidents.changes import record_fields, seen, sets_state
+from common.incidents.covers import Covers
 from common.incidents.decide import Condition, Conflict, Finish, LookUp, Moment, Next, Over, Seen, Step, Wait, Write
 from common.incidents.due import OLDEST_EVENT, NotDueError, check_age, due, healed
 from common.incidents.episodes import turned
+from common.incidents.gathering import begins
 from common.incidents.groups import overflow_keys, placed, pruned
 from common.incidents.ignored import IgnoredFields
 from common.incidents.item import Item, Operation, RecordReference, problem_of
@@ -84,6 +86,7 @@ class Desk:
         self.after = after
         self.ignored_fields = IgnoredFields(telemetry)
         self.storms = Storms(self)
+        self.covers = Covers(self)
 
     def apply(self, fold: Fold, deadline: Deadline) -> Applied:
         """Bring ServiceNow and the ledger to what the alerts say, as far as they are due.
@@ -108,7 +111,10 @@ class Desk:
                 because_of=fold.newest.quiet_by or None,
                 dedup_key=fold.key,
             )
+        if not item.joined and begins(item, ripe):
+            self.covers.check(item, ripe, deadline)
         applied = self._place(item, ripe, deadline)
+        self.covers.tell(fold.key, ripe)
         if seconds:
             raise NotDueError(seconds)
         return applied

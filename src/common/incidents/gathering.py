@@ -52,6 +52,9 @@ def _gathered(alert: Alert, key: str) -> Alert:
         policy=replace(alert.policy, on_repeat=OnRepeat.LIST, on_return=OnReturn.REPLACE, hold=0, settle=0, flapping=0),
         fingerprint="",
         quiet_note="",
+        follow_ups=(),
+        event={},
+        object={},
     )
 
 

@@ -66,6 +66,7 @@ class Item(NamedTuple):
     `past` is what people are told of how the problem came and went.
     `joined` is the dedup key of the storm in whose record the problem is told;
     with `is_child` it has a record of its own beside. `children` are, of a storm, the problems that are to become that.
+    `covered_in` is the sys_id of the record that was told of the problem instead of one of its own.
     """
 
     problem: str
@@ -83,6 +84,7 @@ class Item(NamedTuple):
     is_child: bool = False
     children: tuple[str, ...] = ()
     objects: tuple[Mapping[str, str], ...] = ()
+    covered_in: str = ""
 
     @property
     def fires(self) -> bool:

@@ -180,6 +180,8 @@ def _encode_storm(item: Item) -> Attributes:
         attributes["is_child"] = {"BOOL": True}
     if item.children:
         attributes["children"] = {"L": [{"S": problem} for problem in item.children]}
+    if item.covered_in:
+        attributes["covered_in"] = {"S": item.covered_in}
     return attributes
 
 
@@ -240,6 +242,7 @@ def _decode(attributes: Attributes) -> Item:
         past=_decode_past(attributes.get("past", {"M": {}})["M"]),
         joined=attributes.get("joined", {}).get("S", ""),
         is_child="is_child" in attributes,
+        covered_in=attributes.get("covered_in", {}).get("S", ""),
         children=tuple(problem["S"] for problem in attributes.get("children", {"L": []})["L"]),
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 GATHERING = "storm"
 """The first part of the dedup key of a storm's record, where a problem's has an account."""
@@ -20,6 +21,18 @@ class Storm:
     within: int
     fields: Mapping[str, str] = field(default_factory=dict)
     joining: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What a problem covers while it fires: problems of which one of `expressions` holds.
+
+    They see the other problem's event, with `rule` and `severity` beside it, and `event`, the covering problem's own,
+    as `covering`.
+    """
+
+    expressions: tuple[str, ...]
+    event: Mapping[str, Any]
 
 
 def gathers(key: str) -> bool:

@@ -13,13 +13,14 @@ from tests.support.world import Scenario
 
 pytestmark = pytest.mark.no_cover  # every line is covered elsewhere, and measuring doubles the time
 
+UNSEEN = "no record is open although the problem is there"
 OPEN_FOR_EVER = "a record is open although all in it is over"
 
 DEFECTS: Sequence[tuple[Plant, str, str]] = (
     (defects.told_before_it_has_joined, "a problem that joins", OPEN_FOR_EVER),
     (defects.each_names_its_own_record, "two problems join", "two records of storms are open"),
     (defects.every_try_counts, "one problem is no storm", "there is a storm of no more problems than the bound"),
-    (defects.linked_only, "a child outlasts the rest", "no record is open although the problem is there"),
+    (defects.linked_only, "a child outlasts the rest", UNSEEN),
     (defects.recovery_of_a_child_kept_from_the_storm, "a child and all else recover", OPEN_FOR_EVER),
     (
         defects.memory_of_the_storm_lost,
@@ -27,6 +28,14 @@ DEFECTS: Sequence[tuple[Plant, str, str]] = (
         "more problems have a record of their own than the bound",
     ),
     (defects.not_mirrored, "a problem that joins", "an event was lost"),
+    (defects.covered_taken_for_done, "a problem that is covered", "an event was lost"),
+    (
+        defects.covered_remembered_as_told,
+        "a problem that is covered",
+        "no record is open although the problem is there",
+    ),
+    (defects.list_believed, "a problem that is covered, and a kill", "it cannot come to rest any more"),
+    (defects.noted_each_time, "a problem that is covered", "a note was written twice"),
 )
 
 

@@ -161,7 +161,7 @@ def test_a_missing_field_is_named(tmp_path: Path, name: str) -> None:
         ({"notes": "{ firing = 1.5 }"}, "notes.firing is no text."),
         ({"notes": '{ resolved = "}}" }'}, "notes.resolved is wrong: "),
         ({"policy": '"note"'}, "policy is no table."),
-        ({"policy": '{ on_repeat = "shout" }'}, "policy.on_repeat is not usable (ignore, note)."),
+        ({"policy": '{ on_repeat = "shout" }'}, "policy.on_repeat is not usable (ignore, note, list)."),
         ({"policy": '{ on_recovery = ["note"] }'}, "policy.on_recovery is not usable (resolve, note, leave)."),
         ({"policy": '{ on_return = "" }'}, "policy.on_return is not usable (reopen, replace)."),
         ({"policy": "{ close_code = 7 }"}, "policy.close_code is not usable (see docs/rules.md)."),

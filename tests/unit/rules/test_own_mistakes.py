@@ -22,7 +22,7 @@ def mistakes(directory: Path, *own: str, tables: tuple[str, ...] = ()) -> str:
         ("[[override]]\nmatch = '`true`'\n", "drop is missing: say what changes, with one of drop, table"),
         ('[[override]]\ndrop = "yes"\n', "drop is neither true nor false."),
         ("[[override]]\nname = 7\ndrop = true\n", "name is no text."),
-        ("[[override]]\ncolour = 'red'\ndrop = true\n", "colour is not known; the fields are accepts, drop"),
+        ("[[override]]\ncolour = 'red'\ndrop = true\n", "colour is not known; the fields are accepts, covers, drop"),
         ("[[override]]\nmatch = 'a b'\ndrop = true\n", "match is wrong: 'a b' is no JMESPath expression"),
         ("[[override]]\nrules = ['nope-*']\ndrop = true\n", "rules names no rule that there is: disk-full, tape-torn."),
         ("[[override]]\nrules = 7\ndrop = true\n", "rules is neither a text nor a list of texts."),

@@ -17,6 +17,7 @@ class DeferredRule:
         self.name: str = content["name"]
         self.sources = _one_or_more(content["source"])
         self.detail_types = _one_or_more(content["detail_type"])
+        self.covers = bool(content.get("covers"))
         self._table = (place, content, tables)
 
     @cached_property

@@ -38,6 +38,7 @@ class Rules:
         self._requestable = requestable
         self._surroundings = surroundings
         rules = tuple(rules)
+        self.any_covers = any(part.covers for part in (*rules, *overrides))
         self._rules = sorted(rules, key=generality)
         by_source = [(source, rule) for rule in rules for source in rule.sources]
         self._by_source = sorted(by_source, key=lambda each: _generality(each[1], each[0]))
@@ -59,7 +60,7 @@ class Rules:
         for override in self._overrides[rule.name]:
             if override.holds(rule, event):
                 rule = override.over(rule)
-        return rule
+        return replace(rule, tells_about=True) if self.any_covers else rule
 
     def tags_for(self, event: Mapping[str, Any]) -> frozenset[str]:
         """Return the names of the tags for which the event's rule asks, or an override that could apply to it.

@@ -3,12 +3,13 @@
 import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from common.incidents.alert import FollowUp
 from common.incidents.expressions import Expression, Template
 from common.incidents.rules.on_change import OnChange
 from common.incidents.rules.rule import Rule
+from common.incidents.rules.storms import StormRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,8 @@ class Override:
     table: str | None = None
     severity: Expression | None = None
     group: tuple[Expression, ...] | None = None
+    storm: StormRule | Literal[False] | None = None
+    covers: tuple[str, ...] | None = None
     accepts: tuple[str, ...] = ()
     follow_ups: tuple[FollowUp, ...] | None = None
     fields: Mapping[str, Template]
@@ -59,6 +62,8 @@ class Override:
             table_from=rule.table_from if self.table is None else None,
             severity=self.severity or rule.severity,
             group=rule.group if self.group is None else self.group,
+            storm=rule.storm if self.storm is None else self.storm or None,
+            covers=rule.covers if self.covers is None else self.covers,
             accepts=(*rule.accepts, *self.accepts),
             follow_ups=rule.follow_ups if self.follow_ups is None else self.follow_ups,
             fields={**rule.fields, **self.fields},

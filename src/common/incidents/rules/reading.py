@@ -8,19 +8,23 @@ from common.incidents.expressions import Expression, Template
 from common.incidents.rules.names import ANY
 from common.incidents.rules.override import Override
 from common.incidents.rules.rule import Rule
+from common.incidents.rules.storms import check_storm, read_covers, read_storm
 from common.incidents.rules.table import FLAPPING, NOTES, WAITS, Mistake, RuleTable
 
 _RULE_TEXTS = (
     *("name", "each", "when", "origin", "firing", "resolved", "time", "severity", "link"),
     *("table", "table_from", "fields_from", "quiet_until", "quiet_by"),
 )
-_RULE_LISTS = ("source", "detail_type", "key", "accepts", "group")
-_RULE_OTHERS = ("fields", "notes", "policy", "once", "object", "on_change", "with", *WAITS, FLAPPING)
+_RULE_LISTS = ("source", "detail_type", "key", "accepts", "group", "covers")
+_RULE_OTHERS = ("fields", "notes", "policy", "once", "object", "on_change", "with", "storm", *WAITS, FLAPPING)
 _REQUIRED = ("name", "source", "detail_type", "key", "firing")
 
 _OVERRIDE_TEXTS = ("name", "match", "table", "severity")
-_OVERRIDE_LISTS = ("rules", "accepts", "group")
-_CHANGES = ("drop", "table", "severity", "accepts", "group", "fields", "policy", "on_change", "with", *WAITS, FLAPPING)
+_OVERRIDE_LISTS = ("rules", "accepts", "group", "covers")
+_CHANGES = (
+    *("drop", "table", "severity", "accepts", "group", "storm", "covers", "fields", "policy", "on_change", "with"),
+    *(*WAITS, FLAPPING),
+)
 _NO_TAGS = ("when", "each", "key", "origin", "firing", "resolved", "time", "table_from", "fields_from", "group")
 
 
@@ -63,6 +67,8 @@ def read_rule(place: str, content: Mapping[str, Any], tables: Collection[str]) -
         table_from=table.expression("table_from"),
         tables=frozenset(tables),
         group=table.expressions("group"),
+        storm=read_storm(table),
+        covers=read_covers(table),
         once=table.switch("once") or False,
         follow_ups=table.follow_ups(),
         object=table.named_object(),
@@ -71,6 +77,7 @@ def read_rule(place: str, content: Mapping[str, Any], tables: Collection[str]) -
     table.check_objects(rule.on_change, rule.object)
     if rule.resolved is not None:
         table.check_states(target, policy)
+    check_storm(table, target, rule.storm)
     _check_tags(table, rule)
     return (None if table.mistakes else rule), table.mistakes
 
@@ -104,6 +111,8 @@ def read_override(
         table=table.table(),
         severity=table.expression("severity"),
         group=table.expressions("group") if "group" in content else None,
+        storm=read_storm(table) or False if "storm" in content else None,
+        covers=read_covers(table) if "covers" in content else None,
         accepts=table.names("accepts"),
         follow_ups=table.follow_ups() if "with" in content else None,
         fields=table.templates("fields"),
@@ -130,6 +139,7 @@ def check_override(override: Override, rules: Collection[Rule], tables: Collecti
         policy = {name: getattr(changed.policy, name) for name in Policy.__dataclass_fields__}
         if changed.resolved is not None:
             table.check_states(changed.table, policy)
+        check_storm(table, changed.table, changed.storm)
     return list(dict.fromkeys(table.mistakes))
 
 

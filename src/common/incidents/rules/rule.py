@@ -22,8 +22,10 @@ from common.incidents.fields import inert_fields, inert_note, with_footer
 from common.incidents.own_events import SEVERITIES
 from common.incidents.rules.names import LEVELS, is_column
 from common.incidents.rules.on_change import OnChange
+from common.incidents.rules.storms import StormRule
 from common.incidents.rules.surroundings import NOTHING_AROUND, Surroundings
 from common.incidents.severities import DEFAULT_SEVERITY, known_severity
+from common.incidents.storm import Cover, Storm
 from common.servicenow.event_management import EVENT_TABLE
 from common.text import link_line, one_line
 
@@ -51,6 +53,8 @@ class Rule:
     events that ask for one record and say the same each time: another content under the same key is refused.
     `follow_ups` are what is added once the record is open.
     `object` names the object of AWS that the event is about, `on_change` says what a change in ServiceNow does to it.
+    `storm` gathers many problems in one record, and `covers` are expressions that tell which other problems need none
+    while this one fires; `tells_about` says that some rule has such.
     `overrides` names what was laid over the rule for one event, and `dropped_by` the one of them that says that
     nothing is opened for it. `surroundings` are what its texts may tell beside the event.
     """
@@ -79,6 +83,9 @@ class Rule:
     table_from: Expression | None = None
     tables: frozenset[str] = frozenset({DEFAULT_TABLE})
     group: tuple[Expression, ...] = ()
+    storm: StormRule | None = None
+    covers: tuple[str, ...] = ()
+    tells_about: bool = False
     once: bool = False
     follow_ups: tuple[FollowUp, ...] = ()
     object: Mapping[str, Expression] = field(default_factory=dict)
@@ -105,11 +112,12 @@ class Rule:
         key, member = self._identity(event)
         table = self._table(event)
         told = self.surroundings.around(event)
+        fields = self._fields(told, table) if status is Status.FIRING or table == EVENT_TABLE else {}
         return Alert(
             key=key,
             status=status,
             occurred_at=self._occurred_at(event),
-            fields=self._fields(told, table) if status is Status.FIRING or table == EVENT_TABLE else {},
+            fields=fields,
             note=inert_note(self.surroundings.told(note.render(told))),
             table=table,
             policy=self.policy,
@@ -118,6 +126,9 @@ class Rule:
             event_id=str(event.get("id", ""))[:_LONGEST_ID],
             resources=_resources(event),
             object=self._object(event) if self.object and status is Status.FIRING else {},
+            storm=self._storm(event, table, fields) if status is Status.FIRING else None,
+            about=self.about(event) if self.tells_about and status is Status.FIRING else None,
+            covers=Cover(self.covers, self.about(event)) if self.covers else None,
             **self._quiet(event, status),
             follow_ups=self.follow_ups,
             event=event if self.follow_ups else {},
@@ -172,6 +183,11 @@ class Rule:
         if any(len(part) > _LONGEST_ARN for part in parts.values()):
             return {}
         return {name: part for name, part in parts.items() if part}
+
+    def _storm(self, event: Mapping[str, Any], table: str, fields: Mapping[str, str]) -> Storm | None:
+        if self.storm is None or self.once or table == EVENT_TABLE:
+            return None
+        return self.storm.storm(event, table, fields)
 
     def _table(self, event: Mapping[str, Any]) -> str:
         if self.table_from is None:

@@ -183,7 +183,7 @@ class RuleTable:
             else:
                 offered = ", ".join(_CHOICES[name]) if name in _CHOICES else "see docs/rules.md"
                 self.wrong(f"policy.{name}", f"is not usable ({offered})")
-        values |= {name: self._seconds(name) for name in WAITS if name in self.content}
+        values |= {name: self.seconds(name) for name in WAITS if name in self.content}
         return values | ({FLAPPING: self._times()} if FLAPPING in self.content else {})
 
     def _times(self) -> int:
@@ -193,7 +193,8 @@ class RuleTable:
         self.wrong(FLAPPING, f"is no number from 1 to {MOST_BEGINNINGS - 1}, nor 0 for never")
         return 0
 
-    def _seconds(self, name: str) -> int:
+    def seconds(self, name: str) -> int:
+        """Return the seconds of an entry such as "2m"; 0 where it is wrong."""
         found = _DURATION.fullmatch(str(self.content[name]))
         seconds = int(found[1]) * _UNITS[found[2]] if found else 0
         if found is None:
