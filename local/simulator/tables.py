@@ -43,6 +43,18 @@ _RECORDS: tuple[tuple[str, Mapping[str, str]], ...] = (
         "cmdb_ci_server",
         {"name": "orders-db", "correlation_id": "i-0123456789abcdef0", "ip_address": "10.0.0.12"},
     ),
+    # As Discovery's patterns and the Service Graph Connector for AWS fill them: by id, by ARN, and by name.
+    (
+        "cmdb_ci_vm_instance",
+        {"name": "web-1", "object_id": "i-0fedcba9876543210", "vm_inst_id": "i-0fedcba9876543210"},
+    ),
+    ("cmdb_ci_vm_instance", {"name": "twin-1", "object_id": "i-0aaaaaaaaaaaaaaa0"}),
+    ("cmdb_ci_vm_instance", {"name": "twin-2", "object_id": "i-0aaaaaaaaaaaaaaa0"}),
+    (
+        "cmdb_ci_cloud_function",
+        {"name": "checkout", "object_id": "arn:aws:lambda:eu-west-1:123456789012:function:checkout"},
+    ),
+    ("cmdb_ci_cloud_database", {"name": "orders", "object_id": "orders"}),
     ("cmdb_ci_service", {"name": "Web Shop"}),
     ("service_offering", {"name": "Web Shop - Gold"}),
     ("core_company", {"name": "ACME Corporation"}),

@@ -31,6 +31,8 @@ class Settings(AccessSettings):
     `allowed_tables` are those that rules may write besides incidents; `requestable` holds the fields by table that
     record requests may ask for: those that callers of the API may write. `sns_topics` are the ARNs of those whose
     messages are taken. `time_zone` is where readers of records are, None where they read UTC alone.
+    Tags are looked up of `resources`, and of `accounts` too, or of none, in other accounts by a role; with
+    `finds_items` records name their configuration item.
     """
 
     ledger_table: str
@@ -46,6 +48,15 @@ class Settings(AccessSettings):
     time_zone: tzinfo | None = None
     follow_ups: frozenset[str] = frozenset()
     follow_up_queue_url: str = ""
+    tag_lookups: str = "none"
+    finds_items: bool = False
+    member_role_name: str = ""
+    member_role_external_id: str = ""
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether anything is looked up about an event before its record opens."""
+        return self.tag_lookups != "none" or self.finds_items
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +189,7 @@ def _settings(reader: Reader) -> dict[str, Any]:
         **variables.ledger(reader),
         **variables.desk(reader),
         **variables.queues(reader),
+        **variables.look_ups(reader),
         "allowed_tables": variables.allowed_tables(reader),
         "requestable": variables.requestable(reader),
         "sns_topics": variables.topics(reader),

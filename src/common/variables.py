@@ -36,6 +36,7 @@ SOURCE = re.compile(r"[a-z][a-z0-9-]{0,39}")
 
 _ACTIONS = re.compile(r"[a-z]{1,40}(,[a-z]{1,40})*")
 _PLACE = re.compile(r"aws[a-z-]*/[0-9]{12}/[a-z0-9-]{1,40}")
+_LOOK_UPS = re.compile(r"(none|resources|accounts),(true|false)")
 _SOURCES = re.compile(rf"{SOURCE.pattern}(,{SOURCE.pattern})*")
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
 _TOPIC = r"arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}"
@@ -111,6 +112,13 @@ def member(reader: Reader) -> dict[str, Any]:
             "MEMBER_ROLE_EXTERNAL_ID", _ANY_TEXT, "set it to the external id of that role's trust, or leave it out", ""
         ),
     }
+
+
+def look_ups(reader: Reader) -> dict[str, Any]:
+    """Read what is looked up about an event before its record opens."""
+    advice = "set it to none, resources or accounts, a comma, and true or false"
+    tags, _, items = reader.text("LOOK_UPS", _LOOK_UPS, advice, "none,false").partition(",")
+    return {"tag_lookups": tags, "finds_items": items == "true", **member(reader)}
 
 
 def desk(reader: Reader) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import ast
 import importlib.util
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -17,19 +17,25 @@ _LIBRARY = "aws_lambda_powertools.utilities.circuit_breaker.persistence"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of `service`; `argument` is the name that the code has for what it is about, where it has one."""
+    """A call of `service`; `argument` is the name that the code has for what it is about, where it has one.
+
+    `client` is the code's name of what is called, while it is not sure whose call it is.
+    """
 
     service: str
     operation: str
     argument: str
+    client: str = ""
 
     @property
     def action(self) -> str:
-        """The permission that it takes: SQS has none of its own for batches, Security Hub none for its second feed."""
+        """The permission that it takes: another name for batches, Security Hub's second feed and the Tagging API."""
         if self.operation == "BatchUpdateFindingsV2":
             return "securityhub:BatchUpdateFindings"
         if self.service == "accessanalyzer":
             return f"access-analyzer:{self.operation}"
+        if self.service == "resourcegroupstaggingapi":
+            return f"tag:{self.operation}"
         name = self.operation.removesuffix("Batch") if self.service == "sqs" else self.operation
         return f"{self.service}:{name}"
 
@@ -45,7 +51,14 @@ def calls_of(handler: str) -> frozenset[Call]:
         own = {name: (stem, operation) for name, operation in _operations(stem).items()} if stem in services else {}
         return {**known, **own}
 
-    return frozenset(call for stem, tree in trees for call in _calls(tree, in_module(stem)))
+    def of_client(call: Call) -> Call:
+        # So does a client that is called after its service.
+        named = call.client if call.client in services else ""
+        operation = _operations(named).get(xform_name(call.operation)) if named else None
+        return call if operation is None else Call(named, operation, call.argument, call.client)
+
+    found = (call for stem, tree in trees for call in _calls(tree, in_module(stem)))
+    return frozenset(replace(of_client(call), client="") for call in found)
 
 
 @cache
@@ -112,7 +125,8 @@ def _calls(tree: ast.Module, known: Mapping[str, tuple[str, str]]) -> Iterator[C
             names.append(node.func.attr)
         for name in names:
             if isinstance(name, str) and name in known:
-                yield Call(*known[name], _argument(node))
+                client = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+                yield Call(*known[name], _argument(node), client)
 
 
 def _argument(call: ast.Call) -> str:

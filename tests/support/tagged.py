@@ -4,11 +4,13 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import OperationModel
 
+from common.context.tags import Makers
 from tests.support.aws import client as made_up_client
 
 type Tags = dict[str, str]
@@ -29,13 +31,18 @@ class TaggedAccounts:
 
     def client(self, name: str, make: Callable[..., Any], account: str | None = None, region: str | None = None) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
         """Do what `common.accounts.Accounts` does."""
-        self.places.append((name.partition(" ")[0], account, region))
+        self.places.append((name, account, region))
         if account in self.troubles:
             raise self.troubles[account]
         return make()
 
-    def make(self, service: str, **_: Any) -> Any:  # noqa: ANN401 (the same)
-        """Do what boto3.client does."""
+    @property
+    def makers(self) -> Makers:
+        """What makes the clients."""
+        services = ("cloudwatch", "resourcegroupstaggingapi", "organizations")
+        return Makers(*(partial(self._make, service) for service in services))
+
+    def _make(self, service: str, **_: Any) -> Any:  # noqa: ANN401 (the same)
         client = made_up_client(service)
         client.meta.events.register("before-call", lambda model, params, **_: self._answer(service, model, params))
         return client

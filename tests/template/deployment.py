@@ -106,6 +106,8 @@ class Stack:
             return written
         if len(written) == 1 and (name := next(iter(written))) in self._functions:
             return self._functions[name](written[name])
+        if len(written) == 1 and isinstance(condition := written.get("Condition"), str):
+            return self.holds(condition)
         return {name: made for name, found in written.items() if (made := self.value(found)) is not None}
 
     def _reference(self, name: str) -> Any:  # noqa: ANN401
@@ -190,19 +192,21 @@ def parameters_behind(template: dict[str, Any], part: Any) -> set[str]:  # noqa:
         return set()
     conditions = [part["Fn::If"][0]] if "Fn::If" in part else []
     conditions += [part["Condition"]] if isinstance(part.get("Condition"), str) else []
-    named = {name for condition in conditions for name in _references(template["Conditions"][condition])}
+    named = {name for condition in conditions for name in _references(template, template["Conditions"][condition])}
     found = {name for name in named if not name.startswith("AWS::")}
     return found | {name for one in part.values() for name in parameters_behind(template, one)}
 
 
-def _references(part: Any) -> Iterator[str]:  # noqa: ANN401
+def _references(template: dict[str, Any], part: Any) -> Iterator[str]:  # noqa: ANN401
     if isinstance(part, list):
         for one in part:
-            yield from _references(one)
+            yield from _references(template, one)
     elif isinstance(part, dict):
         if "Ref" in part:
             yield part["Ref"]
-        yield from _references(list(part.values()))
+        if isinstance(part.get("Condition"), str):
+            yield from _references(template, template["Conditions"][part["Condition"]])
+        yield from _references(template, list(part.values()))
 
 
 def combinations(names: set[str], values: Mapping[str, Parameters]) -> Iterator[dict[str, str]]:

@@ -46,16 +46,19 @@ OF_THE_SECRET = {"kms:Sign"}
 """What is about a key that the secret names, and a parameter allows (tests/template/test_roles.py)."""
 
 ELSEWHERE: dict[str, frozenset[str]] = {
+    "cloudwatch:ListTagsForResource": frozenset(),
     "lambda:GetAccountSettings": frozenset(),
     "access-analyzer:UpdateFindings": frozenset(),
     "guardduty:ArchiveFindings": frozenset(),
     "guardduty:ListDetectors": frozenset(),
     "guardduty:UnarchiveFindings": frozenset(),
     "guardduty:UpdateFindingsFeedback": frozenset(),
+    "organizations:ListTagsForResource": frozenset(),
     "securityhub:BatchUpdateFindings": frozenset(),
     "ssm:GetOpsItem": frozenset(),
     "ssm:UpdateOpsItem": frozenset(),
     "sts:AssumeRole": frozenset({"MemberRoleName"}),
+    "tag:GetResources": frozenset(),
 }
 """What is about nothing of the stack: the account, objects of AWS in any Region, roles that a parameter names."""
 

@@ -43,12 +43,58 @@ def stored(setting: str) -> dict[str, str]:
 
 def stored_where_given(*settings: str) -> list[dict[str, Any]]:
     """Return the same of several, each only where it is given."""
-    doors = {"SnsTopics": "HasTopics", "WebhookSources": "HasWebhooks"}
-    return [{"Fn::If": [doors.get(name, f"Stores{name}"), stored(name), {"Ref": "AWS::NoValue"}]} for name in settings]
+    others = {
+        "SnsTopics": "HasTopics",
+        "WebhookSources": "HasWebhooks",
+        "MemberRoleName": "ReachesMembers",
+        "MemberRoleExternalId": "ShowsExternalId",
+    }
+    return [{"Fn::If": [others.get(name, f"Stores{name}"), stored(name), {"Ref": "AWS::NoValue"}]} for name in settings]
 
 
 FIELDS = ("ApiIncidentFields", "ApiTables", "ApiSensitiveTables")
 TOPICS = {"Fn::Split": [",", {"Ref": "SnsTopics"}]}
+MEMBER = ("MemberRoleName", "MemberRoleExternalId")
+ALARMS = {"Fn::Sub": "arn:${AWS::Partition}:cloudwatch:*:${AWS::AccountId}:alarm:*"}
+ACCOUNTS = {"Fn::Sub": "arn:${AWS::Partition}:organizations::*:account/*"}
+MEMBER_ROLE = {
+    "Fn::Sub": [
+        "arn:${AWS::Partition}:iam::*:role/${Name}",
+        {"Name": {"Fn::Join": ["*", {"Fn::Split": ["{account}", {"Ref": "MemberRoleName"}]}]}},
+    ]
+}
+SECURITY_HUB = [
+    {"Fn::Sub": "arn:${AWS::Partition}:securityhub:*:${AWS::AccountId}:hub/default"},
+    {"Fn::Sub": "arn:${AWS::Partition}:securityhub:*:${AWS::AccountId}:hubv2/*"},
+]
+
+
+def anywhere(service: str, what: str) -> dict[str, str]:
+    """Return the ARN of what a service makes in this account, whatever its Region and name."""
+    return {"Fn::Sub": "arn:${AWS::Partition}:" + service + ":*:${AWS::AccountId}:" + what}
+
+
+OF_ACTIONS = [
+    (SECURITY_HUB, {"securityhub:BatchUpdateFindings"}),
+    (anywhere("ssm", "opsitem/*"), {"ssm:GetOpsItem", "ssm:UpdateOpsItem"}),
+    (
+        anywhere("guardduty", "detector/*"),
+        {"guardduty:ArchiveFindings", "guardduty:UnarchiveFindings", "guardduty:UpdateFindingsFeedback"},
+    ),
+    (anywhere("access-analyzer", "analyzer/*"), {"access-analyzer:UpdateFindings"}),
+    (MEMBER_ROLE, {"sts:AssumeRole"}),
+]
+OF_LOOK_UPS = [
+    (ALARMS, {"cloudwatch:ListTagsForResource"}),
+    (ACCOUNTS, {"organizations:ListTagsForResource"}),
+    (MEMBER_ROLE, {"sts:AssumeRole"}),
+]
+OF_OTHER_PLACES = [*OF_ACTIONS, *OF_LOOK_UPS]
+"""Objects of AWS in other Regions and accounts, whose names AWS or others make."""
+
+TAGS = [*((actions, places, None) for places, actions in OF_LOOK_UPS), ({"tag:GetResources"}, "*", None)]
+"""Of the functions that look tags up, where the deployment asks for it."""
+
 WEBHOOKS = [
     ({"secretsmanager:GetSecretValue"}, attribute("WebhookSecrets", "Id"), None),
     (
@@ -113,7 +159,8 @@ EVENTS_FUNCTION = [
         KEY,
         {"kms:ViaService": via("dynamodb")},
     ),
-    ({"ssm:GetParameters"}, stored_where_given(*FIELDS, "SnsTopics"), None),
+    *TAGS,
+    ({"ssm:GetParameters"}, stored_where_given(*FIELDS, "SnsTopics", "AllowedTables", *MEMBER), None),
     *COMMON,
     (LOGGING, attribute("EventsFunctionLogs"), None),
 ]
@@ -166,7 +213,8 @@ DOCTOR_FUNCTION = [
         KEY,
         {"kms:ViaService": via("dynamodb")},
     ),
-    ({"ssm:GetParameters"}, stored_where_given(*FIELDS, "SnsTopics", "WebhookSources"), None),
+    *TAGS,
+    ({"ssm:GetParameters"}, stored_where_given(*FIELDS, "SnsTopics", "WebhookSources", "AllowedTables", *MEMBER), None),
     *COMMON,
     (LOGGING, attribute("DoctorFunctionLogs"), None),
 ]
@@ -205,35 +253,6 @@ FOLLOW_UP_FUNCTION = [
     (LOGGING, attribute("FollowUpFunctionLogs"), None),
 ]
 
-SECURITY_HUB = [
-    {"Fn::Sub": "arn:${AWS::Partition}:securityhub:*:${AWS::AccountId}:hub/default"},
-    {"Fn::Sub": "arn:${AWS::Partition}:securityhub:*:${AWS::AccountId}:hubv2/*"},
-]
-MEMBER_ROLE = {
-    "Fn::Sub": [
-        "arn:${AWS::Partition}:iam::*:role/${Name}",
-        {"Name": {"Fn::Join": ["*", {"Fn::Split": ["{account}", {"Ref": "MemberRoleName"}]}]}},
-    ]
-}
-
-
-def anywhere(service: str, what: str) -> dict[str, str]:
-    """Return the ARN of what a service makes in this account, whatever its Region and name."""
-    return {"Fn::Sub": "arn:${AWS::Partition}:" + service + ":*:${AWS::AccountId}:" + what}
-
-
-OF_OTHER_PLACES = [
-    (SECURITY_HUB, {"securityhub:BatchUpdateFindings"}),
-    (anywhere("ssm", "opsitem/*"), {"ssm:GetOpsItem", "ssm:UpdateOpsItem"}),
-    (
-        anywhere("guardduty", "detector/*"),
-        {"guardduty:ArchiveFindings", "guardduty:UnarchiveFindings", "guardduty:UpdateFindingsFeedback"},
-    ),
-    (anywhere("access-analyzer", "analyzer/*"), {"access-analyzer:UpdateFindings"}),
-    (MEMBER_ROLE, {"sts:AssumeRole"}),
-]
-"""Objects of AWS in other Regions and accounts, whose names AWS makes."""
-
 ACTIONS_FUNCTION = [
     ({*POLLING, "sqs:ChangeMessageVisibility"}, attribute("ActionQueue"), None),
     ({"sqs:SendMessage"}, attribute("DeadLetterQueue"), None),
@@ -250,7 +269,7 @@ ACTIONS_FUNCTION = [
         KEY,
         {"kms:ViaService": via("dynamodb")},
     ),
-    *((actions, places, None) for places, actions in OF_OTHER_PLACES),
+    *((actions, places, None) for places, actions in OF_ACTIONS),
     ({"guardduty:ListDetectors"}, "*", None),
     (TRACING, "*", None),
     (JOINING, "*", {"lambda:SourceFunctionArn": "true"}),
@@ -274,6 +293,7 @@ ON_EVERYTHING = (
     JOINING,
     {"lambda:GetAccountSettings"},
     {"guardduty:ListDetectors"},
+    {"tag:GetResources"},
     {"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricWidgetImage"},
 )
 """What knows no resources, or those that only an event names. Of the second kind nothing but looks is here."""
@@ -372,7 +392,7 @@ def test_every_action_is_one_that_aws_knows(resources: Resources) -> None:
     for _, statement in role_statements(resources):
         for action in as_list(statement["Action"]):
             service, name = action.split(":")
-            assert name in operations(service), action
+            assert name in operations({"tag": "resourcegroupstaggingapi"}.get(service, service)), action
 
 
 def test_the_key_is_used_only_through_the_services_that_hold_the_data(resources: Resources) -> None:

@@ -57,7 +57,29 @@ def test_a_complete_environment_becomes_settings() -> None:
         "time_zone": None,
         "follow_ups": frozenset(),
         "follow_up_queue_url": "",
+        "tag_lookups": "none",
+        "finds_items": False,
+        "member_role_name": "",
+        "member_role_external_id": "",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "tags", "items"),
+    [
+        ("none,false", "none", False),
+        ("none,true", "none", True),
+        ("resources,false", "resources", False),
+        ("accounts,true", "accounts", True),
+    ],
+)
+def test_look_ups_are_chosen_one_by_one(text: str, tags: str, items: bool) -> None:  # noqa: FBT001 (of a table)
+    """Tags of resources, of accounts too, and configuration items."""
+    settings = read_settings({**COMPLETE, "LOOK_UPS": text})
+    assert (settings.tag_lookups, settings.finds_items) == (tags, items)
+    assert settings.looks_up is (text != "none,false")
+    with pytest.raises(ConfigurationError, match="LOOK_UPS is malformed"):
+        read_settings({**COMPLETE, "LOOK_UPS": f"{text},true"})
 
 
 def test_optional_variables_replace_the_defaults() -> None:

@@ -7,17 +7,20 @@ import boto3
 from common.bridge.access import access_of, token_endpoint, token_store, whole
 from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG, RULES
 from common.bridge.doors import webhook_secrets
+from common.bridge.look_ups import account_of, partition_of, region_of, tag_lookup_of
 from common.checkup.account import Account
 from common.checkup.checks import FixedToken, TokenTrial, doctor_checks
 from common.checkup.dictionary import Dictionary
 from common.checkup.doors import Doors
 from common.checkup.instance import Instance
 from common.checkup.limits import Limits
+from common.checkup.look_ups import LookUps, subjects
 from common.checkup.report import Report
 from common.checkup.rotation import RotationCheck
 from common.checkup.walk import examine, failed
 from common.checkup.watch import Changes
 from common.clock import Deadline
+from common.context.configuration_items import ITEM_FIELDS
 from common.errors import BridgeError
 from common.incidents.ledger import Ledger
 from common.incidents.rules import load_rules
@@ -45,9 +48,10 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
         return Report((failed("settings", error),))
     tokens = FixedToken()
     client = ServiceNowClient(access.transport, tokens, clock=access.clock, telemetry=access.telemetry)
+    ledger = Ledger(boto3.client("dynamodb", config=QUICK_CONFIG), settings.ledger_table, clock=access.clock)
     account = Account(
         access.credentials,
-        Ledger(boto3.client("dynamodb", config=QUICK_CONFIG), settings.ledger_table, clock=access.clock),
+        ledger,
         boto3.client("sqs", config=AWS_CONFIG),
     )
     endpoint = token_endpoint(settings, access.transport, access.clock, access.telemetry)
@@ -77,6 +81,18 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
         access.clock,
         watches=settings.watches_records,
     )
+    look_ups = LookUps(
+        lambda: load_rules(RULES, settings.allowed_tables, settings.requestable),
+        tag_lookup_of(settings, environment, access, ledger) if settings.tag_lookups != "none" else None,
+        subjects(
+            account_of(settings),
+            region_of(environment),
+            partition_of(settings),
+            settings.queue_url.rpartition("/")[2],
+            accounts=settings.tag_lookups == "accounts",
+        ),
+        Records(client, ITEM_FIELDS) if settings.finds_items else None,
+    )
     try:
         checks = doctor_checks(
             settings,
@@ -88,6 +104,7 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
             doors=doors,
             rotation=rotation,
             changes=changes,
+            look_ups=look_ups,
             write=write,
         )
         return examine(checks, Deadline.after(access.clock, seconds))

@@ -8,16 +8,17 @@ import boto3
 from common.bridge.access import Access, access_of, whole
 from common.bridge.clients import QUICK_CONFIG, RULES
 from common.bridge.records import deployment_of, targets_of
+from common.context.door import Context
 from common.context.queue import FollowUpQueue
 from common.incidents.circuit import Circuit
 from common.incidents.desk import Desk
 from common.incidents.ledger import Ledger
-from common.incidents.rules import rules_to_run
+from common.incidents.rules import Rules, rules_to_run
 from common.incidents.shared_precedents import SharedPrecedents
 from common.intake import Intake
 from common.queue import EventQueue
 from common.servicenow.records import Records
-from common.settings import read_settings
+from common.settings import Settings, read_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ def build_bridge(environment: Mapping[str, str]) -> Bridge:
     dynamodb = boto3.client("dynamodb", config=QUICK_CONFIG)
     deployment = deployment_of(settings)
     ledger = Ledger(dynamodb, settings.ledger_table, clock=clock)
-    records = targets_of(settings, access)
+    rules = rules_to_run(RULES, settings.allowed_tables, settings.requestable, settings.time_zone)
+    records, context = _looking_up(settings, environment, access, rules, ledger)
     sqs = boto3.client("sqs", config=QUICK_CONFIG)
     allowed = () if settings.shadow_mode else settings.follow_ups
     follow_ups = FollowUpQueue(sqs, settings.follow_up_queue_url, allowed, telemetry)
@@ -63,13 +65,25 @@ def build_bridge(environment: Mapping[str, str]) -> Bridge:
         telemetry=telemetry,
     )
     intake = Intake(
-        rules_to_run(RULES, settings.allowed_tables, settings.requestable, settings.time_zone),
+        rules,
         circuit,
         queue,
         telemetry=telemetry,
         topics=settings.sns_topics,
+        context=context,
         now=lambda: ledger.now() / 1000,
     )
     return Bridge(
         clock, telemetry, transport, tokens, access.credentials, deployment, ledger, records, intake, follow_ups
     )
+
+
+def _looking_up(
+    settings: Settings, environment: Mapping[str, str], access: Access, rules: Rules, ledger: Ledger
+) -> tuple[Records, Context]:
+    """Return how records are reached, and what makes alerts of events: with look-ups, where the deployment asks so."""
+    if not settings.looks_up:
+        return targets_of(settings, access), Context(rules)
+    from common.bridge.context import looking_up  # noqa: PLC0415 (no start has to wait for what is off)
+
+    return looking_up(settings, environment, access, rules, ledger)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from common.bridge.access import Access, client_of
 from common.incidents.changes import READ_FIELDS
 from common.servicenow.event_management import EVENT_FIELDS, EventManagement
-from common.servicenow.names import NAME_FIELDS, Names
+from common.servicenow.names import NAME_FIELDS, Items, Names
 from common.servicenow.records import Records
 from common.servicenow.shadow import ShadowRecords
 from common.servicenow.targets import Targets
@@ -24,11 +24,14 @@ def records_of(settings: Settings | ApiSettings, access: Access, fields: Sequenc
     return Records(client_of(access), fields, masks=settings.mask_records)
 
 
-def targets_of(settings: Settings | ApiSettings, access: Access) -> Records:
-    """Return the rows of every target that a rule may have; in shadow mode nothing is written."""
+def targets_of(settings: Settings | ApiSettings, access: Access, items: Items | None = None) -> Records:
+    """Return the rows of every target that a rule may have; in shadow mode nothing is written.
+
+    `items` find configuration items by the address of what they stand for.
+    """
     if settings.shadow_mode:
         return ShadowRecords(access.telemetry)
     client = client_of(access)
-    names = Names(Records(client, NAME_FIELDS), clock=access.clock, telemetry=access.telemetry)
+    names = Names(Records(client, NAME_FIELDS), clock=access.clock, telemetry=access.telemetry, items=items)
     events = EventManagement(client, Records(client, EVENT_FIELDS, masks=settings.mask_records))
     return Targets(client, READ_FIELDS, names=names, events=events, masks=settings.mask_records)

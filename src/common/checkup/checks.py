@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from common.checkup import meanings
 from common.checkup.account import Account
@@ -22,6 +23,9 @@ from common.oauth.source import TokenSource
 from common.oauth.store import TokenStore
 from common.oauth.token import AccessToken
 from common.settings import AccessSettings, ApiSettings, DoctorSettings
+
+if TYPE_CHECKING:
+    from common.checkup.look_ups import LookUps
 
 
 class FixedToken:
@@ -87,6 +91,7 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
     doors: Doors,
     rotation: RotationCheck,
     changes: Changes,
+    look_ups: "LookUps",
     write: bool,
 ) -> list[Check]:
     """Return every check, in the order in which one makes the next possible; with `write` also that of creation."""
@@ -116,6 +121,8 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
         Check("language", instance.language, needs=("token usable",), causes=meanings.USE_OF_TOKEN),
         Check("changes of records", changes.asked, needs=("token usable",), causes=meanings.TABLE),
         Check("rules", dictionary.rules),
+        Check("tags", look_ups.tried, needs=("rules",)),
+        Check("configuration items", look_ups.found, needs=("token usable",), causes=meanings.TABLE),
         Check("columns of rules", dictionary.columns, needs=("rules", "token usable"), causes=meanings.TABLE),
         Check("choices of rules", dictionary.choices, needs=("rules", "token usable"), causes=meanings.TABLE),
         Check("groups of rules", dictionary.groups, needs=("rules", "token usable"), causes=meanings.TABLE),

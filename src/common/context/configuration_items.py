@@ -7,11 +7,15 @@ The class of each kind of resource is what Discovery's patterns and the Service 
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from copy import replace
+from typing import Any
 
 from common.clock import Deadline
 from common.context.shared import Shared
-from common.context.subjects import Arn
+from common.context.subjects import Arn, resources_of
 from common.errors import HeldError, PermanentError
+from common.incidents.alert import Alert, Status
+from common.incidents.rules import Rule
 from common.servicenow.query import any_of, equals
 from common.servicenow.records import Record, Records
 from common.telemetry import Telemetry
@@ -53,6 +57,8 @@ CLASSES: Mapping[tuple[str, str], str] = {
 }
 """Service and kind of a resource, as its ARN names them → the class of its configuration item."""
 
+_ITEM = "cmdb_ci"
+_WITH_ITEMS = frozenset({"incident", "problem", "change_request"})
 _RETIRED = "7"
 _MOST_FOUND = 10
 _LOAD_BALANCER = re.compile(r"(?:app|net|gwy)/([^/]+)/[0-9a-f]+")
@@ -79,6 +85,17 @@ def matching(arn: Arn, rows: Sequence[Record]) -> list[Record]:
         if same:
             return same
     return []
+
+
+def with_item(rule: Rule, alert: Alert, event: Mapping[str, Any]) -> Alert:
+    """Return the alert with the ARN of its resource in `cmdb_ci`, where the rule says nothing of that field.
+
+    Only of a resource whose class is known: what comes and goes, such as a task, has no item that could be found.
+    """
+    if alert.status is not Status.FIRING or alert.table not in _WITH_ITEMS or _ITEM in {**rule.fields, **alert.fields}:
+        return alert
+    arn = next((arn for arn in resources_of(event) if class_of(arn) is not None), None)
+    return alert if arn is None else replace(alert, fields={**alert.fields, _ITEM: arn.text})
 
 
 class ConfigurationItems:

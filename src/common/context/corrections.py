@@ -132,7 +132,7 @@ class Corrections:
         if not names:
             return {}
         wanted = self._records.resolved({name: alert.fields[name] for name in names}, deadline)
-        sent = self._records.resolved({name: before.fields.get(name, "") for name in names}, deadline)
+        sent = self._records.resolved({name: before.fields[name] for name in names if name in before.fields}, deadline)
         row = self._reader((*READ_FIELDS, "sys_mod_count", *names)).read(alert.table, sys_id, deadline)
         if row is None or seen(row, alert.table, alert.policy).condition is not Condition.OPEN:
             return {}

@@ -2,22 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from copy import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common.clock import Deadline
-from common.context.configuration_items import class_of
-from common.context.corrections import Corrections
-from common.context.subjects import resources_of
-from common.context.tags import TagLookup
-from common.incidents.alert import Alert, Status
+from common.incidents.alert import Alert
 from common.incidents.rules import Rule, Rules
 from common.incidents.tag_names import TAGS
 from common.queue import Message
 
-_ITEM = "cmdb_ci"
-_WITH_ITEMS = frozenset({"incident", "problem", "change_request"})
+if TYPE_CHECKING:
+    from common.context.corrections import Corrections
+    from common.context.tags import TagLookup
 
 type Event = Mapping[str, Any]
+type WithItem = Callable[[Rule, Alert, Event], Alert]
 
 
 class Context:
@@ -27,15 +25,15 @@ class Context:
         self,
         rules: Rules,
         *,
-        tags: TagLookup | None = None,
-        corrections: Corrections | None = None,
-        finds_items: bool = False,
+        tags: "TagLookup | None" = None,
+        corrections: "Corrections | None" = None,
+        with_item: WithItem | None = None,
     ) -> None:
-        """Look `tags` up for rules that ask for them; with `finds_items` records name their configuration item."""
+        """Look `tags` up for rules that ask for them; `with_item` names what configuration item an alert is about."""
         self._rules = rules
         self._tags = tags
         self._corrections = corrections
-        self._finds_items = finds_items
+        self._with_item = with_item
 
     def judged(self, event: Event) -> tuple[Rule | None, Alert | None]:
         """Return the rule for an event and the alert that it makes. Raises as `Rules.match` and `Rule.alert`."""
@@ -70,14 +68,6 @@ class Context:
     def _made(self, event: Event) -> tuple[Rule | None, Alert | None]:
         rule = self._rules.match(event)
         alert = rule.alert(event) if rule is not None else None
-        if rule is None or alert is None or not self._finds_items:
+        if rule is None or alert is None or self._with_item is None:
             return rule, alert
-        return rule, _with_item(rule, alert, event)
-
-
-def _with_item(rule: Rule, alert: Alert, event: Event) -> Alert:
-    """Return the alert with the ARN of the resource in `cmdb_ci`, where its rule leaves that to the bridge."""
-    if alert.status is not Status.FIRING or alert.table not in _WITH_ITEMS or _ITEM in {**rule.fields, **alert.fields}:
-        return alert
-    arn = next((arn for arn in resources_of(event) if class_of(arn) is not None), None)
-    return alert if arn is None else replace(alert, fields={**alert.fields, _ITEM: arn.text})
+        return rule, self._with_item(rule, alert, event)

@@ -35,7 +35,7 @@ DENIED_RESTS_SECONDS = 300.0
 
 _MOST_KEPT = 2000
 _MOST_THREADS = 4
-_ABSENT = frozenset(
+ABSENT = frozenset(
     {
         "ResourceNotFound",
         "ResourceNotFoundException",
@@ -79,6 +79,15 @@ class Clients(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Makers:
+    """What makes a client of each service, given what boto3.client takes of an account and a Region."""
+
+    cloudwatch: Callable[..., Any]
+    tagging: Callable[..., Any]
+    organizations: Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """One thing whose tags are asked for: an alarm, a resource, or an account; `name` is its ARN, or its number."""
 
@@ -107,7 +116,7 @@ class TagLookup:
     def __init__(  # noqa: PLR0913 (where it asks, what it keeps, and what it reports to)
         self,
         clients: Clients,
-        make: Callable[..., Any],
+        makers: Makers,
         shared: Shared,
         *,
         accounts: bool,
@@ -116,9 +125,9 @@ class TagLookup:
         threads: Callable[[], Executor] = lambda: ThreadPoolExecutor(_MOST_THREADS),
         seconds: float = LOOK_UP_SECONDS,
     ) -> None:
-        """Ask by clients that `make` makes, as boto3.client does; with `accounts` ask Organizations too."""
+        """Ask by clients that `makers` make; with `accounts` ask Organizations too."""
         self._clients = clients
-        self._make = make
+        self._makers = makers
         self._shared = shared
         self._accounts = accounts
         self._clock = clock
@@ -145,14 +154,14 @@ class TagLookup:
         """Return all tags of one subject, from AWS itself. Raises ClientError, BotoCoreError or a BridgeError."""
         match subject.of:
             case Of.ALARM:
-                client = self._client("cloudwatch", subject)
-                return _pairs(client.list_tags_for_resource(ResourceARN=subject.name)["Tags"])
+                cloudwatch = self._clients.client("alarms", self._makers.cloudwatch, subject.account, subject.region)
+                return _pairs(cloudwatch.list_tags_for_resource(ResourceARN=subject.name)["Tags"])
             case Of.RESOURCE:
-                client = self._client("resourcegroupstaggingapi", subject)
-                listed = client.get_resources(ResourceARNList=[subject.name])["ResourceTagMappingList"]
+                tagging = self._clients.client("tagging", self._makers.tagging, subject.account, subject.region)
+                listed = tagging.get_resources(ResourceARNList=[subject.name])["ResourceTagMappingList"]
                 return _pairs(tag for entry in listed for tag in entry["Tags"])
             case Of.ACCOUNT:
-                organizations: Any = self._clients.client("organizations", self._maker("organizations"))
+                organizations = self._clients.client("organizations", self._makers.organizations)
                 return _pairs(organizations.list_tags_for_resource(ResourceId=subject.name)["Tags"])
 
     def _looked_up(
@@ -193,7 +202,7 @@ class TagLookup:
         try:
             tags = self.ask(subject)
         except (ClientError, BotoCoreError) as error:
-            if code_of(error) not in _ABSENT:
+            if code_of(error) not in ABSENT:
                 self._fail(subject, code_of(error), for_long=needs_a_person(error))
                 return None
             tags = {}
@@ -231,12 +240,6 @@ class TagLookup:
         while len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)
         return tags
-
-    def _client(self, service: str, subject: Subject) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
-        return self._clients.client(f"{service} for tags", self._maker(service), subject.account, subject.region)
-
-    def _maker(self, service: str) -> Callable[..., Any]:
-        return lambda **options: self._make(service, **options)
 
 
 def subjects_of(event: Mapping[str, Any], *, accounts: bool) -> Iterator[Subject]:

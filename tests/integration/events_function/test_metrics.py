@@ -16,10 +16,13 @@ import pytest
 from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
+from common.bridge.events import build_bridge
 from common.bridge.watch import build_watch
 from common.clock import Deadline
+from common.context.tags import TagLookup, Tags
 from common.errors import BridgeError
 from common.incidents.item import deployment_prefix
+from common.queue import Message
 from common.telemetry import NAMESPACE
 from local.certificates import create_authority, issue_client
 from local.simulator import Fault, Simulator
@@ -55,6 +58,16 @@ drop = true
 [[override]]
 match = "detail.disk == 'spike'"
 hold = "2m"
+"""
+
+OWNED = """
+[[rule]]
+name = "disk"
+source = "aws.disks"
+detail_type = "Disk"
+key = ["detail.disk"]
+firing = "`true`"
+fields = { short_description = "{{ detail.disk }} of {{ tags.team || 'nobody' }}" }
 """
 
 # AWS's own, with the dimensions that each has: the guides of SQS ("Available CloudWatch metrics"), Lambda ("Types of
@@ -257,6 +270,38 @@ def somebody_looks_on(running: Running) -> None:
         watch.transport.close()
 
 
+def something_is_looked_up(running: Running) -> None:
+    """Let tags be denied and found later, or never; of resources two have no item, or two, or no table."""
+    bridge = build_bridge({**running.stack.environment, "LOOK_UPS": "resources,true", "AWS_REGION": REGION})
+
+    def happens(disk: str, resource: str, receives: int, seconds: float = 0.0) -> None:
+        body = {
+            "source": "aws.disks",
+            "detail-type": "Disk",
+            "account": ACCOUNT,
+            "region": REGION,
+            "id": disk,
+            "time": datetime.now(UTC).isoformat(),
+            "detail": {"disk": disk},
+            "resources": [resource],
+        }
+        bodies.setdefault(disk, json.dumps(body))
+        message = Message(disk, "receipt", bodies[disk], receives, bridge.clock.now() - seconds)
+        bridge.intake.process([message], Deadline.after(bridge.clock, 60))
+
+    bodies: dict[str, str] = {}
+    denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetResources")
+    twins = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/i-0aaaaaaaaaaaaaaa0"
+    with patch.object(TagLookup, "ask", side_effect=denied):
+        happens("late", twins, 1)
+        happens("never", "arn:aws:s3:::photos", 1)
+        happens("never", "arn:aws:s3:::photos", 2, 7200)
+    with patch.object(TagLookup, "of", return_value=Tags({"team": "web"})):
+        happens("late", twins, 2)
+    bridge.telemetry.flush()
+    bridge.transport.close()
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """Return the metrics in the EMF documents of the events and API functions, each with its sets of dimensions."""
@@ -276,6 +321,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     with redirect_stdout(output), running_api({}) as running:
         alerts_are_refused(running)
         somebody_looks_on(running)
+    (rules / "disks.toml").write_text(OWNED)
+    with redirect_stdout(output), patch("common.bridge.events.RULES", rules), running_api({}) as running:
+        something_is_looked_up(running)
     found: Written = defaultdict(set)
     for document in (json.loads(line) for line in output.getvalue().splitlines() if '"_aws"' in line):
         (directive,) = document["_aws"]["CloudWatchMetrics"]

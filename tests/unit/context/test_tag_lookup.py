@@ -48,7 +48,7 @@ class Given:
         table: Any = self.dynamodb
         return TagLookup(
             self.accounts,
-            self.accounts.make,
+            self.accounts.makers,
             Shared(Ledger(table, "ledger", clock=self.clock), deployment="one"),
             accounts=accounts,
             clock=self.clock,
@@ -196,10 +196,10 @@ def test_each_thing_is_asked_for_in_its_own_account_and_region(given: Given) -> 
     given.lookup.of({**event(), "resources": [elsewhere, bucket, site]}, WANTED)
 
     assert given.accounts.places == [
-        (RESOURCES, "111122223333", "us-west-2"),
-        (RESOURCES, "123456789012", "eu-west-1"),
-        (RESOURCES, "111122223333", "us-east-1"),
-        (ORGANIZATIONS, None, None),
+        ("tagging", "111122223333", "us-west-2"),
+        ("tagging", "123456789012", "eu-west-1"),
+        ("tagging", "111122223333", "us-east-1"),
+        ("organizations", None, None),
     ]
 
 
