@@ -17,14 +17,14 @@ def _targets() -> set[str]:
     return set(re.findall(r"^([a-z0-9-]+):", _makefile(), re.MULTILINE))
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_every_make_target_that_a_document_names_exists(document: Path) -> None:
     """A command that is written down works."""
     named = set(re.findall(r"(?:`|^|\n)make ([a-z0-9-]+)", document.read_text()))
     assert named <= _targets()
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_every_file_that_a_document_links_to_exists(document: Path) -> None:
     """No link leads nowhere."""
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text())
@@ -47,6 +47,14 @@ def test_the_first_commands_are_about_one_stack(document: str) -> None:
 def test_the_first_page_stays_short() -> None:
     """What is more than a glance belongs to the page that it leads to."""
     assert len((PROJECT / "README.md").read_text().split()) <= 1020
+
+
+def test_every_page_is_on_the_map() -> None:
+    """docs/README.md says for each what it answers."""
+    on_it = set(re.findall(r"\]\(([^)/]+\.(?:md|toml|json))\)", (PROJECT / "docs" / "README.md").read_text()))
+    pages = {path.name for suffix in ("md", "toml", "json") for path in (PROJECT / "docs").glob(f"*.{suffix}")}
+
+    assert on_it == pages - {"README.md"}
 
 
 def test_the_commands_of_make_find_the_package() -> None:
