@@ -25,8 +25,7 @@ def template(directory: Path, architecture: str) -> Path:
 
     Raises NoHistoryError where this is a shallow clone, or a folder that git knows nothing of.
     """
-    with tarfile.open(fileobj=BytesIO(_archive())) as archive:
-        archive.extractall(directory, filter="data")
+    unpack(directory, "src", "template.yaml")
     source = directory / "src"
     installer, lock = _PROJECT / "requirements" / "install.sh", source / "requirements.txt"
     subprocess.run([installer, "package", source, PLATFORMS[architecture], lock], check=True)
@@ -38,13 +37,15 @@ def template(directory: Path, architecture: str) -> Path:
     return found
 
 
-def _archive() -> bytes:
-    answer = _git("archive", "--format=tar", COMMIT, "src", "template.yaml")
+def unpack(directory: Path, *paths: str) -> None:
+    """Put files and folders of version 1 into `directory`. Raises NoHistoryError as `template` does."""
+    answer = _git("archive", "--format=tar", COMMIT, *paths)
     if answer.returncode:
         if _git("rev-parse", "--is-shallow-repository").stdout.strip() == b"false":
             raise AssertionError(f"The history is whole, but {COMMIT} is not in it: {answer.stderr.decode()}")
         raise NoHistoryError("Version 1 is in the history of this project, which is not here: git fetch --unshallow")
-    return answer.stdout
+    with tarfile.open(fileobj=BytesIO(answer.stdout)) as archive:
+        archive.extractall(directory, filter="data")
 
 
 def _git(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
