@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from common.context.configuration_items import with_item
 from common.doors import sns, webhook
 from common.doors.message import read_event
 from common.doors.webhook import webhook_event
@@ -21,8 +23,9 @@ from common.incidents.decide import Moment, Next, Write, plan
 from common.incidents.due import hour_of
 from common.incidents.expressions import Template, milliseconds
 from common.incidents.item import Item, RecordReference, problem_of
-from common.incidents.rules import Rules, read_rules
+from common.incidents.rules import Rule, Rules, read_rules
 from common.incidents.rules.splitting import split
+from common.incidents.tag_names import TAGS
 from common.incidents.windows import Quiet, quieted, quieting_of, utc
 from common.servicenow.event_management import EVENT_TABLE
 from common.servicenow.names import REFERENCES
@@ -30,7 +33,9 @@ from common.text import one_line, printable
 from local.columns import column_warnings
 from local.delivery import Delivery
 from local.new_rule import first_rule
+from local.rule_lines import where
 from local.simulator.tables import default_tables
+from local.tag_warnings import tag_warnings
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -64,13 +69,22 @@ def main(arguments: Sequence[str]) -> int:
         type=_moment,
         help="when the event's problem is to begin, such as 2026-03-29T02:30+01:00: shows the window",
     )
+    parser.add_argument(
+        "--tags", type=_tags, default={}, help="tags of what the event is about, such as team=payments,cost-center=42"
+    )
+    parser.add_argument(
+        "--tag-lookups",
+        default=os.environ.get("TAG_LOOKUPS", "none"),
+        choices=("none", "resources", "accounts"),
+        help="what the parameter TagLookups of the deployment says (default: the variable TAG_LOOKUPS)",
+    )
     parser.add_argument("--new", type=Path, help="a file with one event: print a first rule for it")
     options = parser.parse_args(arguments)
     if options.new is not None:
         return _tell(options.new, options.source, _new)
     rules, mistakes = read_rules(options.rules, list(filter(None, options.tables.split(","))))
     for mistake in mistakes:
-        print(f"wrong    {mistake}")
+        print(f"wrong    {mistake}{where(options.rules, mistake.place, mistake.field)}")
     if mistakes:
         print(
             f"\nMistakes: {len(mistakes)}. Nothing is built until they are mended; functions that have them all "
@@ -78,8 +92,10 @@ def main(arguments: Sequence[str]) -> int:
         )
         return 1
     if options.event is not None:
-        return _tell(options.event, options.source, partial(_show, rules, at=options.at))
-    for warning in warnings(rules, ROOT / "template.yaml"):
+        return _tell(options.event, options.source, partial(_show, rules, at=options.at, tags=options.tags))
+    for warning in chain(
+        warnings(rules, ROOT / "template.yaml"), tag_warnings(rules, options.rules, options.tag_lookups)
+    ):
         print(f"warning  {warning}")
     windows = f", windows: {len(rules.windows)}" if rules.windows else ""
     print(f"Rules: {len(list(rules))}, overrides: {len(rules.overrides)}{windows}. Nothing is wrong.")
@@ -92,6 +108,14 @@ def _moment(text: str) -> int:
     if moment is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no time such as 2026-03-29T02:30+01:00")
     return moment
+
+
+def _tags(text: str) -> dict[str, str]:
+    """Return tags by name."""
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    if not all(name and between for name, between, _ in pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of tags such as team=payments,cost-center=42")
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _tell(file: Path, source: str, tell: Callable[[Mapping[str, Any]], None]) -> int:
@@ -167,9 +191,14 @@ def _choice_warning(place: str, name: str, text: str) -> Iterator[str]:
         )
 
 
-def _show(rules: Rules, event: Mapping[str, Any], at: int | None = None) -> None:
-    """Print what an event would become, each of its problems where it tells of several, begun `at` that time."""
-    for part in split(event, rules):
+def _show(rules: Rules, event: Mapping[str, Any], at: int | None = None, tags: Mapping[str, str] | None = None) -> None:
+    """Print what an event would become, each of its problems where it tells of several, begun `at` that time.
+
+    What it is about has these `tags`, and those that the event of an alarm brings along.
+    """
+    brought = event["detail"].get("alarmTags")
+    found = {**(brought if isinstance(brought, dict) else {}), **(tags or {})}
+    for part in split({**event, TAGS: found}, rules):
         for name, text in _story(rules, part, at):
             first, *others = printable(text).split("\n")
             print(f"{name:<19} {first}")
@@ -194,6 +223,7 @@ def _story(rules: Rules, event: Mapping[str, Any], at: int | None) -> Iterator[t
         return
     yield "rule", rule.name
     yield "overrides", ", ".join(rule.overrides) or "none"
+    yield from _tagged(rules, event)
     alert = rule.alert(event)
     if alert is None:
         dropped = f"the override {rule.dropped_by} says so" if rule.dropped_by else "it neither fires nor recovers"
@@ -215,7 +245,20 @@ def _story(rules: Rules, event: Mapping[str, Any], at: int | None) -> Iterator[t
         if quieting.quiet is Quiet.DROP:
             return
         alert = quieted(alert, quieting)
+    yield from _about(rule, alert, event)
     yield from _written(alert)
+
+
+def _tagged(rules: Rules, event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    known = {name: event[TAGS].get(name) for name in sorted(rules.tags_for(event))}
+    if known:
+        yield "tags", ", ".join(f"{name}={value or '(TAGS=… says one)'}" for name, value in known.items())
+
+
+def _about(rule: Rule, alert: Alert, event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    named = with_item(rule, alert, event)
+    if named is not alert:
+        yield "item", f"of {named.fields['cmdb_ci']}, with FindConfigurationItems=true"
 
 
 def _written(alert: Alert) -> Iterator[tuple[str, str]]:

@@ -57,13 +57,13 @@ def test_the_shipped_rules_are_in_order(run: Run) -> None:
 
 
 def test_every_mistake_is_told(run: Run) -> None:
-    """One line each, with file, override and field, and the command fails."""
+    """One line each, with file, override, field and line, and the command fails."""
     own = "[[override]]\nname = 'a'\ntable = 'problem'\n[[override]]\nname = 'b'\nfields = { impact = 7 }\n"
     status, text = run(own=own)
     assert status == 1
     first, second = text.splitlines()[:2]
     assert first.startswith("wrong    own/own.toml, override a: table is problem, which may not be written: add it to")
-    assert second == "wrong    own/own.toml, override b: fields.impact is none of 1, 2, 3."
+    assert second == "wrong    own/own.toml, override b: fields.impact is none of 1, 2, 3. (own/own.toml, line 6)"
     assert "Mistakes: 2." in text
 
 

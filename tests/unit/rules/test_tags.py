@@ -1,5 +1,6 @@
 """Rules and overrides may ask for tags of what an event is about, and which they ask for is known before it comes."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from common.errors import ConfigurationError
 from common.incidents.expressions import Expression, Template
+from local.rules import main
 from tests.support.own_rules import EVENT, TAPE, alert_of, detail, load
 
 BY_TEAM = """
@@ -106,3 +108,101 @@ def test_a_group_does_not_depend_on_tags(tmp_path: Path, override: str) -> None:
     """Neither by what it is called, nor by when it is one."""
     with pytest.raises(ConfigurationError, match="group can't depend on tags"):
         load(tmp_path, f"[[override]]\n{override}")
+
+
+@pytest.mark.parametrize(
+    ("runbook", "first"),
+    [
+        ("https://wiki.example.com/{{ detail.disk }}", "Runbook at wiki.example.com: https://wiki.example.com/a"),
+        ("https://{{ tags.runbook }}", "Runbook at wiki.example.com: https://wiki.example.com/t"),
+        ("{{ detail.nothing }}", "Account: 111122223333"),
+        ("{{ detail.rank }}", "Runbook left out: it is no https address."),
+    ],
+)
+def test_a_runbook_stands_first_in_the_description(tmp_path: Path, runbook: str, first: str) -> None:
+    """From the rule, an override or a tag; only an https address becomes a link."""
+    rules = load(tmp_path, f'[[override]]\nrunbook = "{runbook}"')
+    alert = alert_of(rules, {**EVENT, "tags": {"runbook": "wiki.example.com/t"}})
+    assert alert.fields["description"].split("\n")[0] == first
+
+
+def test_a_runbook_goes_before_what_the_rule_says(tmp_path: Path) -> None:
+    """Which stays as it is."""
+    rules = load(tmp_path, '[[override]]\nrunbook = "https://a.example.com/"\nfields = { description = "Full." }')
+    assert (
+        alert_of(rules)
+        .fields["description"]
+        .startswith("Runbook at a.example.com: https://a.example.com/\n\nFull.\n\nAccount:")
+    )
+
+
+def test_a_runbook_that_is_no_link_is_a_mistake(tmp_path: Path) -> None:
+    """Nobody could open it."""
+    with pytest.raises(ConfigurationError, match="runbook is no https address"):
+        load(tmp_path, '[[override]]\nrunbook = "wiki/payments"')
+
+
+def test_windows_do_not_ask_for_tags(tmp_path: Path) -> None:
+    """None are looked up for them."""
+    window = '[[window]]\nname = "w"\nmatch = "tags.team"\nfrom = "2026-01-01T00:00Z"\nuntil = "2026-01-02T00:00Z"'
+    with pytest.raises(ConfigurationError, match="match can't ask for tags"):
+        load(tmp_path, window)
+
+
+TEAMS = """
+[[override]]
+rules = ["disk-*"]
+match = "detail.disk == 'a'"
+[override.fields]
+category = "hardware"
+assignment_group = "{{ tags.team }}"
+"""
+
+
+def told(capsys: pytest.CaptureFixture[str], directory: Path, *arguments: str) -> list[str]:
+    """Return what `make rules` says about rules of one's own."""
+    main(["--rules", str(directory), *arguments])
+    return capsys.readouterr().out.splitlines()
+
+
+def test_make_rules_warns_where_tags_are_asked_for_and_none_are_looked_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With file and line; a deployment that looks them up says so."""
+    load(tmp_path, TEAMS)
+    [warning] = [line for line in told(capsys, tmp_path) if "asks for tags" in line]
+    assert "own/0.toml, override 1: asks for tags (team), and none are looked up" in warning
+    assert warning.endswith(" (own/0.toml, line 7)")
+
+
+def test_make_rules_warns_where_events_name_no_resource(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Tags of an account are all that there can be."""
+    load(tmp_path, TEAMS)
+    resources = [line for line in told(capsys, tmp_path, "--tag-lookups", "resources") if "asks for tags" in line]
+    accounts = [line for line in told(capsys, tmp_path, "--tag-lookups", "accounts") if "asks for tags" in line]
+    assert len(resources) == 1
+    assert "of events that name no resource of AWS" in resources[0]
+    assert accounts == []
+
+
+def test_make_rules_names_the_line_of_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """That of the entry, or of its heading."""
+    load(tmp_path)
+    (tmp_path / "own/teams.toml").write_text(TEAMS + '\n[[override]]\nname = "two"\nmatch = "tags"\ndrop = true\n')
+    [wrong] = [line for line in told(capsys, tmp_path) if line.startswith("wrong")]
+    assert wrong.endswith(" (own/teams.toml, line 11)")
+
+
+def test_make_rules_shows_an_event_with_tags(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What they lead to, and which ones would have to be known."""
+    load(tmp_path, TEAMS)
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps(EVENT))
+    without = "\n".join(told(capsys, tmp_path, "--event", str(file)))
+    assert "tags                team=(TAGS=… says one)" in without
+    shown = "\n".join(told(capsys, tmp_path, "--event", str(file), "--tags", "team=payments,tier=gold"))
+    assert "tags                team=payments" in shown
+    assert "assignment_group  payments" in shown
+    assert "item                of arn:aws:ec2:eu-west-1:111122223333:instance/i-1" in shown
+    with pytest.raises(SystemExit):
+        told(capsys, tmp_path, "--event", str(file), "--tags", "payments")

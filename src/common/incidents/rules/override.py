@@ -31,6 +31,7 @@ class Override:
     covers: tuple[str, ...] | None = None
     accepts: tuple[str, ...] = ()
     follow_ups: tuple[FollowUp, ...] | None = None
+    runbook: Template | None = None
     fields: Mapping[str, Template]
     policy: Mapping[str, Any]
     on_change: tuple[OnChange, ...] = ()
@@ -48,7 +49,8 @@ class Override:
     def tags(self, *, fields: bool) -> frozenset[str]:
         """Return the names of the tags that it asks for; with `fields` those of a new record's fields too."""
         asked = [one.tags for one in (self.condition, self.severity) if one is not None]
-        return frozenset().union(*asked, *(text.tags for text in self.fields.values() if fields))
+        written = [text for text in (self.runbook, *self.fields.values()) if text is not None] if fields else []
+        return frozenset().union(*asked, *(text.tags for text in written))
 
     def may_hold(self, rule: Rule, event: Mapping[str, Any]) -> bool:
         """Return whether the condition holds, or may hold once the tags are known for which it asks."""
@@ -66,6 +68,7 @@ class Override:
             covers=rule.covers if self.covers is None else self.covers,
             accepts=(*rule.accepts, *self.accepts),
             follow_ups=rule.follow_ups if self.follow_ups is None else self.follow_ups,
+            runbook=rule.runbook if self.runbook is None else self.runbook,
             fields={**rule.fields, **self.fields},
             policy=replace(rule.policy, **self.policy),
             on_change=(*self.on_change, *rule.on_change),

@@ -12,20 +12,24 @@ from common.incidents.rules.storms import check_storm, read_covers, read_storm
 from common.incidents.rules.table import FLAPPING, NOTES, WAITS, Mistake, RuleTable
 
 _RULE_TEXTS = (
-    *("name", "each", "when", "origin", "firing", "resolved", "time", "severity", "link"),
+    *("name", "each", "when", "origin", "firing", "resolved", "time", "severity", "link", "runbook"),
     *("table", "table_from", "fields_from", "quiet_until", "quiet_by"),
 )
 _RULE_LISTS = ("source", "detail_type", "key", "accepts", "group", "covers")
 _RULE_OTHERS = ("fields", "notes", "policy", "once", "object", "on_change", "with", "storm", *WAITS, FLAPPING)
 _REQUIRED = ("name", "source", "detail_type", "key", "firing")
 
-_OVERRIDE_TEXTS = ("name", "match", "table", "severity")
+_OVERRIDE_TEXTS = ("name", "match", "table", "severity", "runbook")
 _OVERRIDE_LISTS = ("rules", "accepts", "group", "covers")
 _CHANGES = (
     *("drop", "table", "severity", "accepts", "group", "storm", "covers", "fields", "policy", "on_change", "with"),
+    "runbook",
     *(*WAITS, FLAPPING),
 )
-_NO_TAGS = ("when", "each", "key", "origin", "firing", "resolved", "time", "table_from", "fields_from", "group")
+_NO_TAGS = (
+    *("when", "each", "key", "origin", "firing", "resolved", "time", "table_from", "fields_from", "group"),
+    *("quiet_until", "quiet_by"),
+)
 
 
 def read_rule(place: str, content: Mapping[str, Any], tables: Collection[str]) -> tuple[Rule | None, list[Mistake]]:
@@ -57,6 +61,7 @@ def read_rule(place: str, content: Mapping[str, Any], tables: Collection[str]) -
         time=table.expression("time"),
         severity=table.expression("severity"),
         link=table.template("link", content["link"]) if "link" in content else None,
+        runbook=table.link("runbook"),
         fields=table.templates("fields"),
         fields_from=table.expression("fields_from"),
         accepts=table.names("accepts"),
@@ -115,6 +120,7 @@ def read_override(
         covers=read_covers(table) if "covers" in content else None,
         accepts=table.names("accepts"),
         follow_ups=table.follow_ups() if "with" in content else None,
+        runbook=table.link("runbook"),
         fields=table.templates("fields"),
         policy=table.policy(),
         on_change=table.on_change(),

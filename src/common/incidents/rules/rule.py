@@ -47,7 +47,8 @@ _FOOTER = Template.parse(
 class Rule:
     """One kind of event: when it fires and recovers, which problem it is about, and what the record says.
 
-    `each` names the list that holds several problems. `quiet_until` finds the end of a window in which the sender
+    `each` names the list that holds several problems. `runbook` is a link that stands first in the description.
+    `quiet_until` finds the end of a window in which the sender
     itself wants quiet, and `quiet_by` its name. `origin` stands for the source in what names the problem, so
     that one that comes by several doors is one. `tables` are those that the deployment may write. `once` is for
     events that ask for one record and say the same each time: another content under the same key is refused.
@@ -73,6 +74,7 @@ class Rule:
     time: Expression | None
     severity: Expression | None
     link: Template | None
+    runbook: Template | None = None
     fields: Mapping[str, Template]
     fields_from: Expression | None = None
     accepts: tuple[str, ...] = ()
@@ -140,7 +142,8 @@ class Rule:
 
     def tags(self, *, fields: bool) -> frozenset[str]:
         """Return the names of the tags that its texts ask for; with `fields` those of a new record's fields too."""
-        texts = (self.firing_note, self.resolved_note, self.link, *(self.fields.values() if fields else ()))
+        written = (self.runbook, self.link, *self.fields.values()) if fields else ()
+        texts = (self.firing_note, self.resolved_note, *written)
         asked = (text.tags for text in (*texts, self.severity) if text is not None)
         return frozenset().union(*asked)
 
@@ -226,6 +229,10 @@ class Rule:
             fields["short_description"] = f"{event['detail-type']}: {self.key[0].text(event)}"
         if not self.once:
             fields |= {name: self.surroundings.told(fields[name]) for name in ("description",) if name in fields}
+        runbook = self.runbook.render(event) if self.runbook is not None else ""
+        if runbook:
+            first = (link_line(runbook, "Runbook"), fields.get("description", ""))
+            fields["description"] = "\n\n".join(filter(None, first))
         link = self.link.render(event) if self.link is not None else ""
         ending = f"Account: {self.surroundings.account(event)}\n{self.surroundings.told(_FOOTER.render(event))}"
         footer = "\n\n".join(filter(None, (link_line(link), ending)))

@@ -113,6 +113,13 @@ class RuleTable:
         """Return the expression of an entry; None where it is left out."""
         return self._parse(name, self.content[name]) if name in self.content else None
 
+    def expression_without_tags(self, name: str) -> Expression | None:
+        """Return the same of an entry for which no tags are looked up."""
+        found = self.expression(name)
+        if found is not None and found.tags:
+            self.wrong(name, "can't ask for tags: none are looked up for it; an override's match can")
+        return found
+
     def expressions(self, name: str) -> tuple[Expression, ...]:
         """Return a list of expressions."""
         sources = self.content.get(name, [])
@@ -126,6 +133,15 @@ class RuleTable:
         found = self.expression(name)
         if found is not None and (len(found.place) < 2 or found.place[0] != "detail"):  # noqa: PLR2004 (detail and a name)
             self.wrong(name, "names no list in the event: write a place such as detail.alerts, and no other expression")
+        return found
+
+    def link(self, name: str) -> Template | None:
+        """Return the template of an entry that is an address; None where it is left out."""
+        if name not in self.content:
+            return None
+        found = self.template(name, self.content[name])
+        if found.constant and not found.constant.startswith("https://"):
+            self.wrong(name, "is no https address")
         return found
 
     def template(self, place: str, source: object) -> Template:
@@ -246,7 +262,7 @@ class RuleTable:
             inner.wrong("feedback", f"is {feedback}; it is one of {', '.join(FEEDBACK)}, for the action guardduty")
         for mistake in inner.mistakes:
             self.wrong(f"on_change {number}, {mistake.field}", mistake.why)
-        condition = inner.expression("match")
+        condition = inner.expression_without_tags("match")
         return OnChange(
             to=frozenset(to),
             action=action,

@@ -55,7 +55,7 @@ def read_window(place: str, content: Mapping[str, Any], tables: Collection[str])
         schedule=schedule or Dates(0, 0),
         quiet=table.quiet(),
         patterns=table.names("rules") or (ANY,),
-        condition=table.expression("match"),
+        condition=table.expression_without_tags("match"),
     )
     if schedule is not None:
         table.check_length(schedule, window.quiet)
