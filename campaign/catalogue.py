@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from campaign.world import World
 
-NUMBERS = range(1, 108)
+NUMBERS = range(1, 112)
 """The faults by number."""
 
 SEEDS = 20

@@ -21,12 +21,13 @@ from campaign import (
     servicenow_api,
     servicenow_outages,
     servicenow_refusals,
+    storms,
     token_endpoint,
 )
 from campaign.catalogue import FAULTS, Fault
 from campaign.run import Outcome, run_one
 from campaign.stage import Stage
-from tests.unit.incidents.test_planted_defects import DEFECTS, SPECIFIED
+from tests.unit.incidents.test_planted_defects import SPECIFIED
 
 GROUPS = (
     token_endpoint,
@@ -39,6 +40,7 @@ GROUPS = (
     api,
     beyond,
     held_events,
+    storms,
 )
 """The modules of scenarios."""
 
@@ -80,14 +82,14 @@ class Crew:
     def planted(self) -> Iterator[Caught]:
         """Begin to plant every defect, one at a time; return of each whether it was caught."""
         work = [self._pool.submit(_plant, number) for number in range(len(plants.PLANTED))]
-        work += [self._pool.submit(_search, number) for number in range(len(DEFECTS))]
+        work += [self._pool.submit(_search, number) for number in range(len(planted_searches.SEARCHED))]
         work += [self._pool.submit(_specify, number) for number in range(len(SPECIFIED))]
         return (done.result() for done in as_completed(work))
 
 
 def number_of_planted() -> int:
     """Return how many defects there are to plant."""
-    return len(plants.PLANTED) + len(DEFECTS) + len(SPECIFIED)
+    return len(plants.PLANTED) + len(planted_searches.SEARCHED) + len(SPECIFIED)
 
 
 @cache
@@ -105,7 +107,7 @@ def _plant(number: int) -> Caught:
 
 
 def _search(number: int) -> Caught:
-    return planted_searches.name_of(DEFECTS[number][0]), planted_searches.is_found(number)
+    return planted_searches.name_of(planted_searches.SEARCHED[number][0]), planted_searches.is_found(number)
 
 
 def _specify(number: int) -> Caught:

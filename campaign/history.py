@@ -55,7 +55,11 @@ def judge(rules: Rules, evidence: Evidence) -> Judgement:
     without_reason = sum(not letter.get("Reason") for letter in evidence.dead_letters)
     judgement.wrong += ["a dead letter without a reason"] * without_reason
     for problem, alerts in _through(rules, evidence, judgement).items():
-        _judge_problem(judgement, problem, alerts, evidence)
+        item = evidence.items.get(problem, {})
+        if "joined" in item and "is_child" not in item:
+            _judge_joined(judgement, item, evidence)
+        else:
+            _judge_problem(judgement, problem, alerts, evidence)
     _judge_strangers(judgement, evidence)
     return judgement
 
@@ -98,6 +102,24 @@ def _judge_problem(judgement: Judgement, problem: str, alerts: Sequence[Alert], 
     for row in own:
         if titles and row["short_description"] not in titles:
             judgement.wrong.append("a record does not say what it is about")
+        notes = evidence.notes.get(row["sys_id"], ())
+        if len(set(notes)) < len(notes):
+            judgement.duplicates.append("a note is there twice")
+
+
+def _judge_joined(judgement: Judgement, item: Mapping[str, Any], evidence: Evidence) -> None:
+    """Check a problem that is told in the record of a storm, and that record."""
+    storm = problem_of(evidence.deployment, item["joined"]["S"])
+    gathering = [row for row in evidence.incidents if row["correlation_id"].startswith(f"{storm}-")]
+    still_open = [row for row in gathering if row["state"] in OPEN_STATES]
+    if len(still_open) > 1:
+        judgement.duplicates.append(f"{len(still_open)} records are open for one storm")
+    if any(is_firing(order) for order in _applied(item).values()) and not still_open:
+        judgement.wrong.append("no record is open although a problem that has joined a storm is there")
+    all_over = not any(map(is_firing, _applied(evidence.items.get(storm, {})).values()))
+    if all_over and still_open and not evidence.waiting:
+        judgement.wrong.append("the record of a storm is open although all in it is over")
+    for row in gathering:
         notes = evidence.notes.get(row["sys_id"], ())
         if len(set(notes)) < len(notes):
             judgement.duplicates.append("a note is there twice")

@@ -5,7 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.explorer import explore
+from tests.unit.incidents import test_planted_storm_defects
 from tests.unit.incidents.test_planted_defects import DEFECTS, SPECIFIED
+
+SEARCHED = (*DEFECTS, *test_planted_storm_defects.DEFECTS)
+"""Defects that a search through all histories finds."""
 
 
 def name_of(plant: Callable[[pytest.MonkeyPatch], None]) -> str:
@@ -14,8 +18,8 @@ def name_of(plant: Callable[[pytest.MonkeyPatch], None]) -> str:
 
 
 def is_found(number: int) -> bool:
-    """Plant one of DEFECTS and tell whether the search finds what it breaks."""
-    plant, scenario, broken = DEFECTS[number]
+    """Plant one of SEARCHED and tell whether the search finds what it breaks."""
+    plant, scenario, broken = SEARCHED[number]
     with pytest.MonkeyPatch.context() as patch:
         plant(patch)
         return explore(scenario).broken == broken

@@ -14,39 +14,36 @@ from tests.support.world import Scenario
 pytestmark = pytest.mark.no_cover  # every line is covered elsewhere, and measuring doubles the time
 
 UNSEEN = "no record is open although the problem is there"
+NO_STORM = "there is a storm of no more problems than the bound"
+TOO_MANY = "more problems have a record of their own than the bound"
 OPEN_FOR_EVER = "a record is open although all in it is over"
 
-DEFECTS: Sequence[tuple[Plant, str, str]] = (
-    (defects.told_before_it_has_joined, "a problem that joins", OPEN_FOR_EVER),
-    (defects.each_names_its_own_record, "two problems join", "two records of storms are open"),
-    (defects.every_try_counts, "one problem is no storm", "there is a storm of no more problems than the bound"),
-    (defects.linked_only, "a child outlasts the rest", UNSEEN),
-    (defects.recovery_of_a_child_kept_from_the_storm, "a child and all else recover", OPEN_FOR_EVER),
-    (
-        defects.memory_of_the_storm_lost,
-        "a problem that returns after its storm",
-        "more problems have a record of their own than the bound",
-    ),
-    (defects.not_mirrored, "a problem that joins", "an event was lost"),
-    (defects.covered_taken_for_done, "a problem that is covered", "an event was lost"),
-    (
-        defects.covered_remembered_as_told,
-        "a problem that is covered",
-        "no record is open although the problem is there",
-    ),
-    (defects.list_believed, "a problem that is covered, and a kill", "it cannot come to rest any more"),
-    (defects.noted_each_time, "a problem that is covered", "a note was written twice"),
+JOINS = STORMS["a problem that joins"]
+COVERED = STORMS["a problem that is covered"]
+
+DEFECTS: Sequence[tuple[Plant, Scenario, str]] = (
+    (defects.told_before_it_has_joined, JOINS, OPEN_FOR_EVER),
+    (defects.each_names_its_own_record, STORMS["two problems join"], "two records of storms are open"),
+    (defects.every_try_counts, STORMS["one problem is no storm"], NO_STORM),
+    (defects.linked_only, STORMS["a child outlasts the rest"], UNSEEN),
+    (defects.recovery_of_a_child_kept_from_the_storm, STORMS["a child and all else recover"], OPEN_FOR_EVER),
+    (defects.memory_of_the_storm_lost, STORMS["a problem that returns after its storm"], TOO_MANY),
+    (defects.not_mirrored, JOINS, "an event was lost"),
+    (defects.covered_taken_for_done, COVERED, "an event was lost"),
+    (defects.covered_remembered_as_told, COVERED, UNSEEN),
+    (defects.list_believed, STORMS["a problem that is covered, and a kill"], "it cannot come to rest any more"),
+    (defects.noted_each_time, COVERED, "a note was written twice"),
 )
 
 
-@pytest.mark.parametrize(("plant", "name", "broken"), DEFECTS, ids=[defect[0].__name__ for defect in DEFECTS])
+@pytest.mark.parametrize(("plant", "scenario", "broken"), DEFECTS, ids=[defect[0].__name__ for defect in DEFECTS])
 def test_a_planted_defect_breaks_the_oracle(
-    plant: Plant, name: str, broken: str, monkeypatch: pytest.MonkeyPatch
+    plant: Plant, scenario: Scenario, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the search shows the shortest way there."""
     plant(monkeypatch)
 
-    exploration = explore(STORMS[name])
+    exploration = explore(scenario)
 
     assert exploration.broken == broken, str(exploration)
 
