@@ -38,7 +38,6 @@ ENVIRONMENT: dict[str, str] = {
     "EVENT_BUS": "default",
     "EVENT_SOURCE": "servicenow-bridge.build",
     "DEPLOYMENT": "package",
-    "ACCOUNT": "123456789012",
     "OWN_PLACE": "aws/123456789012/eu-west-1",
     "LEDGER_TABLE": "ledger",
     "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/events",

@@ -63,16 +63,21 @@ class Settings(AccessSettings):
 class FollowUpSettings(AccessSettings):
     """What the follow-up function can be told.
 
-    It adds `follow_ups` to records, to `per_minute` of them at most, and runs in `account`. `masked` is a regular
-    expression of what must not leave AWS beside what src/masking.toml names, empty for nothing more.
+    It adds `follow_ups` to records, to `per_minute` of them at most, and stands in a partition, an account and a Region
+    of AWS. `masked` is a regular expression of what must not leave AWS beside what src/masking.toml names, empty for
+    nothing more.
     """
 
     ledger_table: str
     deployment: str
     follow_ups: frozenset[str]
+    partition: str
     account: str
+    region: str
     per_minute: int = 20
     masked: str = ""
+    member_role_name: str = ""
+    member_role_external_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,12 +177,10 @@ def read_doctor_settings(environment: Mapping[str, str]) -> DoctorSettings:
     settings = DoctorSettings(
         **_settings(reader),
         **variables.webhooks(reader),
-        access_logging=reader.switch("API_ACCESS_LOGGING"),
         maximum_concurrency=variables.number(reader, "MAXIMUM_CONCURRENCY", "5"),
         rotation_days=variables.number(reader, "SECRET_ROTATION_DAYS", "0"),
         stored=stored_names(environment),
-        watches_records=reader.switch("WATCHES_RECORDS"),
-        follow_ups=variables.follow_ups(reader),
+        **variables.switched_on(reader),
     )
     reader.check()
     return settings
@@ -206,7 +209,8 @@ def read_follow_up_settings(environment: Mapping[str, str]) -> FollowUpSettings:
         follow_ups=variables.follow_ups(reader),
         per_minute=variables.number(reader, "FOLLOW_UPS_PER_MINUTE", "20"),
         masked=variables.expression(reader, "FOLLOW_UP_MASK"),
-        account=variables.account(reader),
+        **variables.place(reader),
+        **variables.member(reader),
     )
     reader.check()
     return settings

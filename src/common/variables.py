@@ -41,9 +41,10 @@ _SOURCES = re.compile(rf"{SOURCE.pattern}(,{SOURCE.pattern})*")
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
 _TOPIC = r"arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}"
 _TOPICS = re.compile(rf"{_TOPIC}(,{_TOPIC})*")
-_ACCOUNT = re.compile(r"[0-9]{12}")
 _FOLLOW_UP = "(graph|log|events)"
 _FOLLOW_UPS = re.compile(rf"{_FOLLOW_UP}(,{_FOLLOW_UP})*")
+_SWITCH_NAME = "(access-logs|watch|graph|log|events)"
+_SWITCHES = re.compile(rf"{_SWITCH_NAME}(,{_SWITCH_NAME})*")
 _INCIDENT_FIELDS = (
     "short_description,description,impact,urgency,category,subcategory,assignment_group,assigned_to,"
     "cmdb_ci,business_service,service_offering,caller_id,contact_type,company,location"
@@ -175,6 +176,16 @@ def follow_ups(reader: Reader) -> frozenset[str]:
     return _listed(reader.text("FOLLOW_UPS", _FOLLOW_UPS, "set it to some of graph,log,events", ""))
 
 
+def switched_on(reader: Reader) -> dict[str, Any]:
+    """Read which parts of the stack are on that the doctor looks at: one variable, since its environment is full."""
+    names = _listed(reader.text("SWITCHED_ON", _SWITCHES, "set it to some of access-logs,watch,graph,log,events", ""))
+    return {
+        "access_logging": "access-logs" in names,
+        "watches_records": "watch" in names,
+        "follow_ups": names - {"access-logs", "watch"},
+    }
+
+
 def follow_up_queue(reader: Reader) -> dict[str, Any]:
     """Read the same, and the address of the queue by which it is asked for."""
     kinds = follow_ups(reader)
@@ -191,11 +202,6 @@ def expression(reader: Reader, name: str) -> str:
     except re.PatternError:
         reader.mistakes.append(f"{name} is no regular expression of Python: correct it, or leave it out.")
     return text
-
-
-def account(reader: Reader) -> str:
-    """Read the account in which the function runs."""
-    return reader.text("ACCOUNT", _ACCOUNT, "set it to the 12 digits of the account")
 
 
 def number(reader: Reader, name: str, default: str) -> int:

@@ -15,6 +15,10 @@ _LIBRARY = "aws_lambda_powertools.utilities.circuit_breaker.persistence"
 """The one library that is handed a client of ours."""
 
 
+_PREFIXES = {"stepfunctions": "states"}
+"""What permissions of a service begin with, where that is not what boto3 calls it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """A call of `service`; `argument` is the name that the code has for what it is about, where it has one.
@@ -36,8 +40,10 @@ class Call:
             return f"access-analyzer:{self.operation}"
         if self.service == "resourcegroupstaggingapi":
             return f"tag:{self.operation}"
+        if self.service.startswith("apigateway"):
+            return "apigateway:GET"
         name = self.operation.removesuffix("Batch") if self.service == "sqs" else self.operation
-        return f"{self.service}:{name}"
+        return f"{_PREFIXES.get(self.service, self.service)}:{name}"
 
 
 def calls_of(handler: str) -> frozenset[Call]:
@@ -116,7 +122,10 @@ def _clients(tree: ast.Module) -> Iterator[str]:
 
 
 def _calls(tree: ast.Module, known: Mapping[str, tuple[str, str]]) -> Iterator[Call]:
-    """Yield the calls by a method's name, and those by a name that is handed on, to `getattr` for one."""
+    """Yield the calls by a method's name, and those by a name that is handed on, to `getattr` for one.
+
+    Where several services have an operation of that name, a service that is named beside it is meant.
+    """
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
@@ -126,7 +135,9 @@ def _calls(tree: ast.Module, known: Mapping[str, tuple[str, str]]) -> Iterator[C
         for name in names:
             if isinstance(name, str) and name in known:
                 client = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
-                yield Call(*known[name], _argument(node), client)
+                # A service may also be named beside what is asked of it.
+                beside = next((one for one in names if isinstance(one, str) and one not in (name, "ask")), "")
+                yield Call(*known[name], _argument(node), beside or client)
 
 
 def _argument(call: ast.Call) -> str:

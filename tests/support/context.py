@@ -6,11 +6,14 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, override
 
-from common.clock import Deadline
+from common.accounts import Accounts, Member
+from common.clock import Clock, Deadline
+from common.context.aws import Services
 from common.context.request import Request
 from common.incidents.alert import FollowUp
 from common.servicenow.client import Content
 from common.servicenow.records import Record, Records
+from tests.support.aws_service import Service
 
 PROJECT = Path(__file__).resolve().parents[2]
 SYS_ID = "1" * 32
@@ -44,6 +47,17 @@ def request(
         ended=ended,
         event=deepcopy(dict(about)),
     )
+
+
+def services_at(clock: Clock, **services: Service) -> Services:
+    """Return a way into these services of the account of the samples, and of no other."""
+
+    def no_sts() -> Any:  # noqa: ANN401 (never called: no role is named)
+        raise AssertionError
+
+    makers = {name: lambda client=service.client, **_: client for name, service in services.items()}
+    accounts = Accounts("111122223333", "eu-west-1", Member(), no_sts, clock=clock)
+    return Services(accounts, makers)
 
 
 class FakeRecords(Records):

@@ -100,7 +100,7 @@ def deploy(host: str, ca_pem: str, *, endpoint_url: str | None = None, **setting
         "QUEUE_URL": queue_url,
         "DEAD_LETTER_QUEUE_URL": dead_letter_queue_url,
         "DEPLOYMENT": "test",
-        "ACCOUNT": ACCOUNT,
+        "OWN_PLACE": f"aws/{ACCOUNT}/{REGION}",
         "EVENT_BUS": "default",
         "EVENT_SOURCE": "servicenow-bridge.test",
         "CERTIFICATE_AUTHORITIES": ca_pem,

@@ -39,7 +39,7 @@ SERVICES = {
     "AWS::SecretsManager::Secret": "secretsmanager",
 }
 
-LOOKED_INTO = {"cloudwatch"}
+LOOKED_INTO = {"apigateway", "apigatewayv2", "cloudtrail", "cloudwatch", "ecs", "lambda", "logs", "stepfunctions"}
 """Services in which the follow-up function looks for what an event names, whatever that is."""
 
 OF_THE_SECRET = {"kms:Sign"}

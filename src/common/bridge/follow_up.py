@@ -5,15 +5,20 @@ from dataclasses import dataclass
 
 import boto3
 
+from common.accounts import Accounts, Member
 from common.bridge.access import Access, access_of, client_of, whole
-from common.bridge.clients import QUICK_CONFIG
+from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG
 from common.context.additions import Source
 from common.context.aws import Services
+from common.context.changes import READ, Changes
 from common.context.claims import Claims
 from common.context.graph import Graphs
+from common.context.log import Log
+from common.context.outside import Outside
 from common.context.runner import Runner
 from common.incidents.alert import FollowUp
 from common.incidents.changes import READ_FIELDS
+from common.incidents.item import deployment_prefix
 from common.incidents.ledger import Ledger
 from common.servicenow.records import Records
 from common.settings import FollowUpSettings, read_follow_up_settings
@@ -35,7 +40,7 @@ def build_follow_ups(environment: Mapping[str, str]) -> FollowUps:
     access = access_of(settings, environment)
     ledger = Ledger(boto3.client("dynamodb", config=QUICK_CONFIG), settings.ledger_table, clock=access.clock)
     runner = Runner(
-        sources_of(settings, Services(settings.account), access),
+        sources_of(settings, services_of(settings, environment, access), access),
         Records(client_of(access), READ_FIELDS, masks=True),
         Claims(ledger, deployment=settings.deployment),
         per_minute=settings.per_minute,
@@ -45,7 +50,28 @@ def build_follow_ups(environment: Mapping[str, str]) -> FollowUps:
     return FollowUps(access.clock, access.telemetry, access.transport, access.tokens, access.credentials, runner)
 
 
+def services_of(settings: FollowUpSettings, environment: Mapping[str, str], access: Access) -> Services:
+    """Return a way into the services of AWS, here and where MemberRoleName leads."""
+    session = environment.get("POWERTOOLS_SERVICE_NAME", "servicenow-bridge")
+    accounts = Accounts(
+        settings.account,
+        settings.region,
+        Member(settings.member_role_name, settings.member_role_external_id, session),
+        lambda: boto3.client("sts", config=AWS_CONFIG),
+        clock=access.clock,
+        partition=settings.partition,
+    )
+    return Services(accounts)
+
+
 def sources_of(settings: FollowUpSettings, services: Services, access: Access) -> dict[FollowUp, Source]:
     """Return where what is allowed is looked for."""
-    sources: dict[FollowUp, Source] = {FollowUp.GRAPH: Graphs(services, access.clock)}
+    outside = Outside(settings.masked)
+    records = Records(client_of(access), READ)
+    prefix = deployment_prefix(settings.deployment)
+    sources: dict[FollowUp, Source] = {
+        FollowUp.GRAPH: Graphs(services, access.clock),
+        FollowUp.LOG: Log(services, outside, access.clock),
+        FollowUp.EVENTS: Changes(services, records, prefix, outside, access.clock),
+    }
     return {kind: source for kind, source in sources.items() if kind in settings.follow_ups}

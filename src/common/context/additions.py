@@ -25,4 +25,4 @@ class Note:
 
 type Addition = File | Note
 type Source = Callable[[Request, Deadline], Sequence[Addition]]
-"""Looks for what a request asks for; nothing where there is nothing. Raises what `common.context.aws.ask` raises."""
+"""Looks for what a request asks for; nothing where there is nothing. Raises what `Services.ask` raises."""

@@ -7,6 +7,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from common.accounts import Accounts
 from common.aws_errors import code_of, reason_of
 from common.context.request import Place
 from common.errors import BridgeError, ConfigurationError, PermanentError, TransientError
@@ -14,51 +15,45 @@ from common.errors import BridgeError, ConfigurationError, PermanentError, Trans
 CONFIG = Config(connect_timeout=1, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2})
 """How long one of these calls may take, in seconds, and how often it is tried."""
 
-_PREFIXES = {"monitoring": "cloudwatch", "apigatewayv2": "apigateway"}
+_PREFIXES = {"stepfunctions": "states"}
 _TIMES = ("Throttl", "TooManyRequests", "LimitExceeded", "InternalServer", "InternalFailure", "ServiceUnavailable")
 
 _MAKERS: Mapping[str, Callable[..., Any]] = {
-    "cloudwatch": lambda **options: boto3.client("cloudwatch", **options),
+    "apigateway": lambda **place: boto3.client("apigateway", config=CONFIG, **place),
+    "apigatewayv2": lambda **place: boto3.client("apigatewayv2", config=CONFIG, **place),
+    "cloudtrail": lambda **place: boto3.client("cloudtrail", config=CONFIG, **place),
+    "cloudwatch": lambda **place: boto3.client("cloudwatch", config=CONFIG, **place),
+    "ecs": lambda **place: boto3.client("ecs", config=CONFIG, **place),
+    "lambda": lambda **place: boto3.client("lambda", config=CONFIG, **place),
+    "logs": lambda **place: boto3.client("logs", config=CONFIG, **place),
+    "stepfunctions": lambda **place: boto3.client("stepfunctions", config=CONFIG, **place),
 }
 
 
 class Services:
-    """Clients of services, made when first needed, in the function's own account and in whichever Region."""
+    """Asks services in the account and the Region of an event."""
 
-    def __init__(self, account: str, makers: Mapping[str, Callable[..., Any]] = _MAKERS) -> None:
-        """Reach what is in `account`, the function's own."""
-        self._account = account
+    def __init__(self, accounts: Accounts, makers: Mapping[str, Callable[..., Any]] = _MAKERS) -> None:
+        """Reach other accounts as `accounts` does."""
+        self._accounts = accounts
         self._makers = makers
-        self._clients: dict[tuple[str, Place], Any] = {}
 
-    def of(self, service: str, place: Place) -> Any:  # noqa: ANN401 (a client of that service)
-        """Return a client. Raises ConfigurationError where the place is in another account."""
-        if place.account != self._account:
-            raise ConfigurationError(
-                f"What would be added is in the account {place.account}, which is not looked into.",
-                action="Take this entry out of `with` for events of other accounts, with an [[override]].",
-                code="other_account",
-            )
-        key = (service, place)
-        if key not in self._clients:
-            self._clients[key] = self._makers[service](region_name=place.region, config=CONFIG)
-        return self._clients[key]
+    def ask(self, service: str, place: Place, operation: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401
+        """Make one call, such as `describe_alarms`, and return its answer.
+
+        Raises what `refusal` returns, and ConfigurationError where another account can't be looked into.
+        """
+        client = self._accounts.client(service, self._makers[service], place.account, place.region)
+        try:
+            answer: Mapping[str, Any] = getattr(client, operation)(**arguments)
+        except (ClientError, BotoCoreError) as error:
+            raise refusal(error, permission(service, client.meta.method_to_api_mapping[operation])) from None
+        return answer
 
 
-def ask(client: Any, operation: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 (botocore's own)
-    """Make one call. Raises what `refusal` returns."""
-    try:
-        answer: Mapping[str, Any] = getattr(client, operation)(**arguments)
-    except (ClientError, BotoCoreError) as error:
-        raise refusal(error, permission_of(client, operation)) from None
-    return answer
-
-
-def permission_of(client: Any, operation: str) -> str:  # noqa: ANN401 (the same)
-    """Return the IAM action of a call, such as `cloudwatch:DescribeAlarms`."""
-    service = client.meta.service_model
-    prefix = _PREFIXES.get(service.endpoint_prefix, service.signing_name)
-    return "apigateway:GET" if prefix == "apigateway" else f"{prefix}:{client.meta.method_to_api_mapping[operation]}"
+def permission(service: str, operation: str) -> str:
+    """Return the IAM action of a call, such as `cloudwatch:DescribeAlarms`. API Gateway's are HTTP methods."""
+    return "apigateway:GET" if service.startswith("apigateway") else f"{_PREFIXES.get(service, service)}:{operation}"
 
 
 def refusal(error: ClientError | BotoCoreError, permission: str) -> BridgeError:

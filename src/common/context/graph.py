@@ -7,7 +7,7 @@ from typing import Any
 
 from common.clock import Clock, Deadline
 from common.context.additions import File
-from common.context.aws import Services, ask
+from common.context.aws import Services
 from common.context.request import Request
 from common.context.widget import Span, iso, widget_of
 from common.errors import PermanentError
@@ -39,21 +39,22 @@ class Graphs:
     def __call__(self, request: Request, deadline: Deadline) -> Sequence[File]:
         """Return a picture of each metric that fires, none where the event is about no alarm or about one of logs.
 
-        Raises PermanentError where the alarm is gone or a picture too large, and what `ask` raises.
+        Raises PermanentError where the alarm is gone or a picture too large, and what `Services.ask` raises.
         """
         if request.event.get("detail-type") != _CHANGE or not isinstance(request.detail.get("alarmName"), str):
             return []
-        cloudwatch = self._services.of("cloudwatch", request.place)
         span = Span.of(request.began, request.ended, int(self._clock.now() * 1000))
         found = []
-        for alarm in self._drawn(cloudwatch, request):
+        for alarm in self._drawn(request):
             widget = widget_of(alarm, span)
             if widget is not None and deadline.remaining() > 0:
-                answer = ask(cloudwatch, "get_metric_widget_image", MetricWidget=widget, OutputFormat="png")
+                answer = self._services.ask(
+                    "cloudwatch", request.place, "get_metric_widget_image", MetricWidget=widget, OutputFormat="png"
+                )
                 found.append(File(_name(alarm["AlarmName"], span), _picture(answer["MetricWidgetImage"])))
         return found
 
-    def _drawn(self, cloudwatch: Any, request: Request) -> Sequence[Mapping[str, Any]]:  # noqa: ANN401 (a client)
+    def _drawn(self, request: Request) -> Sequence[Mapping[str, Any]]:
         """Return the metric alarms that an alarm stands for."""
         waiting = [request.detail["alarmName"]]
         metric: list[Mapping[str, Any]] = []
@@ -63,7 +64,9 @@ class Graphs:
             if not names or len(metric) >= MOST_GRAPHS:
                 break
             seen.update(names)
-            answer = ask(cloudwatch, "describe_alarms", AlarmNames=names, AlarmTypes=_KINDS)
+            answer = self._services.ask(
+                "cloudwatch", request.place, "describe_alarms", AlarmNames=names, AlarmTypes=_KINDS
+            )
             composite = answer.get("CompositeAlarms", [])
             metric += answer.get("MetricAlarms", [])
             if (
@@ -76,12 +79,15 @@ class Graphs:
                     "The alarm is not there any more.", action="Nothing is to be done.", code="aws_absent"
                 )
             triggering = list(_triggering(request)) if level == 0 else []
-            waiting = triggering or [name for one in composite for name in self._children(cloudwatch, one, request)]
+            waiting = triggering or [name for one in composite for name in self._children(one, request)]
         return metric[:MOST_GRAPHS]
 
-    def _children(self, cloudwatch: Any, alarm: Mapping[str, Any], request: Request) -> Iterator[str]:  # noqa: ANN401
+    def _children(self, alarm: Mapping[str, Any], request: Request) -> Iterator[str]:
         """Yield those that fire, or all of them once the problem is over."""
-        answer = ask(cloudwatch, "describe_alarms", ChildrenOfAlarmName=alarm["AlarmName"], AlarmTypes=_KINDS)
+        named = alarm["AlarmName"]
+        answer = self._services.ask(
+            "cloudwatch", request.place, "describe_alarms", ChildrenOfAlarmName=named, AlarmTypes=_KINDS
+        )
         for child in (*answer.get("MetricAlarms", []), *answer.get("CompositeAlarms", [])):
             if request.ended is not None or child.get("StateValue") == "ALARM":
                 yield child["AlarmName"]

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common.errors import PermanentError
 from common.incidents.alert import Alert, Fold, FollowUp, Status, is_firing
-from common.incidents.desk import Applied
 from common.incidents.item import Item, Operation
 from common.servicenow.event_management import EVENT_TABLE
+
+if TYPE_CHECKING:
+    from common.incidents.desk import Applied
 
 LONGEST_MESSAGE = 24_000
 """Bytes of one message: ten of them fit into one call of SQS."""
@@ -97,7 +99,7 @@ class Request:
             ) from None
 
 
-def request_of(item: Item, fold: Fold, applied: Applied, allowed: Collection[str]) -> Request | None:
+def request_of(item: Item, fold: Fold, applied: "Applied", allowed: Collection[str]) -> Request | None:
     """Return what is to be added to a record that was just opened, or just resolved; None where nothing is.
 
     `item` is the problem as it was before. A recovery asks for the graph of the whole episode and nothing else.
@@ -126,13 +128,13 @@ def request_of(item: Item, fold: Fold, applied: Applied, allowed: Collection[str
     )
 
 
-def _begins(item: Item, alert: Alert, applied: Applied) -> bool:
+def _begins(item: Item, alert: Alert, applied: "Applied") -> bool:
     """Tell whether an episode began, its record found by another worker than the one that opened it included."""
     found = item.pending is not None and item.pending.operation in _OPENS and alert.member in item.pending.orders
     return bool(_OPENS & set(applied.operations)) or (found or (bool(applied.operations) and not item.fires))
 
 
-def _ends(applied: Applied) -> bool:
+def _ends(applied: "Applied") -> bool:
     return bool({Operation.RESOLVE, Operation.RECOVERY_NOTE} & set(applied.operations))
 
 

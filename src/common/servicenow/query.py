@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from common.errors import PermanentError
 
 _FIELD = re.compile(r"[a-z][a-z0-9_]{0,79}(\.[a-z][a-z0-9_]{0,79}){0,3}")
-_OPERATORS = frozenset({"=", "!=", ">", ">=", "<", "<=", "STARTSWITH", "IN"})
+_OPERATORS = frozenset({"=", "!=", ">", ">=", "<", "<=", "STARTSWITH", "IN", "LIKE"})
 # What an operator and the beginning of a value could be taken for together.
 _LONGER_OPERATORS = (">=", "<=", "INSTANCEOF")
 _LONGEST_VALUE = 255

@@ -39,7 +39,7 @@ def stack(account: Deployment, servicenow: Simulator, monkeypatch: pytest.Monkey
     assert account.environment["SERVICENOW_INSTANCE_HOST"] == servicenow.host
     account.put_credentials("bridge", SECRET)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    for name, value in {**account.environment, "API_ACCESS_LOGGING": "true"}.items():
+    for name, value in {**account.environment, "SWITCHED_ON": "access-logs"}.items():
         monkeypatch.setenv(name, value)
     answer_aws(monkeypatch, "GetAccountSettings", quota(1000))
     return account

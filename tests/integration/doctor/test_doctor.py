@@ -322,7 +322,7 @@ def test_the_question_of_the_watch_is_tried_where_it_is_on(
     world: World, doctor: Doctor, *, ours: bool, unreadable: str, outcome: str
 ) -> None:
     """An answer without the count of updates would tell nobody anything."""
-    world.set(WATCHES_RECORDS="true")
+    world.set(SWITCHED_ON="access-logs,watch")
     if ours:
         marked = f"{deployment_prefix('test')}{'0' * 24}-{'0' * 16}"
         world.servicenow.insert("incident", {"short_description": "ours", "correlation_id": marked})

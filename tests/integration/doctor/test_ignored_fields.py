@@ -41,7 +41,7 @@ def test_a_quota_that_cannot_be_read_proves_nothing(world: World, doctor: Doctor
 
 def test_access_logs_that_are_off_say_what_they_take(world: World, doctor: Doctor) -> None:
     """They are off by default, so that the default deploys everywhere."""
-    world.set(API_ACCESS_LOGGING="false")
+    world.set(SWITCHED_ON="")
     report = doctor()
     assert steps(report)["access logs"] == "not observable"
     assert "ApiAccessLogging=true" in _detail(report, "access logs")

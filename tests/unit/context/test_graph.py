@@ -9,14 +9,13 @@ from botocore.exceptions import EndpointConnectionError
 
 from common.clock import Deadline
 from common.context.additions import File
-from common.context.aws import Services
 from common.context.graph import MOST_BYTES, MOST_GRAPHS, Graphs
 from common.context.request import Request
 from common.context.widget import Span
 from common.errors import BridgeError, ConfigurationError, PermanentError, TransientError
 from tests.support.aws_service import Service, refused
 from tests.support.clock import FakeClock
-from tests.support.context import BEGAN, event, request
+from tests.support.context import BEGAN, event, request, services_at
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 100
 HOUR = 3_600_000
@@ -99,7 +98,7 @@ class CloudWatch:
     def drawn(self, asked: Request, *, now: int = BEGAN + 60_000) -> list[File]:
         """Return the pictures of a request, at `now`."""
         clock = FakeClock(now / 1000)
-        services = Services("111122223333", {"cloudwatch": lambda **_: self.service.client})
+        services = services_at(clock, cloudwatch=self.service)
         return list(Graphs(services, clock)(asked, Deadline.after(clock, 30)))
 
     @property
