@@ -131,8 +131,9 @@ rules: setup ## Check every rule file (EVENT=events/x.json shows what that event
 	@PYTHONPATH=src python -m local.rules $(if $(EVENT),--event "$(EVENT)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(TABLES),--tables "$(TABLES)") $(if $(AT),--at "$(AT)") $(if $(TAGS),--tags "$(TAGS)") $(if $(TAG_LOOKUPS),--tag-lookups "$(TAG_LOOKUPS)") $(if $(NEW),--new "$(NEW)")
 
 .PHONY: tickets
-tickets: setup ## Write into the docs what the rules say: the table of docs/rules-shipped.md, the tickets of docs/sources.md
+tickets: setup ## Write into the docs what the rules say: the table of docs/rules-shipped.md, the tickets of docs/tickets.md and docs/sources.md
 	PYTHONPATH=src python -m local.rule_table
+	PYTHONPATH=src python -m local.shipped_tickets
 	PYTHONPATH=src python -m local.tickets
 
 .PHONY: secret

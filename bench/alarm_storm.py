@@ -121,7 +121,7 @@ def _counted(passing: Storm, cloud: Cloud) -> Outcome:
 
 
 def _problem(record: Mapping[str, str]) -> str:
-    return record["short_description"].split()[2]
+    return record["short_description"].split()[0].rstrip(":")
 
 
 def _reason(event: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ _ROUNDS = 301
 _CALLS = 20
 _TARGET = "/api/now/table/incident?sysparm_fields=sys_id%2Cnumber%2Cstate"
 _FIELDS = {
-    "short_description": "CloudWatch alarm errors in eu-west-1",
+    "short_description": "errors (123456789012, eu-west-1)",
     "description": "Threshold crossed: 1 datapoint was greater than the threshold (0.0). " * 4,
     "impact": "2",
     "urgency": "2",

@@ -23,7 +23,7 @@ _RECORD = {
     "state": "1",
     "correlation_id": "0123456789abcdef0123456789abcdef-0123456789abcdef",
     "correlation_display": "0123456789abcdef",
-    "short_description": "CloudWatch alarm errors in eu-west-1",
+    "short_description": "errors (123456789012, eu-west-1)",
     "close_code": "",
     "sys_created_on": "2030-01-01 00:00:00",
     "sys_updated_on": "2030-01-01 00:00:00",

@@ -82,11 +82,11 @@ class Bound:
         return f"≤ {self.most:g}" if self.least == 0 else f"{self.least:g} to {self.most:g}"
 
 
-def found(stack: LocalStack, *, of: str = "", takes_dead_letters: bool = True) -> Found:
+def found(stack: LocalStack, *, of: str | tuple[str, ...] = "", takes_dead_letters: bool = True) -> Found:
     """Look at queues, ledger and ServiceNow.
 
-    Only incidents whose short description begins with `of` are looked at; the dead letters are taken out of their
-    queue, or left alone.
+    Only incidents whose short description begins with `of`, or with one of them, are looked at; the dead letters are
+    taken out of their queue, or left alone.
     """
     tables = stack.root.dynamodb.get_paginator("scan").paginate(TableName=stack.outputs["LedgerTableName"])
     items = [item for page in tables for item in page["Items"] if not item["pk"]["S"].startswith(CIRCUIT_KEY)]

@@ -1,11 +1,13 @@
 """Version 2 is deployed over version 1 at work, as CHANGELOG.md promises it, and version 1 over version 2 again."""
 
+import re
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,7 @@ from tests.e2e.identities import SeenStack, new_user
 from tests.e2e.incidents import NEW, RESOLVED, incidents_of
 from tests.e2e.test_bad_messages import as_message
 from tests.support import version_1
+from tests.support.rules import SHIPPED
 from tools.replay import replay
 from tools.signed import Reply
 
@@ -36,6 +39,7 @@ NAMED = {
 }
 """What an operator gives version 2: names for what version 1 let everybody do, and the table of a dead letter."""
 
+_TITLE = re.compile(r"(.*?)(?:: .*)? \([0-9]{12}, ([a-z0-9-]+)\)")
 _AT_ONCE = 4
 _SECONDS_BETWEEN = 1.0
 _TO_START = 90.0
@@ -199,14 +203,30 @@ class _Course:
         states: States = {}
         for table in ("incident", "problem"):
             for record in self.stack.simulator.records(table):
-                states.setdefault(record["short_description"], []).append(record["state"])
+                states.setdefault(_as_version_1(record["short_description"]), []).append(record["state"])
         letters = [letter.reason for letter in self.stack.peek_dead_letters()]
         self.history.looks[when] = Look(states, letters, self.stack.outputs)
 
     def _judge(self) -> None:
         """Hold what is there against the events that arrived while the versions changed."""
-        end = found(self.stack, of="CloudWatch alarm load-", takes_dead_letters=False)
-        self.history.account = account(self.history.traffic.deliveries, end)
+        end = found(self.stack, of=("CloudWatch alarm load-", "load-"), takes_dead_letters=False)
+        titles = _titles(self.history.traffic.deliveries)
+        incidents = [
+            {**row, "short_description": titles[_as_version_1(row["short_description"])]} for row in end.incidents
+        ]
+        self.history.account = account(self.history.traffic.deliveries, replace(end, incidents=incidents))
+
+
+def _as_version_1(title: str) -> str:
+    """Return the title that version 1 gives to an alarm's incident, for the one that either version gave it."""
+    return _TITLE.sub(r"CloudWatch alarm \1 in \2", title)
+
+
+def _titles(deliveries: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+    """Return the titles that version 2 gives to the incidents of alarms, by those of version 1."""
+    alerts = [rule.alert(event) for event in deliveries if (rule := SHIPPED.match(event)) is not None]
+    told = [alert.fields["short_description"] for alert in alerts if alert is not None and alert.fields]
+    return {_as_version_1(title): title for title in told}
 
 
 def test_nothing_that_arrives_is_lost_or_applied_twice(history: History) -> None:

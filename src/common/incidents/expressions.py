@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +23,7 @@ _PLACEHOLDER = re.compile(r"\{\{(.+?)\}\}")
 _NAME = r'(?:[A-Za-z_][A-Za-z0-9_]*|"[A-Za-z0-9_-]+")'
 _PLACE = re.compile(rf"{_NAME}(?:\.{_NAME})*")
 _EPOCH = re.compile(r"[0-9]{10}(?:\.[0-9]+)?|[0-9]{13}")
+_WHOLE = 1000
 _LONGEST_LISTED = 300
 _MOST_LISTED = 50
 _CONSOLES = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}
@@ -64,6 +66,17 @@ class _Functions(functions.Functions):  # type: ignore[misc] # jmespath has no t
     @functions.signature({"types": []})  # type: ignore[untyped-decorator]
     def _func_lower(self, value: object) -> str | None:
         return None if value is None else as_text(value).lower()
+
+    @functions.signature({"types": []})  # type: ignore[untyped-decorator]
+    def _func_rounded(self, value: object) -> str | None:
+        """Return a number as people write it: without a fraction of nothing, and with four digits that count."""
+        try:
+            number = float(as_text(value))
+        except ValueError:
+            return None
+        if not isfinite(number):
+            return None
+        return f"{number:.0f}" if abs(number) >= _WHOLE else f"{number:.4g}"
 
     @functions.signature({"types": ["object", "null"]})  # type: ignore[untyped-decorator]
     def _func_fingerprint(self, labels: Mapping[str, Any] | None) -> str | None:

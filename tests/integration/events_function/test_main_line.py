@@ -24,7 +24,7 @@ def test_an_alarm_opens_one_incident_keeps_it_and_resolves_it(function: Function
     function(alarm("errors", "OK", at=START + timedelta(minutes=2)))
     incidents = servicenow.records("incident")
     assert [(incident["state"], incident["number"]) for incident in incidents] == [("6", incidents[0]["number"])]
-    assert incidents[0]["short_description"] == "CloudWatch alarm errors in eu-west-1"
+    assert incidents[0]["short_description"] == "errors (123456789012, eu-west-1)"
     assert servicenow.token_requests == 1
     assert servicenow.api_calls == 2
 

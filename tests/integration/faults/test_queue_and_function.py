@@ -87,7 +87,7 @@ def states(servicenow: Simulator) -> list[str]:
 def open_alarms(servicenow: Simulator) -> list[str]:
     """Return the names of the alarms that have an open incident, one for each incident."""
     incidents = [record for record in servicenow.records("incident") if record["state"] in IS_OPEN]
-    return sorted(incident["short_description"].split()[2] for incident in incidents)
+    return sorted(incident["short_description"].split()[0].rstrip(":") for incident in incidents)
 
 
 def notes(servicenow: Simulator) -> list[str]:

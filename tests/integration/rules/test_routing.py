@@ -42,7 +42,7 @@ def test_an_override_routes_an_alarm_to_a_team_by_name(start: Start, servicenow:
     assert routed["cmdb_ci"] == by_name["payments-api"]
     assert routed["caller_id"]
     assert routed["category"] == "software"
-    assert (other["assignment_group"], other["category"]) == ("", "inquiry")
+    assert (other["assignment_group"], other["category"]) == ("", "software")
 
 
 def test_a_name_that_servicenow_does_not_know_costs_no_incident(
@@ -94,8 +94,8 @@ def test_a_catch_all_takes_what_no_rule_knows(start: Start, servicenow: Simulato
     )
     function({**alarm("x", "ALARM"), "source": "aws.new", "detail-type": "Something New"}, alarm("y", "ALARM"))
     assert sorted(row["short_description"] for row in servicenow.records("incident")) == [
-        "CloudWatch alarm y in eu-west-1",
         "Something New of aws.new",
+        "y (123456789012, eu-west-1)",
     ]
 
 
@@ -166,9 +166,7 @@ def test_a_problem_that_heals_within_its_hold_opens_nothing_and_one_that_lasts_i
     assert len(function(spike)) == 1
     assert function(alarm("spike", "OK", at=ago[3])) == []
     assert function(alarm("lasts", "ALARM", at=ago[6])) == []
-    assert [row["short_description"] for row in servicenow.records("incident")] == [
-        "CloudWatch alarm lasts in eu-west-1"
-    ]
+    assert [row["short_description"] for row in servicenow.records("incident")] == ["lasts (123456789012, eu-west-1)"]
 
     assert len(function(alarm("lasts", "OK", at=ago[1]))) == 1
     assert servicenow.records("incident")[0]["state"] == "1"

@@ -37,7 +37,7 @@ def test_event_management_gets_one_alert_that_closes_and_reopens(start: Start, s
     function(alarm("x", "ALARM", at=minutes(0)))
     [alert] = servicenow.records("em_alert")
     assert (alert["state"], alert["severity"], alert["source"]) == ("Open", "3", "AWS")
-    assert "CloudWatch alarm x" in alert["description"]
+    assert "x (123456789012, eu-west-1)" in alert["description"]
     assert alert["type"] == "CloudWatch Alarm State Change"
     assert json.loads(alert["additional_info"])["account"] == ACCOUNT
     function(alarm("x", "ALARM", at=minutes(0)))

@@ -192,4 +192,4 @@ def test_shadow_mode_writes_nothing_and_says_what_it_would(
     assert shadow.telemetry.counts()["ShadowOpened"] == 1
     assert shadow.telemetry.counts()["ShadowUpdated"] == 1
     reported = [record.__dict__["fields"] for record in caplog.records if "fields" in record.__dict__]
-    assert reported[0]["short_description"] == "CloudWatch alarm errors in eu-west-1"
+    assert reported[0]["short_description"] == "errors (123456789012, eu-west-1)"

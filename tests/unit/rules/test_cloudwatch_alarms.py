@@ -60,7 +60,8 @@ def test_an_alarm_becomes_an_incident_that_says_what_where_and_why() -> None:
     alert = fired(ALARM)
     assert alert.table == "incident"
     assert alert.occurred_at == 1_795_425_331_122
-    assert alert.fields["short_description"] == "CloudWatch alarm checkout-api p99 latency in eu-central-1"
+    told = "checkout-api p99 latency: TargetResponseTime 1.874 >= 1.2 (111122223333, eu-central-1)"
+    assert alert.fields["short_description"] == told
     assert (alert.fields["impact"], alert.fields["urgency"]) == ("2", "2")
     for line in (
         "Checkout answers too slowly. Runbook: wiki/checkout#latency",

@@ -436,6 +436,31 @@ def test_labels_and_links_can_be_shown(source: str, found: object) -> None:
     assert Expression.parse(source).value(event) == found
 
 
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("rounded(`90.0`)", "90"),
+        ("rounded(`97.34567`)", "97.35"),
+        ("rounded(`1.874`)", "1.874"),
+        ("rounded(`90210.6`)", "90211"),
+        ("rounded(`-1234.4`)", "-1234"),
+        ("rounded(`0`)", "0"),
+        ("rounded(`0.00001234`)", "1.234e-05"),
+        ("rounded(`1e300`)", f"{1e300:.0f}"),
+        ("rounded('61.0')", "61"),
+        ("rounded('Breaching')", None),
+        ("rounded('nan')", None),
+        ("rounded('inf')", None),
+        ("rounded(`true`)", None),
+        ("rounded(`{}`)", None),
+        ("rounded(absent)", None),
+    ],
+)
+def test_a_number_is_told_as_people_write_it(source: str, found: str | None) -> None:
+    """With four digits that count, and none after the point of what is a thousand or more."""
+    assert Expression.parse(source).value({}) == found
+
+
 def test_many_labels_are_bounded() -> None:
     """A sender may have thousands, and long ones."""
     text = Expression.parse("lines(@)").value({f"{number:03}": "x" * 1000 for number in range(100)})

@@ -5,8 +5,15 @@ import re
 import pytest
 
 from common.doors.proof import Way
+from common.incidents.rules import Rule
+from common.incidents.rules.surroundings import NOTHING_AROUND
+from local import shipped_tickets
+from local.simulator.choices import CATEGORIES
 from local.tickets import BEGIN, PAGE, command, tickets
+from tests.support.rules import SHIPPED
 from tools.webhook import HABITS
+
+EMPTY = {"account": "111122223333", "region": "eu-west-1", "detail": {}}
 
 BEFORE, _, AFTER = PAGE.read_text(encoding="utf-8").partition(BEGIN)
 TABLE = re.findall(
@@ -18,6 +25,21 @@ PASTED = BEFORE.partition("## What to paste")[2]
 def test_the_page_about_sources_shows_what_comes_out() -> None:
     """`make tickets` writes it from the samples."""
     assert AFTER.strip() == tickets().strip()
+
+
+def test_the_page_about_tickets_shows_one_of_each_rule() -> None:
+    """With a category of a new instance, short description, description, and what its resolution says."""
+    text = shipped_tickets.PAGE.read_text(encoding="utf-8")
+    assert text.partition(shipped_tickets.BEGIN)[2].strip() == shipped_tickets.page().strip()
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == sorted(rule.name for rule in SHIPPED)
+
+
+@pytest.mark.parametrize("rule", list(SHIPPED), ids=[rule.name for rule in SHIPPED])
+def test_a_rule_has_a_category_of_a_new_instance(rule: Rule) -> None:
+    """ServiceNow's default is Inquiry / Help, which is wrong for nearly all; a record request says it itself."""
+    if rule.fields_from is None or rule.name == "servicenow-alert":
+        text = rule.fields["category"].render(NOTHING_AROUND.around(EMPTY))
+        assert text in CATEGORIES
 
 
 def test_the_table_has_every_tool_that_has_a_ticket() -> None:

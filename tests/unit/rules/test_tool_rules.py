@@ -180,8 +180,16 @@ def rds(number: str, message: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("detail", "rule", "line"),
     [
-        (rds("0007", "Storage is used up")["detail"], "sns-rds", "RDS shop: Storage is used up"),
-        (rds("0058", "The Statspack installation failed")["detail"], "sns-rds", "RDS shop: The Statspack"),
+        (
+            rds("0007", "Storage is used up")["detail"],
+            "sns-rds",
+            "RDS shop (111122223333, eu-central-1): Storage is used up",
+        ),
+        (
+            rds("0058", "The Statspack installation failed")["detail"],
+            "sns-rds",
+            "RDS shop (111122223333, eu-central-1): The Statspack",
+        ),
         (
             {"subject": "AWS Budgets: shop has exceeded your alert threshold", "text": "AWS Budget Notification"},
             "sns-budget",
@@ -200,7 +208,7 @@ def rds(number: str, message: str) -> dict[str, Any]:
                 "Event Message": "It failed",
             },
             "sns-redshift",
-            "Redshift dwh: It failed",
+            "Redshift dwh (111122223333, eu-central-1): It failed",
         ),
     ],
 )

@@ -13,6 +13,7 @@ ACCOUNTS = "accounts"
 LONGEST_NAME = 40
 """Characters of an account's name: it stands in short descriptions, which end at 160."""
 
+_ABOUT = ("accountId", "awsAccountId", "affectedAccount")
 _NUMBER = re.compile(r"[0-9]{12}")
 
 
@@ -23,8 +24,13 @@ class Surroundings(NamedTuple):
     accounts: Mapping[str, str] = {}
 
     def around(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return an event with its account's name, for texts; the number where none is known."""
-        return {**event, "account_name": self.accounts.get(event["account"], event["account"])}
+        """Return an event with `account_name`, of the account that it is about, and `place`, both for texts.
+
+        The number stands for a name that is not known.
+        """
+        number = _account_of(event)
+        name = self.accounts.get(number, number)
+        return {**event, "account_name": name, "place": f"{name}, {event['region']}"}
 
     def account(self, event: Mapping[str, Any]) -> str:
         """Return an event's account for a reader who has to find it: name and number."""
@@ -34,6 +40,14 @@ class Surroundings(NamedTuple):
     def told(self, text: str) -> str:
         """Return a text with local times."""
         return with_local_times(text, self.zone)
+
+
+def _account_of(event: Mapping[str, Any]) -> str:
+    """Return the account that an event is about: findings of an organization come from the one that collects them."""
+    detail = event["detail"]
+    named = (detail.get(name) for name in _ABOUT)
+    number: str = next((each for each in named if isinstance(each, str) and _NUMBER.fullmatch(each)), event["account"])
+    return number
 
 
 NOTHING_AROUND = Surroundings()
