@@ -32,7 +32,8 @@ class Settings(AccessSettings):
     record requests may ask for: those that callers of the API may write. `sns_topics` are the ARNs of those whose
     messages are taken. `time_zone` is where readers of records are, None where they read UTC alone.
     Tags are looked up of `resources`, and of `accounts` too, or of none, in other accounts by a role; with
-    `finds_items` records name their configuration item.
+    `finds_items` records name their configuration item. `windows` says whose events callers may quiet (`off`,
+    `account`, `all`), `change_windows` whether changes in ServiceNow do so.
     """
 
     ledger_table: str
@@ -52,6 +53,8 @@ class Settings(AccessSettings):
     finds_items: bool = False
     member_role_name: str = ""
     member_role_external_id: str = ""
+    windows: str = "off"
+    change_windows: bool = False
 
     @property
     def looks_up(self) -> bool:
@@ -138,6 +141,7 @@ class ApiSettings(AccessSettings):
     `requests_per_caller` is how many requests a minute one may send, 0 where nobody counts them; `health_readers` see
     what deep health found.
     `allowed_tables` are those that rules may write besides incidents, `webhook_sources` those whose webhooks are taken.
+    `windows` says whose events a caller may quiet: none (`off`), those of its `account`, or `all`.
     """
 
     ledger_table: str
@@ -158,6 +162,8 @@ class ApiSettings(AccessSettings):
     allowed_tables: tuple[str, ...] = ()
     webhook_sources: frozenset[str] = frozenset()
     webhook_secret_id: str = ""
+    windows: str = "off"
+    window_hours: int = 24
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -166,7 +172,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     Raises ConfigurationError that names every variable which is missing or malformed, and what to set it to.
     """
     reader = Reader(environment)
-    settings = Settings(**_settings(reader), **variables.follow_up_queue(reader))
+    settings = Settings(
+        **_settings(reader),
+        **variables.follow_up_queue(reader),
+        windows=variables.windows(reader).get("windows", "off"),
+        change_windows=reader.switch("CHANGE_WINDOWS"),
+    )
     reader.check()
     return settings
 
@@ -264,6 +275,7 @@ def read_api_settings(environment: Mapping[str, str]) -> ApiSettings:
         wide_callers=variables.roles(reader, "API_WIDE_ROLES"),
         health_readers=variables.roles(reader, "API_HEALTH_ROLES"),
         requests_per_caller=variables.number(reader, "API_REQUESTS_PER_CALLER", "0"),
+        **variables.windows(reader),
         allowed_tables=variables.allowed_tables(reader),
     )
     reader.check()

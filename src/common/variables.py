@@ -20,6 +20,7 @@ _QUEUE_URL = re.compile(r"https?://[^\s]+")
 _PROXY_URL = re.compile(rf"https?://{_LABEL}(\.{_LABEL})*({_PORT})?", re.IGNORECASE | re.ASCII)
 _ANY_TEXT = re.compile(r"[^\x00-\x1f]+")
 _CERTIFICATES = re.compile(r"(\s|\\n)*-----BEGIN CERTIFICATE-----.+-----END CERTIFICATE-----(\s|\\n)*", re.DOTALL)
+_REACH = re.compile(r"(off|account|all)(?:/([1-9][0-9]?))?")
 _COUNT = re.compile(r"[0-9]{1,6}")
 _NAME = r"[a-z][a-z0-9_]{0,79}"
 _NAMES = re.compile(rf"{_NAME}(,{_NAME})*")
@@ -43,7 +44,7 @@ _TOPIC = r"arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}"
 _TOPICS = re.compile(rf"{_TOPIC}(,{_TOPIC})*")
 _FOLLOW_UP = "(graph|log|events)"
 _FOLLOW_UPS = re.compile(rf"{_FOLLOW_UP}(,{_FOLLOW_UP})*")
-_SWITCH_NAME = "(access-logs|watch|graph|log|events)"
+_SWITCH_NAME = "(access-logs|watch|changes|graph|log|events)"
 _SWITCHES = re.compile(rf"{_SWITCH_NAME}(,{_SWITCH_NAME})*")
 _INCIDENT_FIELDS = (
     "short_description,description,impact,urgency,category,subcategory,assignment_group,assigned_to,"
@@ -178,11 +179,14 @@ def follow_ups(reader: Reader) -> frozenset[str]:
 
 def switched_on(reader: Reader) -> dict[str, Any]:
     """Read which parts of the stack are on that the doctor looks at: one variable, since its environment is full."""
-    names = _listed(reader.text("SWITCHED_ON", _SWITCHES, "set it to some of access-logs,watch,graph,log,events", ""))
+    names = _listed(
+        reader.text("SWITCHED_ON", _SWITCHES, "set it to some of access-logs,watch,changes,graph,log,events", "")
+    )
     return {
         "access_logging": "access-logs" in names,
         "watches_records": "watch" in names,
-        "follow_ups": names - {"access-logs", "watch"},
+        "change_windows": "changes" in names,
+        "follow_ups": names - {"access-logs", "watch", "changes"},
     }
 
 
@@ -213,6 +217,13 @@ def number(reader: Reader, name: str, default: str) -> int:
 def choice(reader: Reader, name: str, default: str, other: str) -> str:
     """Read one of two words."""
     return reader.text(name, re.compile(f"{default}|{other}"), f"set it to {default} or {other}", default)
+
+
+def windows(reader: Reader) -> dict[str, Any]:
+    """Read whose events callers may quiet, and for how many hours at most."""
+    value = reader.text("API_WINDOWS", _REACH, "set it to off, account or all, and hours such as account/24", "off")
+    found = _REACH.fullmatch(value)
+    return {"windows": found[1], "window_hours": int(found[2] or 24)} if found else {}
 
 
 def allowed_tables(reader: Reader) -> tuple[str, ...]:

@@ -14,12 +14,12 @@ from common.api.resolver import new_resolver, only_parameters, reply, responses
 from common.api.swagger import swagger_page
 from common.bridge.api import build_api
 from common.clock import Deadline
-from handlers.routes import alerts, incidents, tables
+from handlers.routes import alerts, incidents, tables, windows
 from handlers.routes.turn import Turn, begin, in_hand
 
 bridge = build_api(os.environ)
 app = new_resolver(bridge.telemetry)
-for routes in (incidents, tables, alerts):
+for routes in (incidents, tables, alerts, windows):
     app.include_router(routes.router)
 
 # What is left for the answer itself, in seconds.

@@ -48,6 +48,7 @@ OTHERS: dict[str, dict[str, str]] = {
     "ApiSwaggerUi": {"ApiSwaggerUi": "true"},
     "ApiVpcEndpointIds": {"ApiVpcEndpointIds": "vpce-0123456789abcdef0,vpce-1123456789abcdef0"},
     "ApiWebAclArn": {"ApiWebAclArn": "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/company/1d3f5a7b"},
+    "ChangeWindows": {"ChangeWindows": "true"},
     "DeploymentName": {"DeploymentName": "123456789012/eu-west-1/before"},
     "EventBusName": {"EventBusName": "incidents"},
     "FollowUps": {"FollowUps": "graph,log,events"},

@@ -54,6 +54,8 @@ def test_a_complete_environment_becomes_settings() -> None:
         "allowed_tables": (),
         "requestable": {"incident": tuple(WRITABLE.split(","))},
         "sns_topics": frozenset(),
+        "windows": "off",
+        "change_windows": False,
         "time_zone": None,
         "follow_ups": frozenset(),
         "follow_up_queue_url": "",

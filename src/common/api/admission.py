@@ -31,7 +31,7 @@ WEBHOOK = "webhook:"
 """What the caller of a webhook begins with; its source follows. That it is this source it has yet to prove."""
 
 _JSON_TYPE = re.compile(r"application/json(\s*;\s*charset=\"?utf-8\"?)?", re.IGNORECASE)
-_WITH_BODY = frozenset({"POST", "PATCH"})
+_WITH_BODY = frozenset({"POST", "PATCH", "PUT"})
 _FILE_ROUTE = re.compile(r"/incidents/[^/]+/attachments/*")
 _WEBHOOK_ROUTE = re.compile(r"/webhooks/([^/]+)/*")
 _SUSPICIOUS_PATH = re.compile(r"\.\.|//|[\\\x00-\x1f\x7f]")

@@ -10,7 +10,7 @@ from common.api.problems import TYPE_PREFIX, Kind
 from common.telemetry import Telemetry
 from common.text import one_line
 
-_WRITES = frozenset({"POST", "PATCH"})
+_WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 _UNPROVEN = (Kind.FORBIDDEN.status, Kind.NOT_FOUND.status)
 _PATH = re.compile(
     r"/(?:incidents|tables/(?P<table>[a-z0-9_]+)/records)(?:/(?P<record>[A-Za-z0-9]{1,40})(?P<rest>/.*)?)?/*"

@@ -25,4 +25,7 @@ Group = Annotated[str | None, Query(min_length=1, max_length=80, description="Th
 Since = Annotated[SensibleTime | None, Query(description="A time with its zone, such as 2026-01-31T08:00:00Z.")]
 Deep = Annotated[bool, Query(description="Also check what the API depends on, as the doctor does.")]
 FileName = Annotated[str, Query(pattern=FILE_NAME, description="The name that the file gets.")]
+WindowName = Annotated[
+    str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$", description="The window's name, which records will say.")
+]
 Source = Annotated[str, Path(description="A source that the deployment lists, such as `datadog`.")]

@@ -32,6 +32,7 @@ from common.servicenow.records import Records
 from common.settings import read_api_settings
 
 if TYPE_CHECKING:
+    from common.api.windows import Windows
     from common.checkup.report import Report
     from common.incidents.rules import Rules
 
@@ -53,6 +54,7 @@ class Api(Access):
     tables: Tables
     alerts: AlertQueue
     webhooks: WebhookDoor
+    windows: Callable[[], "Windows"]
     check_up: Callable[[Deadline], "Report"]
 
 
@@ -91,6 +93,14 @@ def build_api(environment: Mapping[str, str]) -> Api:
         from common.bridge.health import examine_api  # noqa: PLC0415 (no start has to wait for what only this needs)
 
         return examine_api(settings, access, ledger, sqs, deadline, limit=limit)
+
+    @cache
+    def windows() -> "Windows":
+        from common.api.windows import Windows  # noqa: PLC0415 (the same)
+        from common.incidents.open_windows import OpenWindows  # noqa: PLC0415 (the same)
+
+        kept = OpenWindows(ledger, deployment=deployment, clock=clock, telemetry=telemetry)
+        return Windows(kept, reach=settings.windows, hours=settings.window_hours, wide=settings.wide_callers)
 
     ownership = Ownership(ledger, tied=settings.tied, wide=settings.wide_callers)
     limit = CallerLimit(ledger, share=settings.requests_per_caller, deployment=deployment, telemetry=telemetry)
@@ -137,5 +147,6 @@ def build_api(environment: Mapping[str, str]) -> Api:
             clock=clock,
             region=environment.get("AWS_REGION", ""),
         ),
+        windows,
         check_up,
     )

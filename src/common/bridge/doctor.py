@@ -19,9 +19,11 @@ from common.checkup.report import Report
 from common.checkup.rotation import RotationCheck
 from common.checkup.walk import examine, failed
 from common.checkup.watch import Changes
+from common.checkup.windows import ChangeRequests
 from common.clock import Deadline
 from common.context.configuration_items import ITEM_FIELDS
 from common.errors import BridgeError
+from common.incidents.change_windows import CHANGE_FIELDS
 from common.incidents.ledger import Ledger
 from common.incidents.rules import load_rules
 from common.oauth.client import ClientInUse
@@ -105,6 +107,7 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
             rotation=rotation,
             changes=changes,
             look_ups=look_ups,
+            change_requests=ChangeRequests(Records(client, CHANGE_FIELDS), quiets=settings.change_windows),
             write=write,
         )
         return examine(checks, Deadline.after(access.clock, seconds))

@@ -8,6 +8,7 @@ import boto3
 from common.bridge.access import Access, access_of, whole
 from common.bridge.clients import QUICK_CONFIG, RULES
 from common.bridge.records import deployment_of, targets_of
+from common.bridge.windows import windows_of
 from common.context.door import Context
 from common.context.queue import FollowUpQueue
 from common.incidents.circuit import Circuit
@@ -71,6 +72,7 @@ def build_bridge(environment: Mapping[str, str]) -> Bridge:
         telemetry=telemetry,
         topics=settings.sns_topics,
         context=context,
+        windows=windows_of(settings, access, ledger, deployment),
         now=lambda: ledger.now() / 1000,
     )
     return Bridge(

@@ -14,6 +14,7 @@ from common.checkup.limits import Limits
 from common.checkup.report import Cause, Check, Finding
 from common.checkup.rotation import RotationCheck
 from common.checkup.watch import Changes
+from common.checkup.windows import ChangeRequests
 from common.clock import Deadline
 from common.errors import ConfigurationError, CredentialsError, TransientError
 from common.masking import FILE, Masking
@@ -92,6 +93,7 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
     rotation: RotationCheck,
     changes: Changes,
     look_ups: "LookUps",
+    change_requests: ChangeRequests,
     write: bool,
 ) -> list[Check]:
     """Return every check, in the order in which one makes the next possible; with `write` also that of creation."""
@@ -120,6 +122,7 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
         Check("secret rotation", rotation.look, needs=("token usable",), causes=meanings.TABLE),
         Check("language", instance.language, needs=("token usable",), causes=meanings.USE_OF_TOKEN),
         Check("changes of records", changes.asked, needs=("token usable",), causes=meanings.TABLE),
+        Check("change requests", change_requests.asked, needs=("token usable",), causes=meanings.TABLE),
         Check("rules", dictionary.rules),
         Check("tags", look_ups.tried, needs=("rules",)),
         Check("configuration items", look_ups.found, needs=("token usable",), causes=meanings.TABLE),

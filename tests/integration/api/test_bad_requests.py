@@ -305,7 +305,9 @@ def test_a_parameter_that_is_given_twice_is_refused(api: Gateway) -> None:
     assert (reply.status, reply.kind) == (400, "invalid-request")
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/nothing"), ("DELETE", "/incidents/INC0010001"), ("PUT", "/")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/nothing"), ("DELETE", "/incidents/INC0010001"), ("DELETE", "/")]
+)
 def test_what_does_not_exist_is_not_found(api: Gateway, method: str, path: str) -> None:
     """404, as a problem."""
     reply = api.call(method, path)

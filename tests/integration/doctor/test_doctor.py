@@ -314,6 +314,18 @@ def test_each_topic_has_the_queue_among_its_subscriptions(
     assert steps(doctor())["topics"] == "ok"
 
 
+@pytest.mark.parametrize(("unreadable", "outcome"), [("", "not observable"), ("change_request.state", "failed")])
+def test_the_question_about_changes_is_tried_where_it_is_on(
+    world: World, doctor: Doctor, unreadable: str, outcome: str
+) -> None:
+    """Without the right to read them nothing would ever be quiet."""
+    assert steps(doctor())["change requests"] == "ok"
+    world.set(SWITCHED_ON="changes")
+    world.configure(unreadable_fields=(unreadable,) if unreadable else ())
+
+    assert steps(doctor())["change requests"] == outcome
+
+
 @pytest.mark.parametrize(
     ("ours", "unreadable", "outcome"),
     [(False, "", "not observable"), (True, "", "ok"), (True, "incident.sys_mod_count", "failed")],

@@ -1,0 +1,73 @@
+"""What is to be quiet while somebody deploys: maintenance windows of callers."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from common.api import parameters
+from common.api import window_models as models
+from common.api.admission import account_of
+from common.api.resolver import reply, responses
+from handlers.routes.turn import Turn, in_hand, new_router
+
+router = new_router()
+
+
+@router.put(
+    "/windows/<name>",
+    tags=["Windows"],
+    operation_id="openWindow",
+    summary="Open a maintenance window, or set an open one anew",
+    responses=responses(200, models.OpenWindow, "The window. It counts within a quarter of a minute.", 409, 413, 415),
+)
+def open_window(name: parameters.WindowName, window: Annotated[models.NewWindow, Body()]) -> Response[str]:
+    """Hold, note or drop what begins from now on. It ends by itself; sent again, it ends later."""
+    turn = in_hand()
+    request = turn.request
+    wanted = window.wanted()
+    return reply(200, turn.bridge.windows().put(request.caller, account_of(request.event), name, wanted, _now(turn)))
+
+
+@router.get(
+    "/windows",
+    tags=["Windows"],
+    operation_id="listWindows",
+    summary="List the maintenance windows of callers that are open",
+    responses=responses(200, models.OpenWindows, "The windows, the oldest first."),
+)
+def list_windows() -> Response[str]:
+    """List what callers have opened; windows of the rules are not among them."""
+    turn = in_hand()
+    return reply(200, {"windows": turn.bridge.windows().all_open(_now(turn))})
+
+
+@router.get(
+    "/windows/<name>",
+    tags=["Windows"],
+    operation_id="readWindow",
+    summary="Read a maintenance window that is open",
+    responses=responses(200, models.OpenWindow, "The window."),
+)
+def read_window(name: parameters.WindowName) -> Response[str]:
+    """Read one window."""
+    turn = in_hand()
+    return reply(200, turn.bridge.windows().read(name, _now(turn)))
+
+
+@router.delete(
+    "/windows/<name>",
+    tags=["Windows"],
+    operation_id="endWindow",
+    summary="End a maintenance window now",
+    responses=responses(200, models.OpenWindow, "The window as it was. What it held opens within four minutes.", 409),
+)
+def end_window(name: parameters.WindowName) -> Response[str]:
+    """End a window before its time."""
+    turn = in_hand()
+    return reply(200, turn.bridge.windows().end(turn.request.caller, name, _now(turn)))
+
+
+def _now(turn: Turn) -> datetime:
+    return datetime.fromtimestamp(turn.bridge.clock.now(), UTC)
