@@ -12,6 +12,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from common.actions.change import change_in
+from common.actions.decide import became
+from common.actions.follower import would_do
 from common.context.configuration_items import with_item
 from common.doors import sns, webhook
 from common.doors.message import read_event
@@ -23,13 +26,16 @@ from common.incidents.decide import Moment, Next, Write, plan
 from common.incidents.due import hour_of
 from common.incidents.expressions import Template, milliseconds
 from common.incidents.item import Item, RecordReference, problem_of
+from common.incidents.own_events import RECORD_CHANGED
 from common.incidents.rules import Rule, Rules, read_rules
+from common.incidents.rules.on_change import ACTIONS
 from common.incidents.rules.splitting import split
 from common.incidents.tag_names import TAGS
 from common.incidents.windows import Quiet, quieted, quieting_of, utc
 from common.servicenow.event_management import EVENT_TABLE
 from common.servicenow.names import REFERENCES
 from common.text import one_line, printable
+from local.close_codes import unknown_close_codes
 from local.columns import column_warnings
 from local.delivery import Delivery
 from local.new_rule import first_rule
@@ -83,6 +89,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.new is not None:
         return _tell(options.new, options.source, _new)
     rules, mistakes = read_rules(options.rules, list(filter(None, options.tables.split(","))))
+    mistakes = mistakes or list(unknown_close_codes(options.rules))
     for mistake in mistakes:
         print(f"wrong    {mistake}{where(options.rules, mistake.place, mistake.field)}")
     if mistakes:
@@ -216,6 +223,9 @@ def _delivered(event: Mapping[str, Any]) -> str:
 
 def _story(rules: Rules, event: Mapping[str, Any], at: int | None) -> Iterator[tuple[str, str]]:
     yield "event", f"{event['detail-type']} of {event['source']}"
+    if event["detail-type"] == RECORD_CHANGED:
+        yield from _followed(rules, event)
+        return
     yield "delivered", _delivered(event)
     rule = rules.match(event)
     if rule is None:
@@ -259,6 +269,18 @@ def _about(rule: Rule, alert: Alert, event: Mapping[str, Any]) -> Iterator[tuple
     named = with_item(rule, alert, event)
     if named is not alert:
         yield "item", f"of {named.fields['cmdb_ci']}, with FindConfigurationItems=true"
+
+
+def _followed(rules: Rules, event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Return what would be done for a change in ServiceNow, if RecordActions listed all actions."""
+    change = change_in(json.dumps(event), deployment=event["detail"].get("deployment", ""))
+    rule = rules.of_record(change.rule)
+    yield "record", f"{change.number}, changed by {change.updated_by} ({change.by})"
+    yield "rule", change.rule if rule is not None else f"{change.rule or 'none'}: no rule says what follows"
+    if rule is not None:
+        yield "becomes", ", ".join(sorted(became(change, rule.policy.resolved_state))) or "nothing that rules speak of"
+    lines = would_do(change, rules, ACTIONS.keys())
+    yield from (("follows", line) for line in lines or ["nothing"])
 
 
 def _written(alert: Alert) -> Iterator[tuple[str, str]]:

@@ -112,6 +112,9 @@ class WatchSettings(AccessSettings):
     event_source: str
     shadow_mode: bool = False
     allowed_tables: tuple[str, ...] = ()
+    integration_users: frozenset[str] = frozenset()
+    record_comments: bool = False
+    record_actions: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +237,9 @@ def read_watch_settings(environment: Mapping[str, str]) -> WatchSettings:
         **variables.access(reader),
         **variables.ledger(reader),
         **variables.bus(reader),
+        **variables.actions(reader),
+        integration_users=variables.users(reader),
+        record_comments=reader.switch("RECORD_COMMENTS"),
         shadow_mode=reader.switch("SHADOW_MODE"),
         allowed_tables=variables.allowed_tables(reader),
     )

@@ -98,6 +98,11 @@ def actions(reader: Reader) -> dict[str, Any]:
     return {"record_actions": _listed(listed)}
 
 
+def users(reader: Reader) -> frozenset[str]:
+    """Read the user names of those who change records and are no people."""
+    return _listed(reader.text("INTEGRATION_USERS", _ANY_TEXT, "set it to user names separated by commas", ""))
+
+
 def place(reader: Reader) -> dict[str, Any]:
     """Read where in AWS a function stands."""
     advice = "set it to partition/account/region, such as aws/123456789012/eu-west-1"

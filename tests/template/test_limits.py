@@ -91,6 +91,7 @@ LONGEST: dict[str, str] = LONG_VALUES | {
     "LedgerTableName": "x" * 255,
     "OAuthScope": "s" * 255,
     "OAuthTokenPath": "/" + "x" * 200,
+    "IntegrationUsers": "x" * 400,
     "RecordActions": "accessanalyzer,accessanalyzer," * 6 + "accessanalyzer",
     "ProxyUrl": "https://" + "x" * 241 + ":65535",
     "TimeZone": "x" * 32,

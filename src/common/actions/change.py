@@ -26,6 +26,7 @@ class RecordChange:
     sys_id: str
     link: str
     by: str
+    updated_by: str
     updates: int
     time: str
     changes: Mapping[str, Mapping[str, str | None]]
@@ -77,6 +78,7 @@ def change_in(body: str, *, deployment: str) -> RecordChange:
         sys_id=texts["sys_id"],
         link=texts["link"],
         by=texts["by"],
+        updated_by=texts["updated_by"],
         updates=updates,
         time=str(event.get("time", "")),
         changes=changes,

@@ -1,18 +1,23 @@
 """The watch function's parts."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import boto3
 
 from common.bridge.access import Access, access_of, client_of, whole
-from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG
+from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG, RULES
 from common.bridge.records import deployment_of
 from common.incidents.ledger import Ledger
+from common.incidents.own_events import RECORD_CHANGED
 from common.servicenow.records import Records
 from common.settings import WatchSettings, read_watch_settings
 from common.watch.bus import Bus, EventBus, ShadowBus
+from common.watch.comments import READ as ENTRIES
+from common.watch.comments import Comments
 from common.watch.decide import READ, watched_tables
+from common.watch.event import Told
 from common.watch.memory import Memory
 from common.watch.watcher import Watcher
 
@@ -41,13 +46,31 @@ def build_watch(environment: Mapping[str, str]) -> Watch:
         tables=watched_tables(settings.allowed_tables),
         host=settings.instance_host,
         telemetry=access.telemetry,
+        integrations=settings.integration_users,
+        comments=Comments(Records(client_of(access), ENTRIES)) if settings.record_comments else None,
     )
     return Watch(access.clock, access.telemetry, access.transport, access.tokens, access.credentials, watcher)
 
 
+def _plan(settings: WatchSettings) -> Callable[[Told], Sequence[str]]:
+    """Return what tells what would follow an event. Only a shadow needs the rules for it."""
+    from common.actions.change import change_in  # noqa: PLC0415
+    from common.actions.follower import would_do  # noqa: PLC0415
+    from common.incidents.rules import rules_to_run  # noqa: PLC0415
+
+    rules = rules_to_run(RULES, settings.allowed_tables)
+
+    def plan(told: Told) -> Sequence[str]:
+        event = {"detail-type": RECORD_CHANGED, "time": told.at.isoformat(), "detail": told.detail}
+        change = change_in(json.dumps(event), deployment=settings.deployment)
+        return would_do(change, rules, settings.record_actions)
+
+    return plan
+
+
 def _bus(settings: WatchSettings, access: Access) -> Bus:
     if settings.shadow_mode:
-        return ShadowBus(access.telemetry)
+        return ShadowBus(access.telemetry, _plan(settings) if settings.record_actions else lambda _: ())
     return EventBus(
         boto3.client("events", config=AWS_CONFIG),
         settings.event_bus,

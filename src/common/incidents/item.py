@@ -5,6 +5,7 @@ from copy import replace
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from itertools import accumulate
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -14,6 +15,9 @@ from common.incidents.episodes import Past
 from common.incidents.storm import gathers
 
 _MARKER = "servicenow-bridge"
+
+MOST_OBJECT_CHARACTERS = 40_000
+"""What names them, all together: an event that tells of the record has to hold it too."""
 
 MOST_OBJECTS = 100
 """How many objects of AWS are kept of one record: what Security Hub takes in one call, and far from filling an item."""
@@ -137,7 +141,9 @@ class Item(NamedTuple):
         if not new or len(known) >= MOST_OBJECTS:
             return self
         unique = [each for number, each in enumerate(new) if each not in new[:number]]
-        return replace(self, objects=(*known, *unique)[:MOST_OBJECTS])
+        sizes = accumulate(sum(map(len, each.values())) for each in (*known, *unique))
+        room = sum(size <= MOST_OBJECT_CHARACTERS for size in sizes)
+        return replace(self, objects=(*known, *unique)[: min(room, MOST_OBJECTS)])
 
     def reverted(self) -> "Item":
         """Return this item with its pending write forgotten; the correlation id of an open is kept for the next."""

@@ -1,7 +1,7 @@
 """Onto an event bus, or in shadow mode only into the log."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,6 +21,10 @@ MOST_EVENTS = 10
 """How many events PutEvents takes a call."""
 
 _TRIES = 3
+
+# A call may have 256 KB: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html. It is ASCII.
+_MOST_BYTES = 240_000
+_AROUND = 500
 
 
 class Bus(Protocol):
@@ -54,7 +58,7 @@ class EventBus:
         for attempt in range(_TRIES):
             if attempt:
                 self._clock.sleep(full_jitter(attempt, base=0.2, cap=1.0))
-            results = self._put([entries[number] for number in waiting])
+            results = [result for some in _fitting(entries[number] for number in waiting) for result in self._put(some)]
             taken = len(waiting)
             waiting = [number for number, result in zip(waiting, results, strict=True) if "ErrorCode" in result]
             self._telemetry.count("RecordChangesPut", taken - len(waiting))
@@ -90,16 +94,35 @@ class EventBus:
         }
 
 
+def _fitting(entries: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Yield entries in their order, as many together as one call may hold."""
+    together: list[dict[str, Any]] = []
+    size = 0
+    for entry in entries:
+        own = len(entry["Detail"]) + sum(map(len, entry["Resources"])) + _AROUND
+        if together and size + own > _MOST_BYTES:
+            yield together
+            together, size = [], 0
+        together.append(entry)
+        size += own
+    if together:
+        yield together
+
+
 class ShadowBus:
     """Stands where a bus stands, and puts nothing."""
 
-    def __init__(self, telemetry: Telemetry) -> None:
-        """Report to `telemetry` what would have been put."""
+    def __init__(self, telemetry: Telemetry, follow: Callable[[Told], Sequence[str]] = lambda _: ()) -> None:
+        """Report to `telemetry` what would have been put, and what `follow` says that AWS would do."""
         self._telemetry = telemetry
+        self._follow = follow
 
     def put(self, events: Sequence[Told]) -> Sequence[bool]:
         """Log and count the events."""
         for event in events:
             self._telemetry.count("ShadowChanges")
             self._telemetry.log.info("Shadow mode: this is what would be told.", record_change=dict(event.detail))
+            for would in self._follow(event):
+                self._telemetry.count("ShadowActions")
+                self._telemetry.log.info("Shadow mode: this is what would follow.", would=would)
         return [True] * len(events)

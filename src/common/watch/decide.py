@@ -6,7 +6,7 @@ what is new.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -64,6 +64,7 @@ class By(StrEnum):
     """Who made a change. ServiceNow names the last one alone: of several updates nobody knows who made the others."""
 
     BRIDGE = "bridge"
+    INTEGRATION = "integration"
     PERSON = "person"
     SEVERAL = "several"
 
@@ -143,9 +144,10 @@ def checked(rows: Sequence[Record], *, prefix: str, after: str, since: float) ->
     return rows
 
 
-def change_of(row: Record, known: Known | None) -> Change | None:
+def change_of(row: Record, known: Known | None, integrations: Collection[str] = ()) -> Change | None:
     """Return what changed in a row since it was `known`, None where nothing did.
 
+    `integrations` are the user names of those who are no people.
     A lower count with an older time is what a copy of the database that lags behind shows; with a newer time the record
     was restored.
     """
@@ -154,7 +156,9 @@ def change_of(row: Record, known: Known | None) -> Change | None:
         is_stale = now.updates < known.updates and now.updated_on <= known.updated_on
         if is_stale or (now.updates, now.updated_on) == (known.updates, known.updated_on):
             return None
-    return Change(row, now, _differences(now.values, None if known is None else known.values), _by(row, known))
+    return Change(
+        row, now, _differences(now.values, None if known is None else known.values), _by(row, known, integrations)
+    )
 
 
 def known_of(row: Record) -> Known:
@@ -196,9 +200,12 @@ def _differences(new: Mapping[str, str], old: Mapping[str, str] | None) -> dict[
     return differences
 
 
-def _by(row: Record, known: Known | None) -> By:
+def _by(row: Record, known: Known | None, integrations: Collection[str]) -> By:
+    last = row.fields.get("sys_updated_by", "")
     # The bridge's user opened every record of ours, so that its name stands in each.
-    if row.fields.get("sys_updated_by", "") != row.fields.get("sys_created_by", ""):
+    is_bridge = last == row.fields.get("sys_created_by", "")
+    if not is_bridge and last not in integrations:
         return By.PERSON
     before = -1 if known is None else known.updates
-    return By.BRIDGE if int(row.fields["sys_mod_count"]) == before + 1 else By.SEVERAL
+    alone = By.BRIDGE if is_bridge else By.INTEGRATION
+    return alone if int(row.fields["sys_mod_count"]) == before + 1 else By.SEVERAL

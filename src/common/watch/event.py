@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from common.watch.comments import Comment
 from common.watch.decide import NAMES, WATCHED, Change, event_id, moment
 
 
@@ -46,7 +47,15 @@ def origin_of(dedup_key: str) -> dict[str, str | None]:
     return dict(zip(_PARTS, own, strict=False))
 
 
-def event_of(change: Change, *, deployment: str, table: str, host: str, problem: Problem | None) -> Told:
+def event_of(  # noqa: PLR0913 (what an event tells beside the change)
+    change: Change,
+    *,
+    deployment: str,
+    table: str,
+    host: str,
+    problem: Problem | None,
+    comment: Comment | None = None,
+) -> Told:
     """Return the event of a change; `problem` is None where the ledger knows nothing of the record."""
     record = change.record
     shown = {name: record.fields[name] for name in (*WATCHED, *NAMES.values()) if name in record.fields}
@@ -64,6 +73,7 @@ def event_of(change: Change, *, deployment: str, table: str, host: str, problem:
         "updates": change.known.updates,
         "dedup_key": problem.dedup_key if problem else None,
         "objects": [dict(each) for each in problem.objects] if problem else [],
+        **({"comment": {"text": comment.text, "by": comment.by, "at": comment.at}} if comment else {}),
         **origin_of(problem.dedup_key if problem else ""),
     }
     return Told(detail, moment(change.known.updated_on), problem.resources if problem else ())

@@ -4,7 +4,7 @@ An event is put before it is written down, and everything is told before the mar
 is told again, under the same id. Nothing grows with the number of records: a page is told before the next is read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import replace
 from itertools import batched
 from uuid import uuid4
@@ -15,6 +15,7 @@ from common.incidents.item import deployment_prefix
 from common.servicenow.records import Record, Records
 from common.telemetry import Telemetry
 from common.watch.bus import MOST_EVENTS, Bus
+from common.watch.comments import Comments
 from common.watch.decide import LONGEST_ABSENCE, OVERLAP, Change, change_of, checked, minutes_back, query
 from common.watch.event import event_of
 from common.watch.memory import Mark, Memory
@@ -42,8 +43,15 @@ class Watcher:
         tables: Sequence[str],
         host: str,
         telemetry: Telemetry,
+        integrations: Collection[str] = (),
+        comments: Comments | None = None,
     ) -> None:
-        """Watch `tables`; `records` must show what `common.watch.decide.READ` names."""
+        """Watch `tables`; `records` must show what `common.watch.decide.READ` names.
+
+        `integrations` are the user names of those who are no people; without `comments` none are told.
+        """
+        self._integrations = integrations
+        self._comments = comments
         self._records = records
         self._memory = memory
         self._bus = bus
@@ -95,8 +103,8 @@ class Watcher:
             page = self._records.page(mark.table, asked, deadline, limit=PAGE, offset=offset)
             rows = checked(page.records, prefix=self._prefix, after=after, since=since / 1000 - OVERLAP)
             known = self._memory.known(rows)
-            changes = [found for row in rows if (found := change_of(row, known.get(row.sys_id)))]
-            self._tell(mark.table, sorted(changes, key=_in_order), silently=is_first)
+            changes = [found for row in rows if (found := change_of(row, known.get(row.sys_id), self._integrations))]
+            self._tell(mark.table, sorted(changes, key=_in_order), deadline, silently=is_first)
             if not page.more:
                 return replace(mark, since=began, began=None, after="")
             # A page is empty where access rules hide all of its rows.
@@ -107,13 +115,15 @@ class Watcher:
                 )
                 return replace(mark, after=after)
 
-    def _tell(self, table: str, changes: Sequence[Change], *, silently: bool) -> None:
+    def _tell(self, table: str, changes: Sequence[Change], deadline: Deadline, *, silently: bool) -> None:
         if silently:
             for change in changes:
                 self._memory.remember(change.record)
             return
         problems = self._memory.problems(_problem(change.record) for change in changes)
         for some in batched(changes, MOST_EVENTS, strict=False):
+            sys_ids = [change.record.sys_id for change in some]
+            comments = {} if self._comments is None else self._comments.latest(sys_ids, deadline)
             events = [
                 event_of(
                     change,
@@ -121,6 +131,7 @@ class Watcher:
                     table=table,
                     host=self._host,
                     problem=problems.get(_problem(change.record)),
+                    comment=comments.get(change.record.sys_id),
                 )
                 for change in some
             ]

@@ -189,3 +189,37 @@ def test_a_look_tells_how_far_behind_it_is(look: Look, capsys: pytest.CaptureFix
     look()
 
     assert '"WatchAge"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("stack", [{"RECORD_COMMENTS": "true"}], indirect=True)
+def test_the_latest_comment_is_told_where_a_parameter_asks_for_it(
+    look: Look, heard: Heard, servicenow: Simulator
+) -> None:
+    """Of each record that has one; one question for several."""
+    look()
+    marks = [f"{deployment_prefix('test')}{number:024x}-{'0' * 16}" for number in range(2)]
+    silent, told = (
+        servicenow.insert("incident", {"short_description": "ours", "correlation_id": mark}) for mark in marks
+    )
+    servicenow.update("incident", told, {"comments": "the first"})
+    servicenow.clock_offset += 5
+    servicenow.update("incident", told, {"comments": "we look into it", "work_notes": "for us alone"})
+    look()
+
+    events = {event["detail"]["sys_id"]: event["detail"] for event in heard()}
+    for detail in events.values():
+        SCHEMA.validate(detail)
+    assert "comment" not in events[silent]
+    assert events[told]["comment"]["text"] == "we look into it"
+
+
+@pytest.mark.parametrize("stack", [{"RECORD_COMMENTS": "true"}], indirect=True)
+def test_comments_that_may_not_be_read_are_named(look: Look, servicenow: Simulator) -> None:
+    """Nothing is told without them until somebody mends it."""
+    look()
+    made = servicenow.insert("incident", {"short_description": "ours", "correlation_id": OURS})
+    servicenow.update("incident", made, {"comments": "secret"})
+    servicenow.configure(unreadable_fields=("sys_journal_field.value",))
+
+    with pytest.raises(ConfigurationError, match="comments"):
+        look()

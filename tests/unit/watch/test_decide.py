@@ -131,3 +131,15 @@ def test_rows_that_were_asked_for_pass() -> None:
     rows = [row(2, at=EPOCH - 50_000), row(3, at=EPOCH + 50_000)]
 
     assert checked(rows, prefix=PREFIX, after=f"{1:032x}", since=EPOCH) == rows
+
+
+@pytest.mark.parametrize(
+    ("by", "updates", "whose"),
+    [("devops.agent", 4, By.INTEGRATION), ("devops.agent", 5, By.SEVERAL), ("abel.tuter", 4, By.PERSON)],
+)
+def test_other_integrations_do_not_count_as_people(by: str, updates: int, whose: By) -> None:
+    """Those that a parameter lists; where one made the last of several updates, another may be a person's."""
+    found = change_of(row(updates=updates, at=EPOCH, by=by, priority="2"), KNOWN, {"devops.agent"})
+
+    assert found is not None
+    assert found.by is whose

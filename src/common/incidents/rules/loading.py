@@ -9,8 +9,9 @@ from common.errors import ConfigurationError
 from common.incidents.alert import DEFAULT_TABLE
 from common.incidents.rules.checked import CHECKED, entries, read_checked
 from common.incidents.rules.matching import Rules, generality
-from common.incidents.rules.names import OWN
+from common.incidents.rules.names import CLOSE_CODES, OWN
 from common.incidents.rules.override import Override
+from common.incidents.rules.places import located
 from common.incidents.rules.reading import check_override, read_override, read_rule
 from common.incidents.rules.rule import Rule
 from common.incidents.rules.surroundings import ACCOUNTS, Surroundings, account_mistakes
@@ -127,6 +128,9 @@ class _Files:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
             self.mistakes.append(Mistake(file, "it", f"is not readable: {error}"))
             return
+        codes = content.pop(CLOSE_CODES, [])
+        if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
+            self.mistakes.append(Mistake(file, CLOSE_CODES, "is no list of texts"))
         for heading in sorted(set(content) - set(_HEADINGS)):
             self.mistakes.append(
                 Mistake(file, heading, "is not known: begin with [[rule]], [[override]], [[window]] or [accounts]")
@@ -135,6 +139,7 @@ class _Files:
         wrong = account_mistakes(accounts)
         self.mistakes += [Mistake(file, *each) for each in wrong]
         self.accounts |= {} if wrong else accounts
+        before = len(self.mistakes)
         for rule in self._entries(file, "rule", content.get("rule", []), read_rule):
             place = f"{file}, rule {rule.name}"
             if any(earlier.name == rule.name for earlier in self.rules):
@@ -143,6 +148,7 @@ class _Files:
                 self.mistakes.append(Mistake(place, "when", "never counts: an earlier rule without when takes all"))
             self.rules.append(rule)
         self.overrides += self._entries(file, "override", content.get("override", []), read_override)
+        self.mistakes[before:] = located(self.mistakes[before:], file, text, content)
         if "window" in content:
             self.windows += self._entries(file, "window", content["window"], read_window, lines_of(text))
 

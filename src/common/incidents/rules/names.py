@@ -8,6 +8,9 @@ ANY = "*"
 OWN = "own"
 """The folder beside the shipped files that belongs to whoever deploys: nothing is ever shipped in it."""
 
+CLOSE_CODES = "close_codes"
+"""The entry at the top of a rule file that lists what codes of closing an instance has beside ServiceNow's own."""
+
 LEVELS = ("1", "2", "3")
 """The choices of impact and urgency."""
 

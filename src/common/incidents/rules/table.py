@@ -31,6 +31,9 @@ LONGEST_WAIT = 12 * 3600
 """Seconds: longer than any spike lasts, and short beside the seven days for which the queue keeps a message."""
 
 _DURATION = re.compile(r"(0|[1-9][0-9]{0,5})([smh])")
+CHANGE = "on_change"
+"""How the name of a field begins that stands in an entry of that list; its number follows, from 1 on."""
+
 _CHANGE = ("to", "close_code", "match", "action", "set", "feedback")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -260,9 +263,9 @@ class RuleTable:
             inner.wrong("set", f"is {value or 'missing'}; {action} can set {', '.join(ACTIONS[action])}")
         if feedback and (action != "guardduty" or feedback not in FEEDBACK):
             inner.wrong("feedback", f"is {feedback}; it is one of {', '.join(FEEDBACK)}, for the action guardduty")
-        for mistake in inner.mistakes:
-            self.wrong(f"on_change {number}, {mistake.field}", mistake.why)
         condition = inner.expression_without_tags("match")
+        for mistake in inner.mistakes:
+            self.wrong(f"{CHANGE} {number}, {mistake.field}", mistake.why)
         return OnChange(
             to=frozenset(to),
             action=action,

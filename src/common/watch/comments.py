@@ -1,0 +1,62 @@
+"""The latest comment of records that changed: one question for those that are told together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from common.clock import Deadline
+from common.errors import ConfigurationError
+from common.servicenow.query import all_of, equals, term
+from common.servicenow.records import Records
+
+TABLE = "sys_journal_field"
+"""Where ServiceNow keeps the entries of journal fields; a comment of a record is none of its own columns."""
+
+READ = ("sys_id", "element_id", "element", "value", "sys_created_by", "sys_created_on")
+"""What is asked for of an entry."""
+
+LONGEST = 4000
+"""Characters of a comment that are told; an event holds ten records' at most, and may have 256 KB."""
+
+_MOST = 200
+# A value of a query has 255 characters, and seven names of 32 fit.
+_TOGETHER = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """What somebody wrote, who it was, and when, as ServiceNow writes times (UTC)."""
+
+    text: str
+    by: str
+    at: str
+
+
+class Comments:
+    """Looks for comments that customers can see; work notes are not told."""
+
+    def __init__(self, entries: Records) -> None:
+        """Read by `entries`, which must show what `READ` names."""
+        self._entries = entries
+
+    def latest(self, sys_ids: Sequence[str], deadline: Deadline) -> dict[str, Comment]:
+        """Return the latest comment of each record that has one.
+
+        Raises ConfigurationError where the integration user may not read the entries, and as `Records.find`.
+        """
+        found: dict[str, Comment] = {}
+        for start in range(0, len(sys_ids), _TOGETHER):
+            some = sys_ids[start : start + _TOGETHER]
+            query = all_of([equals("element", "comments"), term("element_id", "IN", ",".join(some))])
+            rows = self._entries.find(TABLE, f"{query}^ORDERBYDESCsys_created_on", deadline, limit=_MOST)
+            for row in rows:
+                name, text = row.fields.get("element_id", ""), row.fields.get("value")
+                if name not in some or row.fields.get("element") != "comments" or text is None:
+                    raise ConfigurationError(
+                        "ServiceNow does not show comments.",
+                        action="Let the integration user read element, element_id, value, sys_created_by and "
+                        "sys_created_on of sys_journal_field, or switch RecordComments off.",
+                        code="comments_hidden",
+                    )
+                by, at = (row.fields.get(name, "") for name in ("sys_created_by", "sys_created_on"))
+                found.setdefault(row.fields["element_id"], Comment(text[:LONGEST], by, at))
+        return found
