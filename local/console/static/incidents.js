@@ -156,12 +156,18 @@ function fillRecord(record) {
   recordOf = record.sys_id;
   if (!isSame) body.parentElement.scrollTop = 0;
   setText(document.querySelector("#record-description"), record.short_description);
+  const text = record.fields.find(({ name }) => name === "description")?.value ?? "";
+  const description = document.querySelector("#record-text");
+  setText(description, text);
+  description.hidden = !text;
+  if (!isSame) description.scrollTop = 0;
   const journal = document.querySelector("#journal");
   follow(journal, record.journal, (entry) => entry.sys_id, createEntry, (entry, _, isNew) => {
     if (isNew && isSame) flash(entry);
   });
   if (!record.journal.length) journal.replaceChildren(element("li", { className: "empty" }, "No entries."));
-  const fields = record.fields.flatMap(({ name, label, value }) => [
+  const others = record.fields.filter(({ name }) => name !== "description");
+  const fields = others.flatMap(({ name, label, value }) => [
     element("dt", {}, label),
     element("dd", { data: { field: name } }, value),
   ]);

@@ -125,6 +125,19 @@ def test_a_chosen_incident_shows_its_fields_and_its_journal(page: Page, simulato
     expect(page.get_by_role("link", name="INC0010001")).to_have_attribute("aria-current", "true")
 
 
+def test_the_description_of_a_chosen_incident_is_seen_at_once(page: Page, simulator: Simulator) -> None:
+    """Right below the short description, without scrolling; a long one scrolls by itself, the rest stays in reach."""
+    lines = "\n".join(f"line {number}" for number in range(100))
+    add_incident(simulator, description=lines)
+    page.get_by_role("link", name="INC0010001").click()
+    expect(page.locator("#record-text")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("button", name="Resolve")).to_be_in_viewport(ratio=1)
+    add_incident(simulator, "without words")
+    page.get_by_role("link", name="INC0010002").click()
+    expect(page.locator("#record-title")).to_have_text("INC0010002")
+    expect(page.locator("#record-text")).to_be_hidden()
+
+
 def test_calls_are_shown_as_they_come(page: Page, simulator: Simulator, cloud: FakeCloud) -> None:
     """Token requests, refused calls and those without an answer; the newest stands first."""
     request = page.context.request
