@@ -15,6 +15,7 @@ from bench import (
     batch_of_ten,
     byte_code,
     client_call,
+    enriched,
     many_threads,
     short_lives,
     start_up,
@@ -37,6 +38,7 @@ GROUPS: Mapping[str, Callable[[], Sequence[Result]]] = {
     "alarm_storm": alarm_storm.measure,
     "webhook": webhook.measure,
     "watch": watch.measure,
+    "enriched": enriched.measure,
 }
 
 

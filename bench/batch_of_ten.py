@@ -35,7 +35,7 @@ _ROUNDS = 15
 _PROBLEMS = 10
 _EVENT = Path(__file__).resolve().parents[1] / "events" / "cloudwatch-alarm-metric-alarm.json"
 _TOKEN = "t" * 86
-_SETTINGS = {
+SETTINGS = {
     "AWS_ACCESS_KEY_ID": "bench",
     "AWS_DEFAULT_REGION": "eu-west-1",
     "AWS_EC2_METADATA_DISABLED": "true",
@@ -64,7 +64,7 @@ def measure() -> list[Result]:
         aws_server("{}") as aws,
         _function(host, authorities, aws) as function,
     ):
-        event, context = _batch(moment), _Context()
+        event, context = _batch(moment), Context()
 
         def batch() -> None:
             if function.handler(event, context)["batchItemFailures"]:
@@ -92,7 +92,7 @@ def measure() -> list[Result]:
     ]
 
 
-class _Context:
+class Context:
     """What a function sees of its invocation."""
 
     def get_remaining_time_in_millis(self) -> int:
@@ -102,7 +102,7 @@ class _Context:
 
 @contextlib.contextmanager
 def _function(host: str, authorities: str, aws: str) -> Iterator[ModuleType]:
-    settings = _SETTINGS | {
+    settings = SETTINGS | {
         "AWS_ENDPOINT_URL": aws,
         "CERTIFICATE_AUTHORITIES": authorities,
         "SERVICENOW_INSTANCE_HOST": host,

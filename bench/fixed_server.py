@@ -1,6 +1,7 @@
 """An HTTPS server that sends one fixed answer, in a process of its own, so that it costs every client the same.
 
-Run as `python -m bench.fixed_server <certificate> <key> <record>`; it prints its port and ends with its standard input.
+Run as `python -m bench.fixed_server <certificate> <key> <record> <seconds>`; it prints its port and ends with its
+standard input.
 """
 
 import json
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,16 +48,16 @@ _PIECE = 1 << 16
 
 
 @contextmanager
-def fixed_server(changes: Mapping[str, str] | None = None) -> Iterator[tuple[str, str]]:
+def fixed_server(changes: Mapping[str, str] | None = None, seconds: float = 0.0) -> Iterator[tuple[str, str]]:
     """Run the server; yield host and port, and the certificate (PEM) of the authority to trust.
 
-    `changes` replaces fields of the record that it shows.
+    `changes` replaces fields of the record that it shows; an answer takes so many seconds.
     """
     authority = create_authority()
     with tempfile.TemporaryDirectory() as directory:
         files = issue(authority).write(Path(directory), "server")
         record = json.dumps({**_RECORD, **(changes or {})})
-        command = [sys.executable, "-m", "bench.fixed_server", *map(str, files), record]
+        command = [sys.executable, "-m", "bench.fixed_server", *map(str, files), record, str(seconds)]
         process = subprocess.Popen(  # noqa: S603 (a fixed command)
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -67,26 +69,26 @@ def fixed_server(changes: Mapping[str, str] | None = None) -> Iterator[tuple[str
             process.stdin.close()
 
 
-def _main(certificate: str, key: str, record: str) -> None:
+def _main(certificate: str, key: str, record: str, seconds: str) -> None:
     body = json.dumps({"result": json.loads(record)}).encode()
     answer = _HEAD + str(len(body)).encode() + b"\r\n\r\n" + body
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     listener = socket.create_server(("127.0.0.1", 0))
-    threading.Thread(target=_accept, args=(listener, context, answer), daemon=True).start()
+    threading.Thread(target=_accept, args=(listener, context, answer, float(seconds)), daemon=True).start()
     sys.stdout.write(f"{listener.getsockname()[1]}\n")
     sys.stdout.flush()
     sys.stdin.read()
 
 
-def _accept(listener: socket.socket, context: ssl.SSLContext, answer: bytes) -> None:
+def _accept(listener: socket.socket, context: ssl.SSLContext, answer: bytes, seconds: float) -> None:
     while True:
         connection, _ = listener.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=_serve, args=(connection, context, answer), daemon=True).start()
+        threading.Thread(target=_serve, args=(connection, context, answer, seconds), daemon=True).start()
 
 
-def _serve(connection: socket.socket, context: ssl.SSLContext, answer: bytes) -> None:
+def _serve(connection: socket.socket, context: ssl.SSLContext, answer: bytes, seconds: float) -> None:
     with context.wrap_socket(connection, server_side=True) as tls:
         received = b""
         while piece := tls.recv(_PIECE):
@@ -94,6 +96,7 @@ def _serve(connection: socket.socket, context: ssl.SSLContext, answer: bytes) ->
             head, end_of_head, body = received.partition(b"\r\n\r\n")
             length = _LENGTH.search(head)
             if end_of_head and len(body) >= (int(length[1]) if length else 0):
+                time.sleep(seconds)
                 tls.sendall(answer)
                 received = b""
 

@@ -27,13 +27,14 @@ _HOST = "example.service-now.com"
 _PARAMETER = "/servicenow-bridge/bench/access-token"
 _READY = "ready"
 
-_HERE = """
+HERE = """
 from common.clock import Deadline
 from handlers.events import bridge
 
 assert bridge.tokens.token(Deadline.after(bridge.clock, 30.0)).value
 print("ready", flush=True)
 """
+"""A process that gets a token with what the events function imports."""
 
 _LIBRARIES = """
 import importlib, json, ssl, sys
@@ -79,13 +80,13 @@ def measure() -> list[Result]:
     secret = json.dumps({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET})
     with tempfile.TemporaryDirectory() as directory, aws_server(secret) as address:
         folder = Path(directory)
-        environment = _environment(address, built_package(folder), runtime_of_lambda(folder))
-        _store_token(environment)
+        environment = environment_of(address, built_package(folder), runtime_of_lambda(folder))
+        store_token(environment)
         libraries, clients = json.loads(_run(_INSPECT, environment))
         job = json.dumps([libraries, clients, _PARAMETER])
-        ours, yardstick = _in_turns(
-            lambda: _seconds_until_ready(_HERE, environment),
-            lambda: _seconds_until_ready(_LIBRARIES, environment, job),
+        ours, yardstick = in_turns(
+            lambda: seconds_until_ready(HERE, environment),
+            lambda: seconds_until_ready(_LIBRARIES, environment, job),
         )
     return [
         Result(
@@ -98,7 +99,8 @@ def measure() -> list[Result]:
     ]
 
 
-def _in_turns(first: Callable[[], float], second: Callable[[], float]) -> tuple[float, float]:
+def in_turns(first: Callable[[], float], second: Callable[[], float]) -> tuple[float, float]:
+    """Return the medians of both, which take turns."""
     measured: list[tuple[float, float]] = []
     for number in range(_PROCESSES + 1):
         if number % 2:
@@ -110,7 +112,8 @@ def _in_turns(first: Callable[[], float], second: Callable[[], float]) -> tuple[
     return median(pair[0] for pair in measured[1:]), median(pair[1] for pair in measured[1:])
 
 
-def _environment(address: str, package: Path, runtime: Path) -> dict[str, str]:
+def environment_of(address: str, package: Path, runtime: Path) -> dict[str, str]:
+    """Return the environment of a function, with AWS at an address."""
     return {
         "AWS_ACCESS_KEY_ID": "bench",
         "AWS_DEFAULT_REGION": "eu-west-1",
@@ -130,7 +133,8 @@ def _environment(address: str, package: Path, runtime: Path) -> dict[str, str]:
     }
 
 
-def _store_token(environment: Mapping[str, str]) -> None:
+def store_token(environment: Mapping[str, str]) -> None:
+    """Put a fresh token where functions share it."""
     clock = SystemClock()
     with patch.dict("os.environ", environment):
         store = TokenStore(
@@ -156,7 +160,8 @@ def _run(script: str, environment: Mapping[str, str]) -> str:
     ).stdout
 
 
-def _seconds_until_ready(script: str, environment: Mapping[str, str], *arguments: str) -> float:
+def seconds_until_ready(script: str, environment: Mapping[str, str], *arguments: str) -> float:
+    """Return the seconds from the start of a process to its being ready."""
     began = time.perf_counter()
     process = subprocess.Popen(  # noqa: S603 (a fixed command)
         _command(script, *arguments), env=environment, stdout=subprocess.PIPE, text=True

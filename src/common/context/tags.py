@@ -7,7 +7,7 @@ environments; nothing that goes wrong raises, and what failed is left alone for 
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from common.aws_errors import code_of, needs_a_person
-from common.clock import Clock
+from common.clock import Clock, Deadline
 from common.context.shared import Shared
 from common.context.subjects import Arn, alarm_of, resources_of
 from common.errors import BridgeError, HeldError
@@ -167,30 +167,34 @@ class TagLookup:
     def _looked_up(
         self, subjects: Sequence[Subject], found: _Found, told: Mapping[str, str], wanted: frozenset[str]
     ) -> Tags:
-        """Look up what is missing in `found`, and wait for it for a second; what comes later is still remembered."""
+        """Look up what is missing in `found`, and wait for it for a second; what comes later is still remembered.
+
+        Alarm and resources are asked about at once. Accounts only where these leave something open: Organizations
+        takes few calls a second.
+        """
         if self._threads is None:
             self._threads = self._new_threads()
-        task = self._threads.submit(self._collect, subjects, found, told, wanted)
-        try:
-            task.result(self._seconds)
-        except Exception as error:  # noqa: BLE001 (no defect of a look-up may keep a record from opening)
-            late = next((subject for subject in subjects if subject not in found), None)
-            if late is not None:
-                why = "it took too long" if isinstance(error, TimeoutError) else type(error).__name__
-                self._fail(late, why, for_long=False)
+        end = Deadline.after(self._clock, self._seconds)
+        nearer = [subject for subject in subjects if subject.of is not Of.ACCOUNT]
+        accounts = [subject for subject in subjects if subject.of is Of.ACCOUNT]
+        for asked in (nearer, accounts):
+            missing = [subject for subject in asked if subject not in found]
+            tasks = [(subject, self._threads.submit(self._asked, subject, wanted)) for subject in missing]
+            for subject, task in tasks:
+                found[subject] = self._awaited(subject, task, end)
+            if wanted <= _merged(nearer, found, told, wanted).values.keys():
+                break
         return _merged(subjects, found, told, wanted)
 
-    def _collect(
-        self, subjects: Sequence[Subject], found: _Found, told: Mapping[str, str], wanted: frozenset[str]
-    ) -> None:
-        """Ask for one subject after the other, until all that is wanted is found."""
-        values = dict(told)
-        for subject in subjects:
-            if wanted <= values.keys():
-                return
-            if subject not in found:
-                found[subject] = self._asked(subject, wanted)
-            values = _taken(found[subject] or {}, wanted) | values
+    def _awaited(
+        self, subject: Subject, task: "Future[Mapping[str, str] | None]", end: Deadline
+    ) -> Mapping[str, str] | None:
+        try:
+            return task.result(max(0.0, end.remaining()))
+        except Exception as error:  # noqa: BLE001 (no defect of a look-up may keep a record from opening)
+            why = "it took too long" if isinstance(error, TimeoutError) else type(error).__name__
+            self._fail(subject, why, for_long=False)
+            return None
 
     def _asked(self, subject: Subject, wanted: frozenset[str]) -> Mapping[str, str] | None:
         place = (subject.of, *sorted(wanted), subject.name)
@@ -210,7 +214,9 @@ class TagLookup:
             self._fail(subject, str(error), for_long=isinstance(error, HeldError))
             return None
         kept = _taken(tags, wanted)
-        self._shared.write(kept, KEPT_SECONDS, *place)
+        if self._threads is not None:
+            # Nobody waits until the others know it.
+            self._threads.submit(self._shared.write, kept, KEPT_SECONDS, *place)
         return self._keep((subject, wanted), kept, self._clock.now() + KEPT_SECONDS)
 
     def _fail(self, subject: Subject, why: str, *, for_long: bool) -> None:

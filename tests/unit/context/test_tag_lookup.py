@@ -226,8 +226,7 @@ def test_a_slow_look_up_is_not_waited_for(given: Given) -> None:
         assert given.accounts.blocked is not None
         given.accounts.blocked.set()
 
-    assert given.reports.counts == {"TagLookupsFailed": 1}
-    assert given.reports.lines[0]["reason"] == "it took too long"
+    assert {line["reason"] for line in given.reports.lines} == {"it took too long"}
 
 
 def test_a_defect_of_a_look_up_keeps_no_record_from_opening(given: Given) -> None:

@@ -1,0 +1,209 @@
+"""A new problem with everything looked up about it that can be, beside one without: warm, and from a cold start.
+
+Servers in a process of their own answer after the time that the real ones take: ServiceNow's insert 300 ms, a look-up
+of AWS 20 ms, the ledger 4 ms. Each alarm is a new one, so that the tags of the alarm are asked for every time; those of
+its resource, and its configuration item, are known for ten minutes and an hour.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+
+from bench import start_up
+from bench.api_start import built_package, runtime_of_lambda
+from bench.aws_server import aws_server
+from bench.batch_of_ten import SETTINGS, Context
+from bench.fixed_server import fixed_server
+from bench.parts import CLIENT_ID, CLIENT_SECRET
+from bench.result import Result
+from bench.timing import seconds_per_call
+from common.clock import SystemClock
+from common.incidents.alert import ONLY_MEMBER, order_key
+from common.incidents.item import Operation, Pending
+from common.oauth.token import AccessToken
+
+_ROUNDS = 31
+_SERVICENOW_SECONDS = 0.3
+_LOOK_UP_SECONDS = 0.02
+_LEDGER_SECONDS = 0.004
+_GROUP = "0123456789abcdef0123456789abcdef"
+_ON = {"LOOK_UPS": "accounts,true", "AWS_REGION": "eu-west-1"}
+_SOURCE = Path(__file__).resolve().parents[1]
+_EVENT = _SOURCE / "events" / "cloudwatch-alarm-metric-alarm.json"
+_OWN = '[[override]]\nfields = { assignment_group = "{{ tags.team }}" }\n'
+_numbers = count()
+
+
+def measure() -> list[Result]:
+    """Compare both, in turns, against the same servers."""
+    return [_opening(), _starting()]
+
+
+def _opening() -> Result:
+    moment = int(time.time()) * 1000
+    marker = Pending(Operation.OPEN, {ONLY_MEMBER: order_key(moment, firing=True)}, 0, "").marker
+    with (
+        fixed_server({"correlation_display": marker}, _SERVICENOW_SECONDS) as (host, authorities),
+        _slow_aws() as aws,
+        _rules() as rules,
+        _function(host, authorities, aws, {}, rules) as plain,
+        _function(host, authorities, aws, _ON, rules) as enriched,
+    ):
+        measured = seconds_per_call(
+            {"plain": partial(_open, plain, moment), "enriched": partial(_open, enriched, moment)},
+            rounds=_ROUNDS,
+            calls=1,
+            warm_up=3,
+        )
+    ours, yardstick = measured["enriched"], measured["plain"]
+    return Result(
+        "open_enriched_vs_plain",
+        ours / yardstick,
+        1.10,
+        f"{ours * 1e3:.0f} ms to the open record, its owner from tags and its item",
+        f"without {yardstick * 1e3:.0f} ms; ServiceNow answers after 300 ms, look-ups after 20",
+    )
+
+
+def _starting() -> Result:
+    secret = json.dumps({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET})
+    with tempfile.TemporaryDirectory() as directory, aws_server(secret) as address:
+        folder = Path(directory)
+        environment = start_up.environment_of(address, built_package(folder), runtime_of_lambda(folder))
+        start_up.store_token(environment)
+        ours, yardstick = start_up.in_turns(
+            lambda: start_up.seconds_until_ready(start_up.HERE, environment | _ON),
+            lambda: start_up.seconds_until_ready(start_up.HERE, environment),
+        )
+    return Result(
+        "events_start_enriched_vs_plain",
+        ours / yardstick,
+        1.05,
+        f"{ours * 1e3:.0f} ms from the start to a token, with look-ups",
+        f"without {yardstick * 1e3:.0f} ms",
+    )
+
+
+def _open(function: ModuleType, moment: int) -> None:
+    event = json.loads(_EVENT.read_bytes())
+    name = f"errors-{next(_numbers)}"
+    event["detail"]["alarmName"] = name
+    event["resources"] = [f"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:{name}"]
+    event["account"], event["region"] = "123456789012", "eu-west-1"
+    stamp = datetime.fromtimestamp(moment / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+    event["detail"]["state"]["timestamp"] = stamp
+    record = {"messageId": name, "body": json.dumps(event), "attributes": {"ApproximateReceiveCount": "1"}}
+    if function.handler({"Records": [record]}, Context())["batchItemFailures"]:
+        raise RuntimeError("a message was not handled")
+
+
+@contextlib.contextmanager
+def _function(host: str, authorities: str, aws: str, chosen: Mapping[str, str], rules: Path) -> Iterator[ModuleType]:
+    settings = SETTINGS | dict(chosen) | {"AWS_ENDPOINT_URL": aws, "CERTIFICATE_AUTHORITIES": authorities}
+    settings |= {"SERVICENOW_INSTANCE_HOST": host}
+    sys.modules.pop("handlers.events", None)
+    # Log lines and metrics are written, as everywhere, but not shown.
+    with (
+        Path(os.devnull).open("w") as nowhere,
+        patch.dict(os.environ, settings),
+        patch("common.bridge.events.RULES", rules),
+        contextlib.redirect_stdout(nowhere),
+    ):
+        function = importlib.import_module("handlers.events")
+        now = SystemClock().now()
+        function.bridge.tokens._memory.take(AccessToken("t" * 86, now, now + 1800, now))  # noqa: SLF001
+        item = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/checkout/6c1f0d6b2a4e8d37"
+        function.bridge.records._names._known["cmdb_ci", item] = (_GROUP, now + 3600)  # noqa: SLF001 (asked before)
+        yield function
+        function.bridge.transport.close()
+
+
+@contextlib.contextmanager
+def _rules() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as directory:
+        rules = Path(directory) / "rules"
+        shutil.copytree(_SOURCE / "src/rules", rules)
+        (rules / "own").mkdir(exist_ok=True)
+        (rules / "own/own.toml").write_text(_OWN)
+        yield rules
+
+
+@contextlib.contextmanager
+def _slow_aws() -> Iterator[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.enriched"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("the server has no pipes")
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        process.stdin.close()
+
+
+def _cbor(value: Any) -> bytes:  # noqa: ANN401 (texts, and lists and objects of fewer than 24)
+    if isinstance(value, str):
+        text = value.encode()
+        return bytes([0x60 + len(text)] if len(text) < 24 else [0x78, len(text)]) + text  # noqa: PLR2004 (of CBOR)
+    if isinstance(value, list):
+        return bytes([0x80 + len(value)]) + b"".join(map(_cbor, value))
+    return bytes([0xA0 + len(value)]) + b"".join(_cbor(name) + _cbor(one) for name, one in value.items())
+
+
+class _Exchange(BaseHTTPRequestHandler):
+    """Answers DynamoDB in JSON, CloudWatch and the Tagging API in CBOR, as botocore asks for it."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        operation = self.path.rpartition("/")[2]
+        if not operation:
+            time.sleep(_LEDGER_SECONDS)
+            self._send(b"{}", "application/x-amz-json-1.0")
+            return
+        time.sleep(_LOOK_UP_SECONDS)
+        tags = [{"Key": "team", "Value": _GROUP}]
+        mapped = [{"ResourceARN": "arn:aws:sqs:eu-west-1:123456789012:x", "Tags": tags}]
+        found = {"ResourceTagMappingList": mapped} if operation == "GetResources" else {"Tags": []}
+        self._send(_cbor(found), "application/cbor")
+
+    def _send(self, content: bytes, media_type: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", media_type)
+        self.send_header("smithy-protocol", "rpc-v2-cbor")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+def _main() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Exchange)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdout.write(f"{server.server_address[1]}\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    _main()
