@@ -12,6 +12,7 @@ from campaign import (
     api,
     beyond,
     held_events,
+    look_ups,
     messages,
     planted_leaks,
     planted_searches,
@@ -40,6 +41,7 @@ GROUPS = (
     api,
     beyond,
     held_events,
+    look_ups,
     storms,
 )
 """The modules of scenarios."""

@@ -18,7 +18,7 @@ _COVERS = {"match": "detail.alarmName == 'zone'", "covers": ["starts_with(detail
 
 
 @contextmanager
-def _with(**override: object) -> Iterator[None]:
+def having(**override: object) -> Iterator[None]:
     """Let the functions have an override beside the shipped rules."""
     read, mistakes = read_override("own.toml, override 1", override, frozenset({"incident"}))
     if read is None:
@@ -54,7 +54,7 @@ def _expect_over(world: World, number: int) -> None:
 def killed_in_a_storm(world: World) -> None:
     """Before or after whatever it sends, in one of several environments."""
     number = world.random.randint(_BOUND + 2, 12)
-    with _with(**_STORM):
+    with having(**_STORM):
         world.environment()
         _say(world, number, "ALARM", 1)
         for _ in range(world.random.randint(1, 4)):
@@ -74,7 +74,7 @@ def killed_in_a_storm(world: World) -> None:
 def down_in_a_storm(world: World) -> None:
     """Whatever is carried out all the same."""
     number = world.random.randint(_BOUND + 2, 12)
-    with _with(**_STORM):
+    with having(**_STORM):
         world.environment()
         world.fault(on="api", times=world.random.randint(2, 6), status=503, commit=world.toss())
         _say(world, number, "ALARM", 1)
@@ -91,7 +91,7 @@ def count_away(world: World) -> None:
     """DynamoDB takes no more updates, for a while or until a right is mended."""
     number = world.random.randint(_BOUND + 2, 10)
     code = world.in_turn("ProvisionedThroughputExceededException", "AccessDeniedException")
-    with _with(**_STORM):
+    with having(**_STORM):
         world.environment()
         world.aws_fault("dynamodb.UpdateItem", refusal(code))
         _say(world, number, "ALARM", 1)
@@ -106,7 +106,7 @@ def count_away(world: World) -> None:
 def covered(world: World) -> None:
     """What covers it recovers in the meantime; what is covered recovers too, or does not."""
     still_fires = world.toss()
-    with _with(**_COVERS):
+    with having(**_COVERS):
         world.environment()
         world.send(world.alarm("zone", "ALARM", minutes=1))
         world.expect_outcome(world.invoke(), "done")
