@@ -18,6 +18,9 @@ READ_FIELDS = ("sys_id", "number", "state", "active", "correlation_id", "correla
 _IN_PROGRESS = "2"
 _RESOLVED = "6"
 _CLOSED_OR_CANCELED = frozenset({"7", "8"})
+ENDING = frozenset({"state", "close_code", "close_notes"})
+"""The fields by which a record is resolved."""
+
 _RECOVERIES = frozenset({Operation.RESOLVE, Operation.RECOVERY_NOTE})
 
 

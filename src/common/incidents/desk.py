@@ -11,7 +11,7 @@ from common.clock import Deadline
 from common.errors import AmbiguousError, BridgeError, HeldError, NotYetError, PermanentError, TransientError
 from common.incidents import decide
 from common.incidents.alert import ONLY_MEMBER, Alert, Fold, Status
-from common.incidents.changes import record_fields, seen, sets_state
+from common.incidents.changes import ENDING, record_fields, seen, sets_state
 from common.incidents.covers import Covers
 from common.incidents.decide import Condition, Conflict, Finish, LookUp, Moment, Next, Over, Seen, Step, Wait, Write
 from common.incidents.due import OLDEST_EVENT, NotDueError, check_age, due, healed
@@ -258,7 +258,19 @@ class _Work:
         fields = record_fields(item, self.fold, self.desk.close_code)
         if item.record is None:
             return self.desk.records.create(item.table, fields, self.deadline)
+        if self.somebody_ended(item):
+            fields = {name: text for name, text in fields.items() if name not in ENDING}
         return self.desk.records.update(item.table, item.record.sys_id, fields, self.deadline)
+
+    def somebody_ended(self, item: Item) -> bool:
+        """Tell whether a record that is to be resolved is over already.
+
+        That is asked of records whose object of AWS may follow them: its recovery is then most often the echo of a
+        person, whose code and notes are not to be written over.
+        """
+        if not item.objects or item.table == EVENT_TABLE or item.pending_write.operation is not Operation.RESOLVE:
+            return False
+        return any(record.condition is not Condition.OPEN for record in self.visible(item))
 
     def note_success(self, item: Item, record: Record, seen: Seen) -> None:
         operation = item.pending_write.operation
