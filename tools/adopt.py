@@ -37,6 +37,10 @@ def _print_all(arguments: Namespace) -> None:
         count += 1
         print(f"{adoption.number}  {adoption.problem}  {adoption.outcome}")
     print(f"{count} records looked at.")
+    if count:
+        print(
+            "Which objects of AWS they stand for is not known: what people do with them in ServiceNow is not followed."
+        )
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ def test_saved_queries_ask_logs_of_this_stack(resources: Resources) -> None:
     names = [query["Name"]["Fn::Sub"] for query in queries.values()]
     groups = of_type(resources, "AWS::Logs::LogGroup")
 
-    assert len(set(names)) == len(queries) == 11
+    assert len(set(names)) == len(queries) == 12
     assert all(name.startswith("${AWS::StackName}/") for name in names)
     for query in queries.values():
         for group in query["LogGroupNames"]:

@@ -292,3 +292,18 @@ def test_only_the_events_function_asks_for_what_is_added(resources: Resources) -
 
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "sqs:SendMessage")
     assert statement["Condition"] == {"ArnNotLike": {"aws:PrincipalArn": attribute("EventsFunctionRole")}}
+
+
+@pytest.mark.attack
+def test_only_the_rule_brings_changes_that_are_followed(resources: Resources) -> None:
+    """Of events of this account, about this deployment; a message says what a person did."""
+    pattern = of_type(resources, "AWS::Events::Rule")["ActionRule"]["EventPattern"]
+    statements = {each["Sid"]: each for each in queue_statements(resources, "ActionQueue")}
+
+    assert pattern["account"] == [{"Ref": "AWS::AccountId"}]
+    assert pattern["source"] == [{"Fn::Sub": "servicenow-bridge.${AWS::StackName}"}]
+    assert pattern["detail"].keys() == {"deployment"}
+    assert statements["OnlyTheRuleDelivers"]["Condition"] == {"ArnEquals": {"aws:SourceArn": attribute("ActionRule")}}
+    denied = statements["NobodyElseSends"]
+    assert (denied["Effect"], denied["Principal"], denied["Action"]) == ("Deny", "*", "sqs:SendMessage")
+    assert set(referred_to(denied["Condition"]["ArnNotLike"])) >= {"ReplayRoleArns"}

@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,25 @@ def act(stack: Deployment) -> Iterator[Act]:  # noqa: ARG001 (its environment is
     sys.modules.pop("handlers.actions", None)
 
 
+@dataclass
+class World:
+    """Both ends, and each function between them."""
+
+    look: Look
+    heard: Heard
+    handle: Handle
+    act: Act
+    hub: Hub
+    servicenow: Simulator
+
+
+@pytest.fixture
+def world(stack: Deployment, request: pytest.FixtureRequest) -> World:  # noqa: ARG001 (each part stands in it)
+    """Provide all of it."""
+    parts: Any = {each.name: request.getfixturevalue(each.name) for each in fields(World)}
+    return World(**parts)
+
+
 def only(servicenow: Simulator) -> dict[str, str]:
     """Return the one incident."""
     [incident] = servicenow.records("incident")
@@ -93,79 +113,66 @@ def only(servicenow: Simulator) -> dict[str, str]:
 
 @pytest.mark.parametrize("stack", [ACTING], indirect=True)
 @pytest.mark.parametrize(("close_code", "status"), [("Solution provided", "RESOLVED"), ("Duplicate", "SUPPRESSED")])
-def test_a_finding_follows_and_nothing_goes_round(  # noqa: PLR0913 (both ends, and each function between them)
-    look: Look,
-    heard: Heard,
-    handle: Handle,
-    act: Act,
-    hub: Hub,
-    servicenow: Simulator,
-    close_code: str,
-    status: str,
-) -> None:
-    """Opened, told, notified, resolved by a person, set, told by Security Hub: the ledger knows it, nothing is written."""
-    look()
-    handle(hub.event())
-    look()
-    assert act(heard()) == []
-    assert (hub.status, len(hub.asked)) == ("NOTIFIED", 1)
-    handle(hub.event())
-    assert only(servicenow)["number"] in hub.asked[0]["Note"]["Text"]
+def test_a_finding_follows_and_nothing_goes_round(world: World, close_code: str, status: str) -> None:
+    """Opened, told, notified, resolved by a person, set, told by Security Hub: and nothing is written any more."""
+    world.look()
+    world.handle(world.hub.event())
+    world.look()
+    assert world.act(world.heard()) == []
+    assert (world.hub.status, len(world.hub.asked)) == ("NOTIFIED", 1)
+    world.handle(world.hub.event())
+    assert only(world.servicenow)["number"] in world.hub.asked[0]["Note"]["Text"]
 
     solved = {"state": "Resolved", "close_code": close_code, "close_notes": "done"}
-    servicenow.update("incident", only(servicenow)["sys_id"], solved)
-    look()
-    assert act(heard()) == []
-    assert (hub.status, len(hub.asked)) == (status, 2)
+    world.servicenow.update("incident", only(world.servicenow)["sys_id"], solved)
+    world.look()
+    assert world.act(world.heard()) == []
+    assert (world.hub.status, len(world.hub.asked)) == (status, 2)
 
-    before = only(servicenow)
+    before = only(world.servicenow)
     for _ in range(3):
-        handle(hub.event())
-        look()
-        assert act(heard()) == []
-    changed = {name for name, value in only(servicenow).items() if before[name] != value}
-    assert len(hub.asked) == 2
-    assert only(servicenow)["state"] == "6"
+        world.handle(world.hub.event())
+        world.look()
+        assert world.act(world.heard()) == []
+    changed = {name for name, value in only(world.servicenow).items() if before[name] != value}
+    assert len(world.hub.asked) == 2
+    assert only(world.servicenow)["state"] == "6"
     assert changed - {"work_notes"} <= {"sys_updated_on", "sys_updated_by", "sys_mod_count", "correlation_display"}
 
 
 @pytest.mark.parametrize("stack", [ACTING], indirect=True)
-def test_what_the_bridge_resolves_is_not_answered(
-    look: Look, heard: Heard, handle: Handle, act: Act, hub: Hub, servicenow: Simulator
-) -> None:
+def test_what_the_bridge_resolves_is_not_answered(world: World) -> None:
     """Somebody set the finding in Security Hub itself: the incident follows that, and nothing comes back."""
-    look()
-    handle(hub.event())
-    look()
-    act(heard())
-    hub.status = "RESOLVED"
-    handle(hub.event())
-    look()
-    told = heard()
+    world.look()
+    world.handle(world.hub.event())
+    world.look()
+    world.act(world.heard())
+    world.hub.status = "RESOLVED"
+    world.handle(world.hub.event())
+    world.look()
+    told = world.heard()
 
-    assert act(told) == []
-    assert only(servicenow)["state"] == "6"
+    assert world.act(told) == []
+    assert only(world.servicenow)["state"] == "6"
     assert [event["detail"]["by"] for event in told] == ["bridge"]
-    assert [asked["Workflow"]["Status"] for asked in hub.asked] == ["NOTIFIED"]
+    assert [asked["Workflow"]["Status"] for asked in world.hub.asked] == ["NOTIFIED"]
 
 
 @pytest.mark.parametrize("stack", [ACTING], indirect=True)
-def test_what_security_hub_refuses_comes_back(
-    look: Look, heard: Heard, handle: Handle, act: Act, hub: Hub, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_security_hub_refuses_comes_back(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """Throttled, or without a right: the message stays, the kind is counted, and the next time it is done."""
-    look()
-    handle(hub.event())
-    look()
-    told = heard()
-    hub.refuses = ["TooManyRequestsException", "AccessDeniedException"]
+    world.look()
+    world.handle(world.hub.event())
+    world.look()
+    told = world.heard()
+    world.hub.refuses = ["TooManyRequestsException", "AccessDeniedException"]
 
-    assert len(act(told)) == 1
+    assert len(world.act(told)) == 1
     assert '"ActionsPostponed"' in capsys.readouterr().out
-    assert len(act(told)) == 1
+    assert len(world.act(told)) == 1
     assert '"ActionsHeld"' in capsys.readouterr().out
-    assert act(told) == []
-    assert hub.status == "NOTIFIED"
+    assert world.act(told) == []
+    assert world.hub.status == "NOTIFIED"
 
 
 def test_the_stand_in_is_of_this_account() -> None:
