@@ -93,6 +93,12 @@ fleet: ## Simulate fleets of 1 to 10,000 environments that share a token (writes
 	@requirements/install.sh bench
 	PYTHONPATH=src .venv-bench/bin/python -m bench.fleet
 
+.PHONY: quiet
+quiet: setup ## Tell weeks of made-up alarms, and count who is woken (writes build/quiet.json and the plot)
+	@requirements/install.sh bench
+	PYTHONPATH=src python -m bench.quiet
+	.venv-bench/bin/python -m bench.quiet.plot
+
 .PHONY: contract
 contract: setup ## Look at every known fact about ServiceNow, in the simulator or in SERVICENOW_CONTRACT_HOST (docs/testing.md)
 	PYTHONPATH=src python -m tests.contract

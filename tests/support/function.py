@@ -115,7 +115,7 @@ def account(clock: FakeClock, servicenow: Simulator, secret: str) -> Iterator[Ac
         now = true_time(clock)
         queue = InMemoryQueue(stack.queue_url, now)
         dead_letters = InMemoryQueue(stack.dead_letter_queue_url, now)
-        made = Account(stack, clock, now, queue, dead_letters, SharedDynamoDB(now))
+        made = Account(stack, clock, now, queue, dead_letters, SharedDynamoDB(now, stack.clients["dynamodb"]))
         try:
             yield made
         finally:

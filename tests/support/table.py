@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
+from botocore.exceptions import ClientError
+
 from common.incidents.circuit import CIRCUIT_KEY
 from tests.support.ledger import LOST_RACE, Attributes, InMemoryDynamoDB, metadata, refusal
 
@@ -18,10 +20,14 @@ _BREAKER = "aws_lambda_powertools.utilities.circuit_breaker"
 
 
 class SharedDynamoDB:
-    """A table whose calls are atomic. `now` tells the server's time in seconds since the epoch."""
+    """A table whose calls are atomic. `now` tells the server's time in seconds since the epoch.
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    `counts`, a client of DynamoDB, does what is neither read nor written whole: the openings of storms are counted so.
+    """
+
+    def __init__(self, now: Callable[[], float], counts: Any = None) -> None:  # noqa: ANN401 (a client of boto3)
         """Start with an empty table."""
+        self._counts = counts
         self.ledger = InMemoryDynamoDB(now)
         self.circuits: dict[str, Attributes] = {}
         self._now = now
@@ -48,7 +54,19 @@ class SharedDynamoDB:
             self.circuits[key] = dict(arguments["Item"])
             return {"ResponseMetadata": metadata(self._now())}
 
-    def update_item(
+    def update_item(self, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 (DynamoDB's own)
+        """Change an item in place."""
+        if arguments["Key"]["pk"]["S"].startswith(CIRCUIT_KEY):
+            return self._update_circuit(**arguments)
+        told = metadata(self._now())
+        try:
+            answer: Mapping[str, Any] = self._counts.update_item(**arguments)
+        except ClientError as error:
+            error.response["ResponseMetadata"] = told  # type: ignore[typeddict-item] # as much of it as is read
+            raise
+        return {**answer, "ResponseMetadata": told}
+
+    def _update_circuit(
         self,
         *,
         TableName: str,  # noqa: N803
@@ -57,9 +75,7 @@ class SharedDynamoDB:
         ExpressionAttributeNames: Mapping[str, str],  # noqa: N803
         ExpressionAttributeValues: Attributes,  # noqa: N803
     ) -> Mapping[str, Any]:
-        """Change the breaker's item; it is the only one that is not written whole."""
         assert TableName
-        assert Key["pk"]["S"].startswith(CIRCUIT_KEY)
         sets, _, removes = UpdateExpression.removeprefix("SET ").partition(" REMOVE ")
         with self._lock:
             item = self.circuits.setdefault(Key["pk"]["S"], dict(Key))
