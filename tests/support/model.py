@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import NamedTuple
 
+from common.incidents.due import hour_of
+from tests.support.clock import EPOCH
 from tests.support.effects import added, executed, finished, killed, met, with_run, written
 from tests.support.ledger import version_of
 from tests.support.requests import Fates, PutItem, Run
@@ -31,6 +33,7 @@ class Model:
         """Prepare the workers."""
         self.scenario = scenario
         self.workers = Workers(scenario.alerts, scenario.clocks)
+        self.hours = frozenset(hour_of(alert) // 1000 - int(EPOCH) for alert in scenario.alerts if hour_of(alert))
 
     def start(self) -> World:
         """Return the world before anything happened."""
@@ -46,7 +49,7 @@ class Model:
 
     def steps(self, world: World) -> Iterator[Step]:
         """Return everything that can happen next."""
-        if world.now and not world.flights and not any(world.runs) and not world.locks:
+        if world.now and not world.flights and not any(world.runs) and not world.locks and not self.hours:
             # Nothing remembers when anything was: the clock may as well stand at the beginning.
             world = world._replace(now=0)
         yield from self._deliveries(world)
@@ -129,7 +132,8 @@ class Model:
         commits = [flight.sent + COMMITS_WITHIN for flight in world.flights]
         latest = min([*kills, *commits], default=None)
         ends = [lock_until + late for lock_until in world.locks for late in (0, *self._delays)]
-        moment = min((moment for moment in [*commits, *ends] if moment > world.now), default=None)
+        hours = [hour + late for hour in self.hours for late in (0, *self._delays)]
+        moment = min((moment for moment in [*commits, *ends, *hours] if moment > world.now), default=None)
         if moment is not None and (latest is None or moment <= latest):
             yield Step("wait until", moment, world._replace(now=moment))
         if world.faults and kills and ends and min(kills) > world.now and (not commits or min(kills) <= min(commits)):

@@ -3,6 +3,8 @@
 from itertools import pairwise
 
 from common.incidents.alert import ONLY_MEMBER, Alert, OnRecovery, OnRepeat, OnReturn, Policy, Status, is_firing
+from common.incidents.due import hour_of
+from tests.support.clock import EPOCH
 from tests.support.world import Scenario, World
 
 
@@ -19,8 +21,18 @@ def broken_on_the_way(scenario: Scenario, world: World) -> str:
         # A group adds how many of its members fire.
         "a record does not say what it is about": any(row.description.split(" (")[0] not in openings for row in own),
         "an event was given up although nothing was refused": bool(world.dead) and not world.refused,
+        "a record was opened before its hour": len(own) > 0 and world.now < _first_hour(scenario, Status.FIRING),
+        "a record was resolved before its hour": world.now < _first_hour(scenario, Status.RESOLVED)
+        and world.acts == scenario.acts
+        and any(not row.is_open for row in own),
     }
     return next((name for name, is_wrong in wrongs.items() if is_wrong), "")
+
+
+def _first_hour(scenario: Scenario, status: Status) -> int:
+    """Return the second before which nothing of that status counts, below 0 where anything counts at once."""
+    hours = [hour_of(alert) // 1000 - int(EPOCH) for alert in scenario.alerts if alert.status is status]
+    return min(hours, default=-1)
 
 
 def broken_at_rest(scenario: Scenario, world: World) -> str:

@@ -1,6 +1,9 @@
 """What is searched exhaustively: few events, few workers, little trouble, and every way in which they can meet."""
 
-from common.incidents.alert import OnRecovery, OnRepeat, OnReturn, Policy
+from copy import replace
+
+from common.incidents.alert import Alert, OnRecovery, OnRepeat, OnReturn, Policy, Status
+from tests.support.clock import EPOCH
 from tests.support.servicenow import Instance
 from tests.support.world import LOSSES, Scenario, alerts
 
@@ -9,6 +12,24 @@ REPLACES = Policy(on_repeat=OnRepeat.NOTE, on_return=OnReturn.REPLACE)
 LEAVES = Policy(on_repeat=OnRepeat.NOTE, on_recovery=OnRecovery.LEAVE, on_return=OnReturn.REPLACE)
 FLAPS = Policy(on_repeat=OnRepeat.NOTE, flapping=1)
 RECOVERY_NOTES = Policy(on_repeat=OnRepeat.NOTE, on_recovery=OnRecovery.NOTE, reopen_window=0)
+
+HOUR = 5
+"""Seconds after the beginning of a scenario, which is 1000 s after its first event's second 0."""
+
+HELD = Policy(hold=1000 + HOUR - 1)
+SETTLED = Policy(settle=1000 + HOUR - 2)
+
+
+def within(inside: tuple[Alert, ...], until: tuple[int, ...] = ()) -> tuple[Alert, ...]:
+    """Return alerts of which those that fire are held by a window: until `HOUR`, or for each another (0: by none)."""
+    hours = until or (HOUR,) * len(inside)
+    return tuple(
+        replace(alert, quiet_until=int(EPOCH + hour) * 1000, quiet_by="window")
+        if hour and alert.status is Status.FIRING
+        else alert
+        for alert, hour in zip(inside, hours, strict=True)
+    )
+
 
 SCENARIOS = {
     "one alarm, delivered twice": Scenario(alerts("F1"), duplicates=1, faults=2),
@@ -54,6 +75,19 @@ SCENARIOS = {
     "markers are discarded": Scenario(
         alerts("F1 F2 R3", NOTES), faults=1, kinds=LOSSES, servicenow=Instance(discards_markers=True)
     ),
+    "a problem that has to last": Scenario(alerts("F1 R2", HELD), faults=1, kinds=("kill", "late")),
+    "a recovery that has to last": Scenario(alerts("F1 R2 F3", SETTLED), faults=1, kinds=("kill",)),
+    "a window over an alarm": Scenario(within(alerts("F1")), duplicates=1, faults=1),
+    "a window over an alarm and its recovery": Scenario(
+        within(alerts("F1 R2")), faults=1, kinds=("kill", "late", "not done")
+    ),
+    "a window over an alarm that returns": Scenario(
+        within(alerts("F1 R2 F3", NOTES)), faults=1, kinds=("kill", "late")
+    ),
+    "a window in which an alarm is told anew": Scenario(
+        within(alerts("F1 F2 R3", NOTES), until=(6, 4, 0)), faults=1, kinds=("kill",)
+    ),
+    "a window that is taken away": Scenario(within(alerts("F1 F2"), until=(5, 0)), folds=True, faults=1),
     "closed records can be reopened": Scenario(
         alerts("F1 F2", NOTES), faults=1, acts=1, servicenow=Instance(closed_is_final=False)
     ),

@@ -145,4 +145,5 @@ def utc(milliseconds: int) -> str:
 
 
 def _with(sentence: str, text: str) -> str:
-    return shorten("\n".join(filter(None, (inert_note(sentence), text))), LENGTHS["work_notes"])
+    ending = inert_note(sentence)
+    return "\n".join(filter(None, (shorten(text, LENGTHS["work_notes"] - len(ending) - 1), ending)))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from tests.support import defects, found_defects
+from tests.support import defects, found_defects, waiting_defects
 from tests.support.defects import Plant
 from tests.support.explorer import explore
 from tests.support.office import Office
@@ -68,6 +68,14 @@ DEFECTS: Sequence[tuple[Plant, Scenario, str]] = (
     (found_defects.reopening_forgotten, PERSON, NOTED_TWICE),
     (found_defects.any_404_taken_for_deleted, SCENARIOS["a record is hidden"], TWO_OPEN),
     (found_defects.forbidden_change_given_up, SCENARIOS["a closed record is read only"], GIVEN_UP),
+    (waiting_defects.window_swallows, SCENARIOS["a window over an alarm"], LOST),
+    (waiting_defects.hold_forgets, SCENARIOS["a window over an alarm"], UNSEEN),
+    (
+        waiting_defects.settle_overtakes,
+        SCENARIOS["a recovery that has to last"],
+        "the ledger holds an event that never was",
+    ),
+    (waiting_defects.window_not_minded, SCENARIOS["a window over an alarm"], "a record was opened before its hour"),
 )
 
 

@@ -89,7 +89,7 @@ def test_what_is_held_says_so_and_waits() -> None:
     """In the work notes of the record that it may open, and of one that it may open again."""
     held = quieted(PROBLEM, Quieting("w", Quiet.HOLD, 11 * HOUR))
     assert (held.fields, held.quiet_note) == (PROBLEM.fields, SENTENCE)
-    assert held.note == f"{SENTENCE}\nagain"
+    assert held.note == f"again\n{SENTENCE}"
     assert (held.quiet_by, hour_of(held)) == ("w", 11 * HOUR)
 
 
@@ -111,7 +111,7 @@ def test_an_event_of_event_management_says_so_in_its_description() -> None:
     """It has no work notes, and one severity."""
     event = replace(PROBLEM, table="em_event", fields={"description": "it fires", "severity": "1"})
     noted = quieted(event, Quieting("w", Quiet.NOTE, 11 * HOUR))
-    assert noted.fields == {"description": f"{SENTENCE}\nit fires", "severity": "4"}
+    assert noted.fields == {"description": f"it fires\n{SENTENCE}", "severity": "4"}
     assert quieted(event, Quieting("w", Quiet.HOLD, 11 * HOUR)).fields["severity"] == "1"
 
 
