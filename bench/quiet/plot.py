@@ -34,7 +34,7 @@ def draw(source: Path, path: Path) -> None:
         plot.grid(visible=True, axis="y", alpha=0.3)
         plot.tick_params(axis="x", labelrotation=20)
     plots[0].set_ylabel("incidents opened, or opened again")
-    figure.supxlabel("minutes: until half of the real problems can be seen", fontsize="small")
+    figure.supxlabel("minutes: after which half of the problems that last can be seen", fontsize="small")
     figure.savefig(path, dpi=150, metadata={"Software": None})
     plt.close(figure)
 
