@@ -134,7 +134,7 @@ local: setup ## Keep the stack of the demo running, with a console for the brows
 
 .PHONY: rules
 rules: setup ## Check every rule file (EVENT=events/x.json shows what that event would become, TAGS=team=x with these tags, AT=time in which window, NEW=x.json a first rule for it)
-	@PYTHONPATH=src python -m local.rules $(if $(EVENT),--event "$(EVENT)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(TABLES),--tables "$(TABLES)") $(if $(AT),--at "$(AT)") $(if $(TAGS),--tags "$(TAGS)") $(if $(TAG_LOOKUPS),--tag-lookups "$(TAG_LOOKUPS)") $(if $(NEW),--new "$(NEW)")
+	@PYTHONPATH=src python -m local.rules $(if $(EVENT),--event "$(EVENT)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(TABLES),--tables "$(TABLES)") $(if $(AT),--at "$(AT)") $(if $(ZONE),--zone "$(ZONE)") $(if $(TAGS),--tags "$(TAGS)") $(if $(TAG_LOOKUPS),--tag-lookups "$(TAG_LOOKUPS)") $(if $(NEW),--new "$(NEW)")
 
 .PHONY: tickets
 tickets: setup ## Write into the docs what the rules say: the table of docs/rules-shipped.md, the tickets of docs/tickets.md and docs/sources.md

@@ -11,6 +11,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from common.actions.change import change_in
 from common.actions.decide import became
@@ -84,11 +85,17 @@ def main(arguments: Sequence[str]) -> int:
         choices=("none", "resources", "accounts"),
         help="what the parameter TagLookups of the deployment says (default: the variable TAG_LOOKUPS)",
     )
+    parser.add_argument(
+        "--zone",
+        type=_zone,
+        default=os.environ.get("TIME_ZONE") or None,
+        help="what the parameter TimeZone of the deployment says (default: the variable TIME_ZONE)",
+    )
     parser.add_argument("--new", type=Path, help="a file with one event: print a first rule for it")
     options = parser.parse_args(arguments)
     if options.new is not None:
         return _tell(options.new, options.source, _new)
-    rules, mistakes = read_rules(options.rules, list(filter(None, options.tables.split(","))))
+    rules, mistakes = read_rules(options.rules, list(filter(None, options.tables.split(","))), zone=options.zone)
     mistakes = mistakes or list(unknown_close_codes(options.rules))
     for mistake in mistakes:
         print(f"wrong    {mistake}{where(options.rules, mistake.place, mistake.field)}")
@@ -107,6 +114,13 @@ def main(arguments: Sequence[str]) -> int:
     windows = f", windows: {len(rules.windows)}" if rules.windows else ""
     print(f"Rules: {len(list(rules))}, overrides: {len(rules.overrides)}{windows}. Nothing is wrong.")
     return 0
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise argparse.ArgumentTypeError(f"{name!r} is no time zone such as Europe/Berlin") from None
 
 
 def _moment(text: str) -> int:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, tzinfo
+from functools import cache
 
 # ISO 8601 with its zone, as events and AWS write it; not within an address, a path or a longer word.
 _ISO = (
@@ -10,7 +11,6 @@ _ISO = (
 )
 # RFC 1123, as AWS Health writes it.
 _HTTP = r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} (?:GMT|UTC)\b"
-_TIME = re.compile(f"{_ISO}|{_HTTP}")
 _OF_HTTP = "%a, %d %b %Y %H:%M:%S %Z"
 
 
@@ -19,7 +19,12 @@ def with_local_times(text: str, zone: tzinfo | None) -> str:
 
     The day is told where it is another. What is no time stays as it is, and so does all without a zone.
     """
-    return text if zone is None else _TIME.sub(lambda found: _beside(found[0], zone), text)
+    return text if zone is None else _times().sub(lambda found: _beside(found[0], zone), text)
+
+
+@cache
+def _times() -> re.Pattern[str]:
+    return re.compile(f"{_ISO}|{_HTTP}")
 
 
 def _beside(written: str, zone: tzinfo) -> str:

@@ -5,6 +5,7 @@ from copy import replace
 import pytest
 
 from common.incidents.alert import OnRecovery, OnRepeat, OnReturn, Policy
+from common.incidents.due import NotDueError
 from common.incidents.episodes import MOST_BEGINNINGS, Past
 from common.incidents.history import duration, past_of
 from common.incidents.item import Item, Operation, Pending
@@ -196,6 +197,18 @@ def test_what_waits_is_written_down_once() -> None:
     office.refused(f"R{NOW - 90}", NOTES)
     office.refused(f"R{NOW - 85}", NOTES)
     assert office.item().version == version
+
+
+def test_a_recovery_that_waits_goes_on_waiting_where_another_worker_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it could not write down it says again at its hour."""
+    office = Office()
+    office.apply(f"F{NOW - 100}", NOTES)
+    monkeypatch.setattr(office.ledger, "write", lambda _item: None)
+    assert isinstance(office.refused(f"R{NOW - 90}", NOTES), NotDueError)
+    monkeypatch.undo()
+    office.clock.advance(300)
+    office.apply(f"R{NOW - 90}", NOTES)
+    assert office.states() == ["6"]
 
 
 def test_what_is_held_leaves_nothing_in_the_ledger() -> None:

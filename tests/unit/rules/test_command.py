@@ -207,6 +207,14 @@ def test_event_management_is_shown_as_the_target(run: Run) -> None:
     assert "message_key" not in shown
 
 
+def test_local_times_are_shown_where_a_time_zone_is_given(run: Run) -> None:
+    """As a deployment with that TimeZone writes them; a name that nobody knows is refused."""
+    assert "2026-11-23T09:15:31.122+0000 (10:15:31 CET)" in run("--zone", "Europe/Berlin", event=ALARM)[1]
+    assert "CET" not in run(event=ALARM)[1]
+    with pytest.raises(SystemExit):
+        run("--zone", "Europe/Bonn", event=ALARM)
+
+
 def test_what_makes_a_record_say_that_it_flaps_is_shown(run: Run) -> None:
     """For an event that fires."""
     shown = lines_of(run(own="[[override]]\nflapping = 6\n", event=ALARM)[1])
