@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Mapping
 
 from botocore.config import Config
 
@@ -38,12 +39,37 @@ def _examine(arguments: Namespace) -> None:
     if "FunctionError" in answer:
         raise ToolError(f"The doctor function failed: {report.get('errorMessage', 'see its log')}")
     text, well = report.pop("text"), report["healthy"]
+    if "ActionsFunctionName" in stack.outputs:
+        report["actions"] = actions = actions_of(stack)
+        text, well = f"{text}\n\n{told(actions)}", well and not any(actions.values())
     if arguments.bus and well:
         sheet = by_the_bus(stack, Described.of(stack, arguments.stack), arguments.patience)
         report["bus"], text, well = sheet.as_json(), f"{text}\n\n{sheet.as_text()}", sheet.accepted
     print(json.dumps(report, indent=2) if arguments.json else text)
     if not well:
         sys.exit(1)
+
+
+def actions_of(stack: DeployedStack) -> dict[str, dict[str, str]]:
+    """Return for each action of RecordActions what keeps it from working, empty where nothing does.
+
+    The actions function says so itself: its role is another than the doctor's.
+    """
+    answer = stack.client("lambda", _PATIENT).invoke(FunctionName=stack.output("ActionsFunctionName"), Payload="{}")
+    report = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise ToolError(f"The actions function failed: {report.get('errorMessage', 'see its log')}")
+    found: dict[str, dict[str, str]] = report["actions"]
+    return found
+
+
+def told(actions: Mapping[str, Mapping[str, str]]) -> str:
+    """Return a step for each action, for a person to read. Nothing was changed to find it out."""
+    lines = ["What follows a change in ServiceNow, in the stack's own account and Region:"]
+    for kind, trouble in actions.items():
+        lines.append(f"  {'FAIL' if trouble else 'ok  '}  {kind}{': ' + trouble['message'] if trouble else ''}")
+        lines += [f"        {trouble['action']}"] if trouble else []
+    return "\n".join(lines)
 
 
 def by_the_bus(stack: DeployedStack, described: Described, patience: float) -> Sheet:

@@ -69,12 +69,12 @@ class Accounts:
         partition: str = "aws",
     ) -> None:
         """Stand in the account `own` (twelve digits) and in `region`; `sts` makes the client that assumes roles."""
-        self._own = own
-        self._region = region
+        self.own = own
+        self.region = region
         self._member = member
         self._sts = sts
         self._clock = clock
-        self._partition = partition
+        self.partition = partition
         self._places: dict[str, _Place] = {}
         self._clients: dict[tuple[str, str, str], tuple[float, Any]] = {}
 
@@ -86,7 +86,7 @@ class Accounts:
         `make` takes what boto3.client takes of it: `region_name`, and for another account its credentials. Raises
         ConfigurationError where the role is not there, or does not let this one in, TransientError where STS is away.
         """
-        account, region = account or self._own, region or self._region
+        account, region = account or self.own, region or self.region
         key, now = (name, account, region), self._clock.now()
         until, client = self._clients.get(key, (0.0, None))
         if client is None or now >= until:
@@ -99,7 +99,7 @@ class Accounts:
         return found
 
     def _place(self, account: str, now: float) -> _Place:
-        if account == self._own:
+        if account == self.own:
             return _Place({}, float("inf"))
         known = self._places.get(account)
         if known is None or now >= known.until:
@@ -114,7 +114,7 @@ class Accounts:
                 action="Set the parameter MemberRoleName to the name of a role that stands in that account.",
                 code="aws_denied",
             )
-        arn = self._member.role_arn(self._partition, account)
+        arn = self._member.role_arn(self.partition, account)
         outside: dict[str, Any] = {"ExternalId": self._member.external_id} if self._member.external_id else {}
         try:
             credentials = self._sts().assume_role(

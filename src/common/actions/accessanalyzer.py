@@ -4,14 +4,14 @@ Permission: access-analyzer:UpdateFindings on the analyzer, in the account and R
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from common.accounts import Accounts
 from common.actions.decide import Action
-from common.actions.refusals import refusal, too_late
+from common.actions.refusals import NOTHING, refusal, too_late
 from common.clock import Deadline
 
 PERMISSION = "access-analyzer:UpdateFindings"
@@ -40,3 +40,9 @@ class AccessAnalyzer:
                 analyzer.update_findings(analyzerArn=arn, ids=ids, status=action.value)
             except (ClientError, BotoCoreError) as error:
                 raise refusal(error, permission=PERMISSION, account=action.account, region=action.region) from None
+
+
+def trials(analyzer: Any, accounts: Accounts) -> Iterator[Callable[[], Any]]:  # noqa: ANN401 (a boto3 client)
+    """Yield calls that need the permission and change nothing: there is no such analyzer."""
+    arn = f"arn:{accounts.partition}:access-analyzer:{accounts.region}:{accounts.own}:analyzer/{NOTHING}"
+    yield lambda: analyzer.update_findings(analyzerArn=arn, ids=[NOTHING], status="ARCHIVED")

@@ -6,7 +6,7 @@ the administrator's where there is one: members may not archive
 (https://docs.aws.amazon.com/guardduty/latest/APIReference/API_ArchiveFindings.html).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import batched
 from typing import Any
 
@@ -41,16 +41,11 @@ class GuardDuty:
         findings = [each["id"] for each in action.objects]
         try:
             # A finding of a member names that account's detector, and only the administrator's may archive it.
-            detectors = guardduty.list_detectors()["DetectorIds"]
-            if not detectors:
-                raise ConfigurationError(
-                    f"GuardDuty has no detector in account {action.account}, Region {action.region}.",
-                    action="Switch GuardDuty on there, or take guardduty out of the parameter RecordActions.",
-                )
+            detector = detector_of(guardduty, action.account, action.region)
             for some in batched(findings, MOST_FINDINGS, strict=False):
                 if deadline.remaining() < _CALL_SECONDS:
                     raise too_late()
-                _set(guardduty, action, detectors[0], list(some))
+                _set(guardduty, action, detector, list(some))
         except (ClientError, BotoCoreError) as error:
             raise refusal(error, permission=PERMISSION, account=action.account, region=action.region) from None
 
@@ -68,3 +63,22 @@ def _set(guardduty: Any, action: Action, detector: str, findings: Sequence[str])
         guardduty.archive_findings(DetectorId=detector, FindingIds=findings)
     else:
         guardduty.unarchive_findings(DetectorId=detector, FindingIds=findings)
+
+
+def detector_of(guardduty: Any, account: str, region: str) -> str:  # noqa: ANN401 (a boto3 client)
+    """Return the detector of the account that the client is for. Raises ConfigurationError where it has none."""
+    detectors: Sequence[str] = guardduty.list_detectors()["DetectorIds"]
+    if not detectors:
+        raise ConfigurationError(
+            f"GuardDuty has no detector in account {account}, Region {region}.",
+            action="Switch GuardDuty on there, or take guardduty out of the parameter RecordActions.",
+        )
+    return detectors[0]
+
+
+def trials(guardduty: Any, accounts: Accounts) -> Iterator[Callable[[], Any]]:  # noqa: ANN401 (a boto3 client)
+    """Yield calls that need the permissions and change nothing: they are about no finding at all."""
+    detector = detector_of(guardduty, accounts.own, accounts.region)
+    yield lambda: guardduty.archive_findings(DetectorId=detector, FindingIds=[])
+    yield lambda: guardduty.unarchive_findings(DetectorId=detector, FindingIds=[])
+    yield lambda: guardduty.update_findings_feedback(DetectorId=detector, FindingIds=[], Feedback="USEFUL")

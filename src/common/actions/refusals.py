@@ -7,6 +7,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from common.aws_errors import code_of, reason_of
 from common.errors import BridgeError, ConfigurationError, PermanentError, TransientError
 
+NOTHING = "servicenow-bridge-doctor"
+"""The name of an object that there is not: a trial is about it."""
+
 # The service is not switched on in that account and Region: AWS's code of it in Security Hub.
 _SWITCHED_OFF = re.compile(r"InvalidAccess")
 _WRONG = re.compile(r"Validation|InvalidInput|InvalidParameter|BadRequest")

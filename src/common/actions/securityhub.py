@@ -5,7 +5,7 @@ feeds: ASFF by BatchUpdateFindings, OCSF by BatchUpdateFindingsV2, which has no 
 (https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindingsV2.html).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import batched
 from typing import Any
 
@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from common.accounts import Accounts
 from common.actions.decide import Action
-from common.actions.refusals import refusal
+from common.actions.refusals import NOTHING, refusal
 from common.clock import Clock, Deadline
 from common.errors import PermanentError, TransientError
 from common.retry import full_jitter
@@ -126,3 +126,10 @@ def note_of(action: Action) -> str:
     """Return what stands beside a finding, in one line that both feeds take."""
     about = f" ({action.close_code})" if action.close_code and action.value in ("RESOLVED", "SUPPRESSED") else ""
     return f"ServiceNow {action.number}{about}: {action.link}"[:_LONGEST_NOTE]
+
+
+def trials(hub: Any, accounts: Accounts) -> Iterator[Callable[[], Any]]:  # noqa: ANN401 (a boto3 client)
+    """Yield calls that need the permission and change nothing: there is no such finding."""
+    product = f"arn:{accounts.partition}:securityhub:{accounts.region}::product/aws/securityhub"
+    finding = {"Id": NOTHING, "ProductArn": product}
+    yield lambda: hub.batch_update_findings(FindingIdentifiers=[finding], Workflow={"Status": "NOTIFIED"})

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import boto3
 
@@ -12,6 +13,7 @@ from common.actions.guardduty import GuardDuty
 from common.actions.inbox import Inbox
 from common.actions.opsitem import OpsItems
 from common.actions.securityhub import SecurityHub
+from common.actions.trial import try_out
 from common.actions.turns import Turns
 from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG, RULES
 from common.clock import Clock, SystemClock
@@ -24,11 +26,12 @@ from common.telemetry import Telemetry
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """What the actions function does."""
+    """What the actions function does. `try_out` says of each action what keeps it from working, and changes nothing."""
 
     clock: Clock
     telemetry: Telemetry
     inbox: Inbox
+    try_out: Callable[[], dict[str, dict[str, str]]]
 
 
 def build_actions(environment: Mapping[str, str]) -> Actions:
@@ -49,13 +52,6 @@ def build_actions(environment: Mapping[str, str]) -> Actions:
     rules = rules_to_run(RULES, settings.allowed_tables)
     ledger = Ledger(boto3.client("dynamodb", config=QUICK_CONFIG), settings.ledger_table, clock=clock)
     turns = Turns(ledger, deployment=settings.deployment)
-    follower = RuleFollower(rules, performers_of(settings, service, clock, telemetry), turns, telemetry=telemetry)
-    inbox = Inbox([follower], queue, deployment=settings.deployment, telemetry=telemetry, now=clock.now)
-    return Actions(clock, telemetry, inbox)
-
-
-def performers_of(settings: ActionSettings, service: str, clock: Clock, telemetry: Telemetry) -> dict[str, Performer]:
-    """Return those who carry out the actions that are switched on, by the names of these; `service` signs."""
     accounts = Accounts(
         settings.account,
         settings.region,
@@ -64,18 +60,31 @@ def performers_of(settings: ActionSettings, service: str, clock: Clock, telemetr
         clock=clock,
         partition=settings.partition,
     )
-    makers: dict[str, Callable[[], Performer]] = {
-        "securityhub": lambda: SecurityHub(
-            accounts,
-            lambda **place: boto3.client("securityhub", config=AWS_CONFIG, **place),
-            author=service,
-            clock=clock,
-            telemetry=telemetry,
-        ),
-        "opsitem": lambda: OpsItems(accounts, lambda **place: boto3.client("ssm", config=AWS_CONFIG, **place)),
-        "guardduty": lambda: GuardDuty(accounts, lambda **place: boto3.client("guardduty", config=AWS_CONFIG, **place)),
-        "accessanalyzer": lambda: AccessAnalyzer(
-            accounts, lambda **place: boto3.client("accessanalyzer", config=AWS_CONFIG, **place)
-        ),
+    performers = performers_of(settings, accounts, service, clock, telemetry)
+    follower = RuleFollower(rules, performers, turns, telemetry=telemetry)
+    inbox = Inbox([follower], queue, deployment=settings.deployment, telemetry=telemetry, now=clock.now)
+    return Actions(clock, telemetry, inbox, lambda: try_out(accounts, clients_of(settings)))
+
+
+def performers_of(
+    settings: ActionSettings, accounts: Accounts, service: str, clock: Clock, telemetry: Telemetry
+) -> dict[str, Performer]:
+    """Return those who carry out the actions that are switched on, by the names of these; `service` signs."""
+    makers: dict[str, Callable[[Callable[..., Any]], Performer]] = {
+        "securityhub": lambda make: SecurityHub(accounts, make, author=service, clock=clock, telemetry=telemetry),
+        "opsitem": lambda make: OpsItems(accounts, make),
+        "guardduty": lambda make: GuardDuty(accounts, make),
+        "accessanalyzer": lambda make: AccessAnalyzer(accounts, make),
     }
-    return {name: make() for name, make in makers.items() if name in settings.record_actions}
+    return {name: makers[name](make) for name, make in clients_of(settings).items()}
+
+
+def clients_of(settings: ActionSettings) -> dict[str, Callable[..., Any]]:
+    """Return what makes the client of each action that is switched on, for a place that `Accounts` names."""
+    makers: dict[str, Callable[..., Any]] = {
+        "securityhub": lambda **place: boto3.client("securityhub", config=AWS_CONFIG, **place),
+        "opsitem": lambda **place: boto3.client("ssm", config=AWS_CONFIG, **place),
+        "guardduty": lambda **place: boto3.client("guardduty", config=AWS_CONFIG, **place),
+        "accessanalyzer": lambda **place: boto3.client("accessanalyzer", config=AWS_CONFIG, **place),
+    }
+    return {name: make for name, make in makers.items() if name in settings.record_actions}
