@@ -165,7 +165,7 @@ def _prepare(function: ModuleType, dynamodb: _TimedDynamoDB) -> None:
     function.bridge.tokens._memory.take(token)  # noqa: SLF001 (what a first request would have fetched)
     creation = function.bridge.incidents._creation  # noqa: SLF001 (AWS is not there)
     ledger = Ledger(cast("Any", dynamodb), "ledger", clock=FakeClock(now=_NOW))
-    creation._ledger = creation._desk.ledger = ledger  # noqa: SLF001 (the same)
+    creation.ledger = creation._desk.ledger = ledger  # noqa: SLF001 (the same)
 
 
 def _create(handler: Callable[[dict[str, Any], Any], dict[str, Any]]) -> None:

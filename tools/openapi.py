@@ -12,6 +12,7 @@ DOCUMENT = PROJECT / "docs" / "openapi.json"
 
 # The document says nothing about a deployment, but the function does not start without one.
 _ENVIRONMENT = {
+    "ACTIONS_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/none",
     "AWS_DEFAULT_REGION": "eu-west-1",
     "DEPLOYMENT": "none",
     "LEDGER_TABLE": "none",

@@ -13,10 +13,11 @@ from common.doors import sns, webhook
 from common.doors.message import read_event
 from common.errors import BridgeError, HeldError, PermanentError, TransientError
 from common.incidents.alert import Alert, Fold
-from common.incidents.circuit import Circuit
-from common.incidents.desk import CLAIM_NEEDS_SECONDS, Desk
+from common.incidents.circuit import Applier
+from common.incidents.desk import CLAIM_NEEDS_SECONDS
 from common.incidents.due import WINDOW, NotDueError, hour_of, waits_for
 from common.incidents.judging import Judge
+from common.incidents.own_events import CHANGE_REQUEST, CHANGE_RESULT
 from common.incidents.rules import Rules
 from common.incidents.rules.splitting import split
 from common.incidents.windows import Window, utc
@@ -54,13 +55,14 @@ class Intake:
     def __init__(  # noqa: PLR0913 (the parts that it is put together from, and two sources of chance and time)
         self,
         rules: Rules,
-        desk: Circuit | Desk,
+        desk: Applier,
         queue: EventQueue,
         *,
         telemetry: Telemetry,
         topics: Collection[str] = (),
         context: Context | None = None,
         windows: Callable[[], Sequence[Window]] = tuple,
+        changes: "Callable[[Mapping[str, Any]], Sequence[Alert]] | None" = None,
         now: Callable[[], float] = time.time,
         sample: Callable[[], float] = _random.random,
     ) -> None:
@@ -68,7 +70,8 @@ class Intake:
 
         `topics` are the ARNs of SNS topics whose messages are taken. `context` says what rules make of an event, from
         the event alone where it is left out. `windows` returns the maintenance windows that are open beside those of
-        the rules. `now` returns the seconds since the epoch, `sample` the jitter of pauses, from 0 to 1.
+        the rules. `changes` says what an event says about change requests, beside what a rule makes of it; None where
+        nobody asks for any. `now` returns the seconds since the epoch, `sample` the jitter of pauses, from 0 to 1.
         """
         self._rules = rules
         self._desk = desk
@@ -82,6 +85,7 @@ class Intake:
             doors=(webhook.SOURCE, sns.SOURCE),
             windows=lambda: (*rules.windows, *windows()),
         )
+        self._changes = changes
         self._now = now
         self._sample = sample
         self._oldest: dict[bool, float] = {}
@@ -108,12 +112,13 @@ class Intake:
         self._refused_parts.clear()
         for message, event in self._parts(messages, deadline, stay):
             try:
-                alert = self._judge.alert(event)
+                alerts = self._alerts(event)
             except Exception as error:  # noqa: BLE001 (one bad message must not take its neighbours along)
                 self._settle((message, None), self._as_error(error, message), deadline, stay)
                 continue
-            if alert is not None:
-                groups.setdefault(alert.key, []).append((message, alert))
+            told = replace(message, is_part=True) if len(alerts) > 1 else message
+            for alert in alerts:
+                groups.setdefault(alert.key, []).append((told, alert))
         for group in groups.values():
             self._apply(group, deadline, stay)
         for pair, refusal in self._refused_parts:
@@ -135,6 +140,13 @@ class Intake:
                 continue
             for part in events:
                 yield replace(message, body=json.dumps(part), is_part=True), part
+
+    def _alerts(self, event: Mapping[str, Any]) -> list[Alert]:
+        found = [*self._changes(event)] if self._changes is not None else []
+        if self._changes is not None and event["detail-type"] in (CHANGE_REQUEST, CHANGE_RESULT):
+            return found
+        alert = self._judge.alert(event)
+        return found if alert is None else [*found, alert]
 
     def _apply(self, group: _Group, deadline: Deadline, stay: list[str]) -> None:
         error = self._attempt(group, deadline)

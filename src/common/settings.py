@@ -34,6 +34,7 @@ class Settings(AccessSettings):
     Tags are looked up of `resources`, and of `accounts` too, or of none, in other accounts by a role; with
     `finds_items` records name their configuration item. `windows` says whose events callers may quiet (`off`,
     `account`, `all`), `change_windows` whether changes in ServiceNow do so.
+    `actions_queue_url` is where a look at a change is asked for, empty where none are opened.
     """
 
     ledger_table: str
@@ -55,6 +56,7 @@ class Settings(AccessSettings):
     member_role_external_id: str = ""
     windows: str = "off"
     change_windows: bool = False
+    actions_queue_url: str = ""
 
     @property
     def looks_up(self) -> bool:
@@ -97,13 +99,15 @@ class DoctorSettings(Settings):
     webhook_sources: frozenset[str] = frozenset()
     webhook_secret_id: str = ""
     watches_records: bool = False
+    change_gate: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchSettings(AccessSettings):
     """What the watch function can be told.
 
-    It puts events of `event_source` on `event_bus`, about incidents and records of `allowed_tables`.
+    It puts events of `event_source` on `event_bus`, about incidents and records of `allowed_tables`, and with
+    `change_gate` about changes.
     """
 
     ledger_table: str
@@ -115,13 +119,15 @@ class WatchSettings(AccessSettings):
     integration_users: frozenset[str] = frozenset()
     record_comments: bool = False
     record_actions: frozenset[str] = frozenset()
+    change_gate: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionSettings(AccessSettings):
     """What the actions function can be told: of `record_actions`, what follows a change in ServiceNow.
 
-    It stands in a partition, an account and a Region of AWS. `allowed_tables` are those that rules may write.
+    It stands in a partition, an account and a Region of AWS. `allowed_tables` are those that rules may write. With
+    `change_gate` those who wait for a change are answered.
     """
 
     ledger_table: str
@@ -135,6 +141,7 @@ class ActionSettings(AccessSettings):
     member_role_name: str = ""
     member_role_external_id: str = ""
     allowed_tables: tuple[str, ...] = ()
+    change_gate: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +152,7 @@ class ApiSettings(AccessSettings):
     what deep health found.
     `allowed_tables` are those that rules may write besides incidents, `webhook_sources` those whose webhooks are taken.
     `windows` says whose events a caller may quiet: none (`off`), those of its `account`, or `all`.
+    `actions_queue_url` is where a look at a change is asked for, empty where none are opened.
     """
 
     ledger_table: str
@@ -167,6 +175,7 @@ class ApiSettings(AccessSettings):
     webhook_secret_id: str = ""
     windows: str = "off"
     window_hours: int = 24
+    actions_queue_url: str = ""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -178,6 +187,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     settings = Settings(
         **_settings(reader),
         **variables.follow_up_queue(reader),
+        actions_queue_url=variables.gate(reader),
         windows=variables.windows(reader).get("windows", "off"),
         change_windows=reader.switch("CHANGE_WINDOWS"),
     )
@@ -242,6 +252,7 @@ def read_watch_settings(environment: Mapping[str, str]) -> WatchSettings:
         record_comments=reader.switch("RECORD_COMMENTS"),
         shadow_mode=reader.switch("SHADOW_MODE"),
         allowed_tables=variables.allowed_tables(reader),
+        change_gate=reader.switch("CHANGE_GATE"),
     )
     reader.check()
     return settings
@@ -257,6 +268,7 @@ def read_action_settings(environment: Mapping[str, str]) -> ActionSettings:
         **variables.actions(reader),
         **variables.place(reader),
         **variables.member(reader),
+        change_gate=reader.switch("CHANGE_GATE"),
         allowed_tables=variables.allowed_tables(reader),
     )
     reader.check()
@@ -273,6 +285,7 @@ def read_api_settings(environment: Mapping[str, str]) -> ApiSettings:
         **variables.desk(reader),
         **variables.queues(reader),
         **variables.webhooks(reader),
+        actions_queue_url=variables.gate(reader),
         incident_fields=frozenset(requestable.pop("incident")),
         all_incidents=variables.choice(reader, "API_INCIDENTS", "own", "all") == "all",
         tables=requestable,

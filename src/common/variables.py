@@ -44,7 +44,7 @@ _TOPIC = r"arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}"
 _TOPICS = re.compile(rf"{_TOPIC}(,{_TOPIC})*")
 _FOLLOW_UP = "(graph|log|events)"
 _FOLLOW_UPS = re.compile(rf"{_FOLLOW_UP}(,{_FOLLOW_UP})*")
-_SWITCH_NAME = "(access-logs|watch|changes|graph|log|events)"
+_SWITCH_NAME = "(access-logs|watch|gate|changes|graph|log|events)"
 _SWITCHES = re.compile(rf"{_SWITCH_NAME}(,{_SWITCH_NAME})*")
 _INCIDENT_FIELDS = (
     "short_description,description,impact,urgency,category,subcategory,assignment_group,assigned_to,"
@@ -163,6 +163,11 @@ def queues(reader: Reader) -> dict[str, Any]:
     }
 
 
+def gate(reader: Reader) -> str:
+    """Read where a look at a change is asked for; empty where none are opened."""
+    return reader.text("ACTIONS_QUEUE_URL", _QUEUE_URL, "set it to the URL of the queue of actions", "")
+
+
 def bus(reader: Reader) -> dict[str, Any]:
     """Read where events are put, and in whose name."""
     text: Callable[..., str] = reader.text
@@ -185,13 +190,14 @@ def follow_ups(reader: Reader) -> frozenset[str]:
 def switched_on(reader: Reader) -> dict[str, Any]:
     """Read which parts of the stack are on that the doctor looks at: one variable, since its environment is full."""
     names = _listed(
-        reader.text("SWITCHED_ON", _SWITCHES, "set it to some of access-logs,watch,changes,graph,log,events", "")
+        reader.text("SWITCHED_ON", _SWITCHES, "set it to some of access-logs,watch,gate,changes,graph,log,events", "")
     )
     return {
         "access_logging": "access-logs" in names,
         "watches_records": "watch" in names,
+        "change_gate": "gate" in names,
         "change_windows": "changes" in names,
-        "follow_ups": names - {"access-logs", "watch", "changes"},
+        "follow_ups": names - {"access-logs", "watch", "gate", "changes"},
     }
 
 

@@ -21,6 +21,10 @@ bridge = build_api(os.environ)
 app = new_resolver(bridge.telemetry)
 for routes in (incidents, tables, alerts, windows):
     app.include_router(routes.router)
+if bridge.changes is not None:
+    from handlers.routes import changes  # no start has to wait for what is off
+
+    app.include_router(changes.router)
 
 # What is left for the answer itself, in seconds.
 _RESERVE_SECONDS = 1.0

@@ -50,6 +50,13 @@ WATCHED: dict[str, tuple[Any, str, str, dict[str, Any], int]] = {
         {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
         900,
     ),
+    "ChangeTokensUsedUpAlarm": (
+        NAMESPACE,
+        "ChangeTokensUsedUp",
+        "Sum",
+        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
+        1,
+    ),
     "EventsExpireSoonAlarm": (
         NAMESPACE,
         "EventsExpireSoon",

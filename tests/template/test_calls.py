@@ -47,6 +47,7 @@ OF_THE_SECRET = {"kms:Sign"}
 
 ELSEWHERE: dict[str, frozenset[str]] = {
     "cloudwatch:ListTagsForResource": frozenset(),
+    "codepipeline:PutApprovalResult": frozenset(),
     "lambda:GetAccountSettings": frozenset(),
     "access-analyzer:UpdateFindings": frozenset(),
     "guardduty:ArchiveFindings": frozenset(),
@@ -57,6 +58,9 @@ ELSEWHERE: dict[str, frozenset[str]] = {
     "securityhub:BatchUpdateFindings": frozenset(),
     "ssm:GetOpsItem": frozenset(),
     "ssm:UpdateOpsItem": frozenset(),
+    "states:SendTaskFailure": frozenset(),
+    "states:SendTaskHeartbeat": frozenset(),
+    "states:SendTaskSuccess": frozenset(),
     "sts:AssumeRole": frozenset({"MemberRoleName"}),
     "tag:GetResources": frozenset(),
 }

@@ -14,6 +14,7 @@ from tests.template.reading import Resources, of_type
 CONDITIONS = (
     "AddsFollowUps",
     "HasOwnEventSources",
+    "OpensChanges",
     "RefreshesToken",
     "RotatesSecret",
     "TakesActions",
@@ -30,9 +31,6 @@ OF_THE_LANGUAGE = re.compile(
     r"#.*|'[^']*'|@\w+|\bas \w+|bin\(\w+\)"
     r"|\b(?:fields|filter|sort|stats|limit|by|in|like|and|or|asc|desc|ispresent|count|max|latest|pct)\b"
 )
-
-
-OPTIONAL = {"HasOwnEventSources", "RefreshesToken", "RotatesSecret", "TakesActions", "WatchesRecords", "WatchesTrail"}
 
 
 @pytest.fixture(params=[True, False], ids=["with refresher, watch and trail", "without"])
@@ -112,6 +110,7 @@ def test_every_alarm_is_shown(resources: Resources, dashboard: dict[str, Any]) -
 
     assert sorted(shown) == sorted(f"<{name}.Arn>" for name in (alarms if everything else alarms - optional))
     assert optional == {
+        "ChangeTokensUsedUpAlarm",
         "OwnDeliveryFailuresAlarm",
         "OwnDeliveryLossesAlarm",
         "TokenRefreshErrorsAlarm",

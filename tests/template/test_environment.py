@@ -25,6 +25,8 @@ DEPLOYED: dict[str, str] = {
     "LEDGER_TABLE": "bridge-Ledger-1A2B3C",
     "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/bridge-EventQueue-1A2B3C",
     "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/bridge-DeadLetterQueue-1A2B3C",
+    "ACTIONS_QUEUE_URL": "",
+    "CHANGE_GATE": "false",
     "FOLLOW_UP_QUEUE_URL": "",
     "SERVICENOW_SECRET_ID": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:ClientCredentials-1A2B3C",
     "TOKEN_KEY_ID": "arn:aws:kms:eu-west-1:123456789012:key/1d3f5a7b-0000-4000-8000-000000000000",
@@ -201,6 +203,7 @@ def test_the_code_knows_the_same_defaults_as_the_template(environment: dict[str,
         "TIME_ZONE",
         "FOLLOW_UPS",
         "FOLLOW_UP_QUEUE_URL",
+        "ACTIONS_QUEUE_URL",
     ]
     without = {name: value for name, value in environment.items() if name not in optional}
 

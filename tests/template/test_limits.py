@@ -48,6 +48,7 @@ OTHERS: dict[str, dict[str, str]] = {
     "ApiSwaggerUi": {"ApiSwaggerUi": "true"},
     "ApiVpcEndpointIds": {"ApiVpcEndpointIds": "vpce-0123456789abcdef0,vpce-1123456789abcdef0"},
     "ApiWebAclArn": {"ApiWebAclArn": "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/company/1d3f5a7b"},
+    "ChangeGate": {"ChangeGate": "true", "WatchSchedule": "rate(1 minute)"},
     "ChangeWindows": {"ChangeWindows": "true"},
     "DeploymentName": {"DeploymentName": "123456789012/eu-west-1/before"},
     "EventBusName": {"EventBusName": "incidents"},
@@ -78,7 +79,11 @@ OTHERS: dict[str, dict[str, str]] = {
 }
 """For each parameter that decides a condition, what turns the condition."""
 
-WITH_ALL = OTHERS["FollowUps"] | OTHERS["SecretRotationDays"] | OTHERS["RecordActions"] | OTHERS["TagLookups"]
+WITH_ALL = {
+    name: value
+    for parameter in ("FollowUps", "SecretRotationDays", "RecordActions", "TagLookups", "ChangeGate")
+    for name, value in OTHERS[parameter].items()
+}
 """What makes the functions that are not there by default, and lets all read what is stored for them."""
 
 LONGEST: dict[str, str] = LONG_VALUES | {

@@ -82,6 +82,10 @@ OF_ACTIONS = [
         {"guardduty:ArchiveFindings", "guardduty:UnarchiveFindings", "guardduty:UpdateFindingsFeedback"},
     ),
     (anywhere("access-analyzer", "analyzer/*"), {"access-analyzer:UpdateFindings"}),
+    (
+        {"Fn::Sub": "arn:${AWS::Partition}:codepipeline:${AWS::Region}:${AWS::AccountId}:*/*/*"},
+        {"codepipeline:PutApprovalResult"},
+    ),
     (MEMBER_ROLE, {"sts:AssumeRole"}),
 ]
 OF_LOOK_UPS = [
@@ -144,6 +148,7 @@ COMMON = [
 
 # Conditions are by hand: which keys of a table the code writes shows when it runs, in no text and no model of botocore.
 EVENTS_FUNCTION = [
+    ({"sqs:SendMessage"}, attribute("ActionQueue"), None),  # with ChangeGate
     (
         {*POLLING, "sqs:ChangeMessageVisibility"},
         attribute("EventQueue"),
@@ -167,6 +172,8 @@ EVENTS_FUNCTION = [
 
 API_FUNCTION = [
     *WEBHOOKS,
+    ({"sqs:SendMessage", "sqs:GetQueueAttributes"}, attribute("ActionQueue"), None),  # with ChangeGate
+    ({"states:SendTaskHeartbeat"}, "*", None),  # with ChangeGate; Step Functions knows no resource for tokens
     ({"sqs:SendMessage", "sqs:GetQueueAttributes"}, attribute("EventQueue"), None),
     ({"sqs:SendMessage", "sqs:GetQueueAttributes"}, attribute("DeadLetterQueue"), None),
     ({"kms:Decrypt", "kms:GenerateDataKey"}, KEY, {"kms:ViaService": via("sqs")}),
@@ -280,6 +287,9 @@ ACTIONS_FUNCTION = [
     ({"sqs:SendMessage"}, attribute("DeadLetterQueue"), None),
     ({"kms:Decrypt", "kms:GenerateDataKey"}, KEY, {"kms:ViaService": via("sqs")}),
     ({"kms:Decrypt"}, {"Ref": "FormerKeyArn"}, {"kms:ViaService": via("sqs")}),
+    ({"states:SendTaskSuccess", "states:SendTaskFailure"}, "*", None),  # with ChangeGate, as the next two
+    ({"dynamodb:BatchGetItem", "dynamodb:GetItem"}, LEDGER, None),
+    ({"dynamodb:PutItem"}, LEDGER, {"dynamodb:LeadingKeys": "gate/*"}),
     (
         {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"},
         {"Ref": "FormerKeyArn"},
@@ -319,6 +329,8 @@ ON_EVERYTHING = (
     {"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricWidgetImage"},
     READING_LOGS,
     {"cloudtrail:LookupEvents"},
+    {"states:SendTaskHeartbeat"},
+    {"states:SendTaskFailure", "states:SendTaskSuccess"},
 )
 """What knows no resources, or those that only an event names. Of the second kind nothing but looks is here."""
 

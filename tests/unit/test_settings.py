@@ -63,6 +63,7 @@ def test_a_complete_environment_becomes_settings() -> None:
         "finds_items": False,
         "member_role_name": "",
         "member_role_external_id": "",
+        "actions_queue_url": "",
     }
 
 

@@ -13,7 +13,7 @@ from common.text import one_line
 _WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 _UNPROVEN = (Kind.FORBIDDEN.status, Kind.NOT_FOUND.status)
 _PATH = re.compile(
-    r"/(?:incidents|tables/(?P<table>[a-z0-9_]+)/records)(?:/(?P<record>[A-Za-z0-9]{1,40})(?P<rest>/.*)?)?/*"
+    r"/(?:incidents|(?P<changes>changes)|tables/(?P<table>[a-z0-9_]+)/records)(?:/(?P<record>[A-Za-z0-9]{1,40})(?P<rest>/.*)?)?/*"
 )
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,79}")
 _MOST_NAMES = 100
@@ -40,7 +40,7 @@ def note_write(telemetry: Telemetry, request: Admitted, answer: Mapping[str, Any
         "A caller of the API asked for a write.",
         caller=request.caller,
         route=f"{method} {_route(path, found)}",
-        table=(found and found["table"]) or ("incident" if found else ""),
+        table=_table(found),
         record=one_line(str(record))[:40],
         fields=_names(_members(request.event.get("body"))),
         outcome=str(told.get("type", "")).removeprefix(TYPE_PREFIX) or "done",
@@ -60,9 +60,15 @@ def on_behalf(caller: str) -> str:
 def _route(path: str, found: re.Match[str] | None) -> str:
     if found is None:
         return one_line(path)[:100]
-    start = "/tables/{table}/records" if found["table"] else "/incidents"
+    start = "/tables/{table}/records" if found["table"] else "/changes" if found["changes"] else "/incidents"
     rest = (found["rest"] or "").rstrip("/")
     return start + ("/{record}" if found["record"] else "") + one_line(rest)[:40]
+
+
+def _table(found: re.Match[str] | None) -> str:
+    if found is None:
+        return ""
+    return found["table"] or ("change_request" if found["changes"] else "incident")
 
 
 def _names(members: Mapping[str, Any]) -> list[str]:

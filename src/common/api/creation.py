@@ -38,7 +38,7 @@ class Creation:
     def __init__(self, desk: Desk, *, clock: Clock) -> None:
         """Create through `desk`."""
         self._desk = desk
-        self._ledger = desk.ledger
+        self.ledger = desk.ledger
         self._clock = clock
 
     def create(self, request: RequestKey, table: str, fields: dict[str, str], deadline: Deadline) -> Created:
@@ -50,7 +50,7 @@ class Creation:
         alert = Alert(
             key=request.dedup_key,
             status=Status.FIRING,
-            occurred_at=self._ledger.now(),
+            occurred_at=self.ledger.now(),
             fields=fields,
             table=table,
             fingerprint=request.fingerprint,
@@ -63,7 +63,7 @@ class Creation:
                 return Created(record, repeated=not is_mine)
             trouble: NotYetError | AmbiguousError
             if self._may_be_under_way(item):
-                trouble = _under_way(item, self._ledger.now())
+                trouble = _under_way(item, self.ledger.now())
             else:
                 try:
                     applied = self._desk.apply_to(item, alert, deadline)
@@ -73,7 +73,7 @@ class Creation:
                 else:
                     if applied.record is not None:
                         return Created(applied.record, repeated=not (is_mine or applied.operations))
-                    trouble = _under_way(item, self._ledger.now())
+                    trouble = _under_way(item, self.ledger.now())
             pause = _LOOK_UP_PAUSE if is_mine else next(pauses)
             if deadline.remaining() < LEAST_SECONDS + pause:
                 raise trouble
@@ -81,7 +81,7 @@ class Creation:
 
     def _read(self, alert: Alert) -> Item:
         problem = problem_of(self._desk.deployment, alert.key)
-        return self._ledger.read(problem, dedup_key=alert.key, table=alert.table).asked_with(alert.fingerprint)
+        return self.ledger.read(problem, dedup_key=alert.key, table=alert.table).asked_with(alert.fingerprint)
 
     def _made(self, item: Item, deadline: Deadline) -> RecordReference | None:
         """Return the record of a request that was carried out, as far as can be seen.
@@ -103,13 +103,13 @@ class Creation:
         return RecordReference(records[0].sys_id, records[0].fields.get("number", ""))
 
     def _may_be_under_way(self, item: Item) -> bool:
-        return item.pending is not None and self._ledger.now() <= item.pending.lock_until
+        return item.pending is not None and self.ledger.now() <= item.pending.lock_until
 
     def _has_ended(self, pending: Pending) -> bool:
         """Return whether nobody works on it any more, although ServiceNow still may."""
         ended = pending.lock_until - SERVICENOW_COMMITS_WITHIN - CLOCK_MARGIN
         # A look too early only costs a call; the ledger's clock counts whole seconds.
-        return self._ledger.now() + _CLOCK_GRAIN >= ended
+        return self.ledger.now() + _CLOCK_GRAIN >= ended
 
 
 def _under_way(item: Item, now: int) -> AmbiguousError:

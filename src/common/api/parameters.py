@@ -13,6 +13,7 @@ _KEY = {"alias": "Idempotency-Key", "pattern": r"^[\x21-\x7e]{1,255}$"}
 RequiredKey = Annotated[str, Header(**_KEY, description="Names this request: repeat it with the same key.")]
 OptionalKey = Annotated[str | None, Header(**_KEY, description="With it, a repeated request is done at most once.")]
 Incident = Annotated[str, Path(pattern=IDENTIFIER, description="A number such as INC0010001, or a sys_id.")]
+Change = Annotated[str, Path(pattern=IDENTIFIER, description="A number such as CHG0030001, or a sys_id.")]
 Table = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,79}$", description="A table that the deployment allows.")]
 SysId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="A sys_id.")]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")]

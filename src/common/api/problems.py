@@ -40,6 +40,7 @@ class Kind(Enum):
     TOO_LARGE = ("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is too large.")
     MEDIA_TYPE = ("unsupported-media-type", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The content type is not supported.")
     KEY_REUSED = ("idempotency-key-reused", HTTPStatus.UNPROCESSABLE_ENTITY, "The key was used for something else.")
+    TOKEN_USED_UP = ("token-used-up", HTTPStatus.CONFLICT, "Nothing waits with this token.")
     RATE_LIMITED = ("rate-limited", HTTPStatus.TOO_MANY_REQUESTS, "ServiceNow limits the rate of calls.")
     TOO_MANY = ("too-many-requests", HTTPStatus.TOO_MANY_REQUESTS, "This caller has sent too much.")
     INTERNAL = ("internal-error", HTTPStatus.INTERNAL_SERVER_ERROR, "The bridge failed.")

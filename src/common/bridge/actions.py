@@ -8,7 +8,7 @@ import boto3
 
 from common.accounts import Accounts, Member
 from common.actions.accessanalyzer import AccessAnalyzer
-from common.actions.follower import Performer, RuleFollower
+from common.actions.follower import Follower, Performer, RuleFollower
 from common.actions.guardduty import GuardDuty
 from common.actions.inbox import Inbox
 from common.actions.opsitem import OpsItems
@@ -61,8 +61,12 @@ def build_actions(environment: Mapping[str, str]) -> Actions:
         partition=settings.partition,
     )
     performers = performers_of(settings, accounts, service, clock, telemetry)
-    follower = RuleFollower(rules, performers, turns, telemetry=telemetry)
-    inbox = Inbox([follower], queue, deployment=settings.deployment, telemetry=telemetry, now=clock.now)
+    followers: list[Follower] = [RuleFollower(rules, performers, turns, telemetry=telemetry)]
+    if settings.change_gate:
+        from common.bridge.answers import gate_follower  # noqa: PLC0415 (no start has to wait for what is off)
+
+        followers.append(gate_follower(ledger, settings, clock, telemetry))
+    inbox = Inbox(followers, queue, deployment=settings.deployment, telemetry=telemetry, now=clock.now)
     return Actions(clock, telemetry, inbox, lambda: try_out(accounts, clients_of(settings)))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -32,6 +32,7 @@ from common.servicenow.records import Records
 from common.settings import read_api_settings
 
 if TYPE_CHECKING:
+    from common.api.changes import Changes
     from common.api.windows import Windows
     from common.checkup.report import Report
     from common.incidents.rules import Rules
@@ -42,7 +43,8 @@ class Api(Access):
     """What the API does.
 
     `region` is where it runs; `swagger_ui` says whether it shows its own page. `limit` counts what each caller sends.
-    `check_up` walks through what it depends on, and `health` says how much of that a caller gets to see.
+    `check_up` walks through what it depends on, and `health` says how much of that a caller gets to see. `changes` is
+    None where the deployment opens none.
     """
 
     region: str
@@ -55,6 +57,7 @@ class Api(Access):
     alerts: AlertQueue
     webhooks: WebhookDoor
     windows: Callable[[], "Windows"]
+    changes: "Changes | None"
     check_up: Callable[[Deadline], "Report"]
 
 
@@ -105,6 +108,15 @@ def build_api(environment: Mapping[str, str]) -> Api:
     ownership = Ownership(ledger, tied=settings.tied, wide=settings.wide_callers)
     limit = CallerLimit(ledger, share=settings.requests_per_caller, deployment=deployment, telemetry=telemetry)
     allowed = AllowList(settings.incident_fields, settings.all_incidents, settings.tables)
+
+    def changes() -> "Changes | None":
+        if not settings.actions_queue_url:
+            return None
+        from common.bridge.changes import callers_changes  # noqa: PLC0415 (no start has to wait for what is off)
+
+        shown = partial(records_of, settings, access)
+        return callers_changes(settings, shown, records, creation, sqs, references=references, telemetry=telemetry)
+
     return Api(
         clock,
         telemetry,
@@ -148,5 +160,6 @@ def build_api(environment: Mapping[str, str]) -> Api:
             region=environment.get("AWS_REGION", ""),
         ),
         windows,
+        changes(),
         check_up,
     )

@@ -12,6 +12,7 @@ from common.checkup.account import Account
 from common.checkup.checks import FixedToken, TokenTrial, doctor_checks
 from common.checkup.dictionary import Dictionary
 from common.checkup.doors import Doors
+from common.checkup.gate import GateCheck
 from common.checkup.instance import Instance
 from common.checkup.limits import Limits
 from common.checkup.look_ups import LookUps, subjects
@@ -79,7 +80,7 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
     changes = Changes(
         Records(client, READ),
         settings.deployment,
-        watched_tables(settings.allowed_tables),
+        watched_tables(settings.allowed_tables, changes=settings.change_gate),
         access.clock,
         watches=settings.watches_records,
     )
@@ -108,6 +109,7 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
             changes=changes,
             look_ups=look_ups,
             change_requests=ChangeRequests(Records(client, CHANGE_FIELDS), quiets=settings.change_windows),
+            gate=GateCheck(client, Records(client, ("sys_id", "approval")), settings.change_gate),
             write=write,
         )
         return examine(checks, Deadline.after(access.clock, seconds))

@@ -11,7 +11,7 @@ from common.bridge.records import deployment_of, targets_of
 from common.bridge.windows import windows_of
 from common.context.door import Context
 from common.context.queue import FollowUpQueue
-from common.incidents.circuit import Circuit
+from common.incidents.circuit import Applier, Circuit
 from common.incidents.desk import Desk
 from common.incidents.ledger import Ledger
 from common.incidents.rules import Rules, rules_to_run
@@ -58,21 +58,28 @@ def build_bridge(environment: Mapping[str, str]) -> Bridge:
         precedents=SharedPrecedents(ledger, deployment=deployment),
         after=follow_ups.after,
     )
-    circuit = Circuit(desk, dynamodb, settings.ledger_table, deployment=deployment, telemetry=telemetry)
+    before: Applier = Circuit(desk, dynamodb, settings.ledger_table, deployment=deployment, telemetry=telemetry)
     queue = EventQueue(
         sqs,
         settings.queue_url,
         settings.dead_letter_queue_url,
         telemetry=telemetry,
     )
+    changes = None
+    if settings.actions_queue_url:
+        from common.bridge import gate  # noqa: PLC0415 (no start has to wait for what is off)
+
+        before = gate.gate_desk(before, ledger, sqs, settings, telemetry)
+        changes = gate.alerts_of
     intake = Intake(
         rules,
-        circuit,
+        before,
         queue,
         telemetry=telemetry,
         topics=settings.sns_topics,
         context=context,
         windows=windows_of(settings, access, ledger, deployment),
+        changes=changes,
         now=lambda: ledger.now() / 1000,
     )
     return Bridge(

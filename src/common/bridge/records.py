@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from common.bridge.access import Access, client_of
 from common.incidents.changes import READ_FIELDS
+from common.servicenow.change_requests import ChangeRequests
 from common.servicenow.event_management import EVENT_FIELDS, EventManagement
 from common.servicenow.names import NAME_FIELDS, Items, Names
 from common.servicenow.records import Records
@@ -34,4 +35,8 @@ def targets_of(settings: Settings | ApiSettings, access: Access, items: Items | 
     client = client_of(access)
     names = Names(Records(client, NAME_FIELDS), clock=access.clock, telemetry=access.telemetry, items=items)
     events = EventManagement(client, Records(client, EVENT_FIELDS, masks=settings.mask_records))
-    return Targets(client, READ_FIELDS, names=names, events=events, masks=settings.mask_records)
+    changes = None
+    if settings.actions_queue_url:
+        table = Records(client, READ_FIELDS, masks=settings.mask_records)
+        changes = ChangeRequests(client, table, telemetry=access.telemetry)
+    return Targets(client, READ_FIELDS, names=names, events=events, changes=changes, masks=settings.mask_records)

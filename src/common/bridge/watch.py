@@ -43,7 +43,7 @@ def build_watch(environment: Mapping[str, str]) -> Watch:
         Memory(ledger, deployment=deployment_of(settings), clock=access.clock),
         _bus(settings, access),
         deployment=settings.deployment,
-        tables=watched_tables(settings.allowed_tables),
+        tables=watched_tables(settings.allowed_tables, changes=settings.change_gate),
         host=settings.instance_host,
         telemetry=access.telemetry,
         integrations=settings.integration_users,

@@ -9,6 +9,7 @@ from common.checkup import meanings
 from common.checkup.account import Account
 from common.checkup.dictionary import Dictionary
 from common.checkup.doors import Doors
+from common.checkup.gate import GateCheck
 from common.checkup.instance import Instance
 from common.checkup.limits import Limits
 from common.checkup.report import Cause, Check, Finding
@@ -94,6 +95,7 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
     changes: Changes,
     look_ups: "LookUps",
     change_requests: ChangeRequests,
+    gate: GateCheck,
     write: bool,
 ) -> list[Check]:
     """Return every check, in the order in which one makes the next possible; with `write` also that of creation."""
@@ -123,6 +125,7 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
         Check("language", instance.language, needs=("token usable",), causes=meanings.USE_OF_TOKEN),
         Check("changes of records", changes.asked, needs=("token usable",), causes=meanings.TABLE),
         Check("change requests", change_requests.asked, needs=("token usable",), causes=meanings.TABLE),
+        Check("change gate", gate.asked, needs=("token usable",)),
         Check("rules", dictionary.rules),
         Check("tags", look_ups.tried, needs=("rules",)),
         Check("configuration items", look_ups.found, needs=("token usable",), causes=meanings.TABLE),
@@ -163,6 +166,7 @@ def health_checks(
     return [
         *_account(account, settings.queue_url),
         Check("dead letters", account.queue(settings.dead_letter_queue_url)),
+        *_actions(account, settings.actions_queue_url),
         Check("ledger", account.ledger_answers),
         *([Check("limit of callers", limit)] if settings.requests_per_caller else []),
         *_way(settings, instance),
@@ -187,6 +191,10 @@ def _masking(*, in_records: bool) -> Callable[[Deadline], Finding]:
 
 def _of_the_endpoint(settings: AccessSettings) -> Mapping[str, tuple[Cause, ...]]:
     return meanings.TOKEN_ENDPOINT_WITH_SCOPE if settings.oauth_scope else meanings.TOKEN_ENDPOINT
+
+
+def _actions(account: Account, queue_url: str) -> list[Check]:
+    return [Check("queue of actions", account.queue(queue_url))] if queue_url else []
 
 
 def _account(account: Account, queue_url: str) -> list[Check]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from common.incidents.storm import Cover, Storm
+from common.incidents.waiting import Waiting
 
 DEFAULT_TABLE = "incident"
 """The table of records where a rule names none."""
@@ -96,6 +97,7 @@ class Alert:
     `storm` is what an alarm may join instead of opening a record, `covers` tells which others it covers, and `about` is
     the event as such a one judges it, None where none could.
     `follow_ups` are what the rule adds once the record is open, and `event` is what they need to know, empty without.
+    `waiting` is what waits in AWS for the record, if anything does.
     """
 
     key: str
@@ -120,6 +122,7 @@ class Alert:
     object: Mapping[str, str] = field(default_factory=dict)
     covers: Cover | None = None
     about: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    waiting: Waiting | None = field(default=None, repr=False)
 
     @property
     def order(self) -> int:

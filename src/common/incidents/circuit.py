@@ -6,7 +6,7 @@ The breaker is Powertools'. Its state is one item of the ledger's table, so that
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import SystemRandom
-from typing import TYPE_CHECKING, Any, override
+from typing import TYPE_CHECKING, Any, Protocol, override
 
 from aws_lambda_powertools.utilities.circuit_breaker import (
     CircuitBreakerConfig,
@@ -45,6 +45,14 @@ _RECOVERY_SECONDS = 30
 _TABLE = "Check that LEDGER_TABLE exists and that the function's role may use it and its key."
 _HELD = "held"
 _jitter = SystemRandom()
+
+
+class Applier(Protocol):
+    """What applies the alerts of one problem: the desk, or what stands before it."""
+
+    def apply(self, fold: Fold, deadline: Deadline) -> Applied:
+        """Do as `Desk.apply` does."""
+        ...
 
 
 class _NothingWrittenError(Exception):

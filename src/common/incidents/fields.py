@@ -12,6 +12,10 @@ LENGTHS: Mapping[str, int] = {
     "work_notes": 4000,
     "comments": 4000,
     "close_notes": 4000,
+    "justification": 4000,
+    "implementation_plan": 4000,
+    "backout_plan": 4000,
+    "test_plan": 4000,
 }
 """The longest value of a field in the platform's default dictionary."""
 

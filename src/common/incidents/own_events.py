@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 ALERT = "ServiceNow Alert"
 RECORD_REQUEST = "ServiceNow Record Request"
+CHANGE_REQUEST = "ServiceNow Change Request"
+CHANGE_RESULT = "ServiceNow Change Result"
 """The types of events that are the bridge's own; their schemas are in docs/schemas/."""
 
 RECORD_CHANGED = "ServiceNow Record Changed"

@@ -1,9 +1,11 @@
-"""Where records go: to tables, with names resolved, or to Event Management, which stands for the table em_event."""
+"""Where records go: to tables, with names resolved, to Change Management, or to Event Management for em_event."""
 
 from collections.abc import Mapping, Sequence
 from typing import override
 
 from common.clock import Deadline
+from common.servicenow.change_requests import TABLE as CHANGE_TABLE
+from common.servicenow.change_requests import ChangeRequests
 from common.servicenow.client import ServiceNowClient
 from common.servicenow.event_management import EVENT_TABLE, EventManagement
 from common.servicenow.names import Names
@@ -15,17 +17,22 @@ _BY_CORRELATION_ID = "correlation_id="
 class Targets(Records):
     """Records of any target. An event of Event Management looks like a record whose sys_id is its message key."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (every way that there is)
         self,
         client: ServiceNowClient,
         fields: Sequence[str],
         *,
         names: Names,
         events: EventManagement,
+        changes: ChangeRequests | None = None,
         masks: bool = False,
     ) -> None:
-        """Do what `Records` does; `names` are looked up before anything is masked."""
+        """Do what `Records` does; `names` are looked up before anything is masked.
+
+        Without `changes` a change request is a record like any other.
+        """
         super().__init__(client, fields, masks=masks)
+        self._changes = changes
         self._names = names
         self._event_management = events
 
@@ -34,7 +41,10 @@ class Targets(Records):
         """Insert a row, or send an event. Raises as `Records.create` does, and as `Names.resolved`."""
         if table == EVENT_TABLE:
             return self._event_management.send(fields, deadline)
-        return super().create(table, self._names.resolved(fields, deadline), deadline)
+        resolved = self._names.resolved(fields, deadline)
+        if table == CHANGE_TABLE and self._changes is not None:
+            return self._changes.create(resolved, deadline)
+        return super().create(table, resolved, deadline)
 
     @override
     def resolved(self, fields: Mapping[str, str], deadline: Deadline) -> dict[str, str]:
@@ -46,6 +56,8 @@ class Targets(Records):
         """Change a row, or send another event of the same key."""
         if table == EVENT_TABLE:
             return self._event_management.send(fields, deadline)
+        if table == CHANGE_TABLE and self._changes is not None:
+            return self._changes.update(sys_id, fields, deadline)
         return super().update(table, sys_id, fields, deadline)
 
     @override

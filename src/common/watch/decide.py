@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from common.errors import ConfigurationError, TransientError
 from common.incidents.alert import DEFAULT_TABLE, digest
+from common.servicenow.change_requests import TABLE as CHANGE_TABLE
 from common.servicenow.event_management import EVENT_TABLE
 from common.servicenow.query import all_of, changed_within, term
 from common.servicenow.records import Record
@@ -30,6 +31,7 @@ WATCHED = (
     "assigned_to",
     "close_code",
     "hold_reason",
+    "approval",
 )
 """The fields of which old and new are told; a table that has no such field is without it."""
 
@@ -53,6 +55,7 @@ LONGEST_ABSENCE = 7 * 86_400
 """Seconds after which what happened meanwhile is not told any more: as long as an event waits for ServiceNow."""
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+_NOBODY_ASKED = "not requested"
 # No zone is further than 14 hours from UTC.
 _ANY_ZONE = 86_400
 _MINUTE = 60
@@ -88,9 +91,13 @@ class Change:
     by: By
 
 
-def watched_tables(allowed: Sequence[str]) -> tuple[str, ...]:
-    """Return the tables whose records are watched: incidents, and what rules may write but Event Management."""
-    return tuple(dict.fromkeys((DEFAULT_TABLE, *(table for table in allowed if table != EVENT_TABLE))))
+def watched_tables(allowed: Sequence[str], *, changes: bool = False) -> tuple[str, ...]:
+    """Return the tables whose records are watched: incidents, and what rules may write but Event Management.
+
+    With `changes` change requests too, because somebody waits for them.
+    """
+    more = (CHANGE_TABLE,) if changes else ()
+    return tuple(dict.fromkeys((DEFAULT_TABLE, *(table for table in allowed if table != EVENT_TABLE), *more)))
 
 
 def query(prefix: str, minutes: int, *, after: str = "") -> str:
@@ -164,6 +171,9 @@ def change_of(row: Record, known: Known | None, integrations: Collection[str] = 
 def known_of(row: Record) -> Known:
     """Return what is to be remembered of a row."""
     values = {name: row.fields[name] for name in (*WATCHED, *NAMES.values()) if row.fields.get(name)}
+    if values.get("approval") == _NOBODY_ASKED:
+        # So it stands in every record that nobody has to approve, such as an incident: that is no change of it.
+        del values["approval"]
     return Known(int(row.fields["sys_mod_count"]), row.fields["sys_updated_on"], values)
 
 

@@ -197,7 +197,7 @@ def test_a_request_that_never_arrived_is_sent_again_once_it_is_certain(
     """After the lock has ended, what ServiceNow does not show was never carried out."""
     servicenow.add_fault(Fault(method="POST", table="incident", connection="hang", commit=False))
     assert create(api).status == 504
-    ledger = function.bridge.incidents._creation._ledger
+    ledger = function.bridge.incidents._creation.ledger
     now = ledger.now
     monkeypatch.setattr(type(ledger), "now", lambda _: now() + 100_000)  # milliseconds
 

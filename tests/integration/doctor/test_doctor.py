@@ -341,3 +341,27 @@ def test_the_question_of_the_watch_is_tried_where_it_is_on(
     world.configure(unreadable_fields=(unreadable,) if unreadable else ())
 
     assert steps(doctor())["changes of records"] == outcome
+
+
+@pytest.mark.parametrize(
+    ("role", "unreadable", "named"),
+    [
+        ("", "", "sn_change_read"),
+        ("sn_change_read", "", "itil or change_manager"),
+        ("itil", "", ""),
+        ("itil", "change_request.approval", "field approval"),
+    ],
+)
+def test_the_change_gate_names_what_is_missing(
+    world: World, doctor: Doctor, role: str, unreadable: str, named: str
+) -> None:
+    """The role to read, the role to write, and the field that says whether people agreed."""
+    world.set(SWITCHED_ON="gate")
+    world.servicenow.insert("change_request", {"short_description": "x"})
+    if role:
+        world.servicenow.insert("sys_user_has_role", {"user": "AWS Bridge", "role": role})
+    world.configure(unreadable_fields=(unreadable,) if unreadable else ())
+
+    report = doctor()
+    assert steps(report)["change gate"] == ("failed" if named else "ok")
+    assert named in report["text"]

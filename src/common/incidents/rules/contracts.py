@@ -10,7 +10,14 @@ from typing import Any
 from common.errors import PermanentError
 from common.incidents.alert import Status
 from common.incidents.fields import writable_names
-from common.incidents.own_events import ALERT, API_SOURCE, RECORD_REQUEST, SEVERITIES
+from common.incidents.own_events import (
+    ALERT,
+    API_SOURCE,
+    CHANGE_REQUEST,
+    CHANGE_RESULT,
+    RECORD_REQUEST,
+    SEVERITIES,
+)
 from common.incidents.rules.names import is_column, is_name
 
 _LONGEST_KEY = 255
@@ -27,6 +34,11 @@ def check_contract(event: Mapping[str, Any], requestable: Mapping[str, tuple[str
     """
     contract = _CONTRACTS.get(event["detail-type"])
     if contract is None:
+        if event["detail-type"] in (CHANGE_REQUEST, CHANGE_RESULT):
+            raise PermanentError(
+                "This deployment opens no changes.",
+                action="Set the parameter ChangeGate to true (docs/changes.md), and replay the message.",
+            )
         return
     fields, required = contract
     problem = next(_problems(event, fields, required), None)

@@ -1,0 +1,77 @@
+"""Change requests: ask for one and wait, read it, close it."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from common.api import change_models, models, parameters
+from common.api.change_models import NewChange
+from common.api.changes import Changes, fields_of
+from common.api.problems import Kind, ProblemError
+from common.api.resolver import CREATION_HEADERS, CREATION_PROBLEMS, reply, reply_created, responses
+from common.incidents.waiting import Waiting
+from common.servicenow.change_requests import TABLE
+from handlers.routes.turn import in_hand, new_router
+
+router = new_router()
+
+
+@router.post(
+    "/changes",
+    tags=["Changes"],
+    operation_id="createChange",
+    summary="Ask for a change, and wait for its approval",
+    responses=responses(
+        201, models.Created, "The change, always the same.", *CREATION_PROBLEMS, headers=CREATION_HEADERS
+    ),
+)
+def create_change(change: NewChange, key: parameters.RequiredKey) -> Response[str]:
+    """Open one change for this key. What waits goes on once it is approved, and fails once people decide otherwise."""
+    turn = in_hand()
+    times = {name: time for name in ("start_date", "end_date") if (time := getattr(change, name)) is not None}
+    texts = change.model_dump(exclude={*times, "start_date", "end_date", "template", "task_token", "approval"})
+    fields = fields_of(texts, times, change.template or "")
+    made = _changes().create(turn.sender(key), fields, _waiting(change), turn.deadline)
+    return reply_created(turn.bridge.instance_host, "changes", TABLE, made)
+
+
+@router.get(
+    "/changes/<change>",
+    tags=["Changes"],
+    operation_id="readChange",
+    summary="Read a change",
+    responses=responses(200, change_models.Change, "The change's fields, and what waits for it."),
+)
+def read_change(change: parameters.Change) -> Response[str]:
+    """Read a change that this bridge opened."""
+    fields, waiting = _changes().read(change, in_hand().deadline)
+    return reply(200, {"change": fields, "waiting": waiting})
+
+
+@router.post(
+    "/changes/<change>/close",
+    tags=["Changes"],
+    operation_id="closeChange",
+    summary="Close a change",
+    responses=responses(200, models.Record, "The change's fields as they are now.", 409, 413, 415, 504),
+)
+def close_change(change: parameters.Change, closing: change_models.Closing) -> Response[str]:
+    """Close a change that the caller asked for. One that is over already stays as it is."""
+    turn = in_hand()
+    return reply(200, _changes().close(turn.sender(), change, closing.result, closing.close_notes, turn.deadline))
+
+
+def _changes() -> Changes:
+    changes = in_hand().bridge.changes
+    if changes is None:
+        raise ProblemError(
+            Kind.FORBIDDEN,
+            "This deployment opens no changes.",
+            action="Ask its operators to set the parameter ChangeGate to true.",
+        )
+    return changes
+
+
+def _waiting(change: NewChange) -> Waiting | None:
+    if change.task_token:
+        return Waiting(change.task_token)
+    named = change.approval
+    return None if named is None else Waiting(named.token, named.pipeline, named.stage, named.action)
