@@ -19,11 +19,11 @@ from common.doors.message import read_event
 from common.errors import AmbiguousError, TransientError
 from common.incidents import decide
 from common.incidents.decide import Finish, Next, Write
-from common.incidents.desk import _Work
 from common.incidents.item import Item
 from common.incidents.precedents import Precedents
 from common.incidents.rules.rule import Rule
 from common.incidents.shared_precedents import SharedPrecedents
+from common.incidents.work import Work
 from common.intake import Intake
 from common.oauth import source, store
 from common.oauth.token import AccessToken
@@ -76,17 +76,17 @@ def is_caught(stage: Stage, planted: Planted) -> bool:
     return False
 
 
-_WRITE, _SEND, _RECEIVE, _TRANSPORT_SEND = _Work.write, _Work.send, Transport._receive, Transport.send
+_WRITE, _SEND, _RECEIVE, _TRANSPORT_SEND = Work.write, Work.send, Transport._receive, Transport.send
 
 
 @caught_by(74, "duplicates")
 def no_claim(patch: Patch) -> None:
     """ServiceNow is called before the intent is written."""
 
-    def write(self: _Work, step: Write) -> tuple[Item, Any]:
+    def write(self: Work, step: Write) -> tuple[Item, Any]:
         return (step.item, self.call(step.item)) if step.then is Next.CALL else _WRITE(self, step)
 
-    patch.setattr(_Work, "write", write)
+    patch.setattr(Work, "write", write)
 
 
 @caught_by(74, "duplicates")
@@ -94,7 +94,7 @@ def look_up_only(patch: Patch) -> None:
     """Instead of a claim there is a look-up before each insert; two at once both look before either inserts."""
     looked = Barrier(2, timeout=_LOOKS_WITHIN)
 
-    def write(self: _Work, step: Write) -> tuple[Item, Any]:
+    def write(self: Work, step: Write) -> tuple[Item, Any]:
         if step.then is not Next.CALL:
             return _WRITE(self, step)
         there = self.visible(step.item) if step.item.record is None else []
@@ -102,7 +102,7 @@ def look_up_only(patch: Patch) -> None:
             looked.wait()
         return step.item, self.found(step.item, there) if there else self.call(step.item)
 
-    patch.setattr(_Work, "write", write)
+    patch.setattr(Work, "write", write)
 
 
 @caught_by(77, "wrong")
@@ -115,13 +115,13 @@ def no_order_guard(patch: Patch) -> None:
 def blind_repeat(patch: Patch) -> None:
     """An insert without an answer is sent again."""
 
-    def send(self: _Work, item: Item) -> Any:  # noqa: ANN401 (a record)
+    def send(self: Work, item: Item) -> Any:  # noqa: ANN401 (a record)
         try:
             return _SEND(self, item)
         except AmbiguousError:
             return _SEND(self, item)
 
-    patch.setattr(_Work, "send", send)
+    patch.setattr(Work, "send", send)
 
 
 @caught_by(15, "wrong")
@@ -208,13 +208,13 @@ def insufficient_data_is_ok(patch: Patch) -> None:
 def unguarded_insert(patch: Patch) -> None:
     """A ledger that does not answer is taken for one that agrees."""
 
-    def write(self: _Work, step: Write) -> tuple[Item, Any]:
+    def write(self: Work, step: Write) -> tuple[Item, Any]:
         try:
             return _WRITE(self, step)
         except TransientError:
             return step.item, self.call(step.item)
 
-    patch.setattr(_Work, "write", write)
+    patch.setattr(Work, "write", write)
 
 
 @caught_by(75, "wrong")

@@ -14,13 +14,13 @@ from common.doors.message import read_event
 from common.errors import BridgeError, HeldError, PermanentError, TransientError
 from common.incidents.alert import Alert, Fold
 from common.incidents.circuit import Applier
-from common.incidents.desk import CLAIM_NEEDS_SECONDS
 from common.incidents.due import WINDOW, NotDueError, hour_of, waits_for
 from common.incidents.judging import Judge
 from common.incidents.own_events import CHANGE_REQUEST, CHANGE_RESULT
 from common.incidents.rules import Rules
 from common.incidents.rules.splitting import split
 from common.incidents.windows import Window, utc
+from common.incidents.work import CLAIM_NEEDS_SECONDS
 from common.queue import (
     DEFECT_RECEIVES,
     LOOKS_AN_HOUR,

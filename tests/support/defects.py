@@ -7,13 +7,13 @@ import pytest
 
 from common.clock import Deadline
 from common.errors import AmbiguousError, PermanentError, TransientError
-from common.incidents import decide, desk
+from common.incidents import decide, work
 from common.incidents.alert import Alert, Fold, Policy
 from common.incidents.changes import record_fields
 from common.incidents.decide import Finish, Moment, Next, Seen, Step, Write
-from common.incidents.desk import _Work
 from common.incidents.item import Item, Operation, RecordReference
 from common.incidents.ledger import Ledger
+from common.incidents.work import Work
 from common.intake import Intake
 from common.queue import Message
 from common.servicenow.records import Record
@@ -21,7 +21,7 @@ from common.servicenow.records import Record
 type Plant = Callable[[pytest.MonkeyPatch], None]
 
 MARKER = "correlation_display"
-WRITE, SEND = _Work.write, _Work.send
+WRITE, SEND = Work.write, Work.send
 PLAN, UNKNOWN = decide.plan, decide.unknown
 LEDGER_WRITE = Ledger.write
 
@@ -29,22 +29,22 @@ LEDGER_WRITE = Ledger.write
 def no_claim(patch: pytest.MonkeyPatch) -> None:
     """ServiceNow is called before the intent is written."""
 
-    def write(self: _Work, step: Write) -> tuple[Item, Step]:
+    def write(self: Work, step: Write) -> tuple[Item, Step]:
         return (step.item, self.call(step.item)) if step.then is Next.CALL else WRITE(self, step)
 
-    patch.setattr(_Work, "write", write)
+    patch.setattr(Work, "write", write)
 
 
 def look_up_only(patch: pytest.MonkeyPatch) -> None:
     """Instead of a claim there is a look-up before each insert."""
 
-    def write(self: _Work, step: Write) -> tuple[Item, Step]:
+    def write(self: Work, step: Write) -> tuple[Item, Step]:
         if step.then is not Next.CALL:
             return WRITE(self, step)
         there = self.visible(step.item) if step.item.record is None else []
         return step.item, self.found(step.item, there) if there else self.call(step.item)
 
-    patch.setattr(_Work, "write", write)
+    patch.setattr(Work, "write", write)
 
 
 def no_order_guard(patch: pytest.MonkeyPatch) -> None:
@@ -59,13 +59,13 @@ def no_order_guard(patch: pytest.MonkeyPatch) -> None:
 def blind_repeat(patch: pytest.MonkeyPatch) -> None:
     """An insert without an answer is sent again."""
 
-    def send(self: _Work, item: Item) -> Record:
+    def send(self: Work, item: Item) -> Record:
         try:
             return SEND(self, item)
         except AmbiguousError:
             return SEND(self, item)
 
-    patch.setattr(_Work, "send", send)
+    patch.setattr(Work, "send", send)
 
 
 def key_not_compared(patch: pytest.MonkeyPatch) -> None:
@@ -101,11 +101,11 @@ def no_margin(patch: pytest.MonkeyPatch) -> None:
 def local_clock(patch: pytest.MonkeyPatch) -> None:
     """Locks are judged by the clocks of the functions (T4)."""
 
-    def moment(self: _Work) -> Moment:
+    def moment(self: Work) -> Moment:
         now = int(self.desk.ledger._clock.now() * 1000)
         return Moment(now, now + int(self.deadline.remaining() * 1000), self.owner)
 
-    patch.setattr(_Work, "moment", moment)
+    patch.setattr(Work, "moment", moment)
 
 
 def unknown_patch_released(patch: pytest.MonkeyPatch) -> None:
@@ -160,7 +160,7 @@ def no_marker(patch: pytest.MonkeyPatch) -> None:
     def fields(item: Item, fold: Fold, close_code: str) -> dict[str, str]:
         return {name: value for name, value in record_fields(item, fold, close_code).items() if name != MARKER}
 
-    patch.setattr(desk, "record_fields", fields)
+    patch.setattr(work, "record_fields", fields)
 
 
 def note_without_marker(patch: pytest.MonkeyPatch) -> None:
@@ -170,13 +170,13 @@ def note_without_marker(patch: pytest.MonkeyPatch) -> None:
         written = record_fields(item, fold, close_code)
         return {name: value for name, value in written.items() if name != MARKER or "work_notes" not in written}
 
-    patch.setattr(desk, "record_fields", fields)
+    patch.setattr(work, "record_fields", fields)
 
 
 def marker_in_a_second_request(patch: pytest.MonkeyPatch) -> None:
     """The note is written first, its marker afterwards."""
 
-    def send(self: _Work, item: Item) -> Record:
+    def send(self: Work, item: Item) -> Record:
         if item.record is None:
             return SEND(self, item)
         written = record_fields(item, self.fold, self.desk.close_code)
@@ -185,7 +185,7 @@ def marker_in_a_second_request(patch: pytest.MonkeyPatch) -> None:
         update(item.table, item.record.sys_id, written, self.deadline)
         return update(item.table, item.record.sys_id, marker, self.deadline)
 
-    patch.setattr(_Work, "send", send)
+    patch.setattr(Work, "send", send)
 
 
 def answer_not_read(patch: pytest.MonkeyPatch) -> None:
@@ -250,7 +250,7 @@ def loser_of_a_refused_fold_deleted(patch: pytest.MonkeyPatch) -> None:
 
 def refused_insert_believed(patch: pytest.MonkeyPatch) -> None:
     """A 403 is taken for "not done" without a look (KB2697679)."""
-    patch.setattr(_Work, "visible", lambda _self, _item: [])
+    patch.setattr(Work, "visible", lambda _self, _item: [])
 
 
 def reopening_with_a_note(patch: pytest.MonkeyPatch) -> None:
@@ -261,7 +261,7 @@ def reopening_with_a_note(patch: pytest.MonkeyPatch) -> None:
         reopens = item.pending is not None and item.pending.operation is Operation.REOPEN_STATE
         return {**written, "work_notes": fold.newest.note} if reopens else written
 
-    patch.setattr(desk, "record_fields", fields)
+    patch.setattr(work, "record_fields", fields)
 
 
 def call_after_a_throttled_claim(patch: pytest.MonkeyPatch) -> None:

@@ -11,15 +11,15 @@ from common.incidents import item as items
 from common.incidents import ledger as ledgers
 from common.incidents.alert import Alert, Fold, Policy, is_firing
 from common.incidents.decide import Finish, Moment, Next, Step, Write
-from common.incidents.desk import _Work
 from common.incidents.item import Item
 from common.incidents.ledger import Ledger
 from common.incidents.rules import Rule
+from common.incidents.work import Work
 
 type Plant = Callable[[pytest.MonkeyPatch], None]
 
 MARKER = "correlation_display"
-WRITE, SEND = _Work.write, _Work.send
+WRITE, SEND = Work.write, Work.send
 PLAN, UNKNOWN = decide.plan, decide.unknown
 LEDGER_WRITE = Ledger.write
 
@@ -33,11 +33,11 @@ def key_of_an_attempt_used_again(patch: pytest.MonkeyPatch) -> None:
 def done_after_anothers_write(patch: pytest.MonkeyPatch) -> None:
     """Who finishes another worker's write takes its own event for applied, too."""
 
-    def write(self: _Work, step: Write) -> tuple[Item, Step]:
+    def write(self: Work, step: Write) -> tuple[Item, Step]:
         item, after = WRITE(self, step)
         return item, Finish() if self.operations and step.then is Next.PLAN else after
 
-    patch.setattr(_Work, "write", write)
+    patch.setattr(Work, "write", write)
 
 
 def words_of_another_event(patch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def any_404_taken_for_deleted(patch: pytest.MonkeyPatch) -> None:
 
 def success_believed(patch: pytest.MonkeyPatch) -> None:
     """A success is taken for a change of the state, whatever the answer shows."""
-    patch.setattr(_Work, "left_open", lambda *_: False)
+    patch.setattr(Work, "left_open", lambda *_: False)
 
 
 def own_write_not_recognised(patch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,10 @@ import pytest
 from common.clock import Deadline
 from common.errors import BridgeError
 from common.incidents.alert import Policy
-from common.incidents.desk import Applied, Desk
+from common.incidents.desk import Desk
 from common.incidents.item import Item
 from common.incidents.ledger import Ledger
+from common.incidents.work import Applied
 from tests.support.clock import FakeClock
 from tests.support.ledger import InMemoryDynamoDB
 from tests.support.problems import PROBLEM, fold

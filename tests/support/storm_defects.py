@@ -8,13 +8,14 @@ from common.clock import Deadline
 from common.incidents import gathering, openings
 from common.incidents.alert import Alert, Fold, Status
 from common.incidents.covers import Covers
-from common.incidents.desk import Applied, Desk
+from common.incidents.desk import Desk
 from common.incidents.due import NotDueError
 from common.incidents.item import Item
 from common.incidents.ledger import Ledger
 from common.incidents.openings import Counted, Openings
 from common.incidents.storm import Storm
 from common.incidents.storms import Storms
+from common.incidents.work import Applied
 
 WRITTEN, COUNT = Storms._written, Openings.count
 TELL, COVERING = Covers.tell, Covers._covering

@@ -10,9 +10,10 @@ import pytest
 from common.clock import Deadline
 from common.errors import AmbiguousError, BridgeError, CredentialsError, PermanentError, TransientError
 from common.incidents.alert import Fold, Status
-from common.incidents.desk import Applied, Desk
+from common.incidents.desk import Desk
 from common.incidents.due import NotDueError
 from common.incidents.rules import Rules, load_rules
+from common.incidents.work import Applied
 from common.intake import Intake
 from common.queue import EventQueue, Message
 from tests.support.clock import FakeClock

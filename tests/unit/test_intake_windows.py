@@ -11,9 +11,10 @@ import pytest
 from common.clock import Deadline
 from common.errors import BridgeError, TransientError
 from common.incidents.alert import Fold
-from common.incidents.desk import Applied, Desk
+from common.incidents.desk import Desk
 from common.incidents.due import NotDueError
 from common.incidents.rules import load_rules
+from common.incidents.work import Applied
 from common.intake import Intake
 from common.queue import EventQueue, Message
 from tests.support.clock import FakeClock

@@ -9,8 +9,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from common.aws_errors import code_of
 from common.context.request import LONGEST_MESSAGE, Request, request_of
 from common.incidents.alert import Fold
-from common.incidents.desk import Applied
 from common.incidents.item import Item
+from common.incidents.work import Applied
 from common.telemetry import Telemetry
 
 if TYPE_CHECKING:

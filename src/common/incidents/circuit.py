@@ -31,7 +31,8 @@ from common.errors import (
     TransientError,
 )
 from common.incidents.alert import Fold
-from common.incidents.desk import Applied, Desk
+from common.incidents.desk import Desk
+from common.incidents.work import Applied
 from common.servicenow.refusals import UndecidedError
 from common.telemetry import Telemetry
 

@@ -16,7 +16,8 @@ from common.incidents.item import Item, Operation
 from common.incidents.openings import Openings
 
 if TYPE_CHECKING:
-    from common.incidents.desk import Applied, Desk
+    from common.incidents.desk import Desk
+    from common.incidents.work import Applied
 
 _COME_BACK = "Nothing is to be done; the message comes back by itself."
 _MOST_STORMS = 3
@@ -71,9 +72,10 @@ class Storms:
             self._written(item.settled(newer, item.record))
             self._desk.telemetry.log.info(
                 "A problem is told in the record of a storm.",
+                not_opened="storm",
+                because_of=applied.record.number if applied.record else None,
                 dedup_key=fold.key,
                 event_id=fold.newest.event_id or None,
-                record=applied.record.number if applied.record else None,
                 gathered_by=item.joined,
             )
         if Operation.OPEN in applied.operations:

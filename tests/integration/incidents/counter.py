@@ -13,9 +13,10 @@ from common.clock import Deadline
 from common.errors import BridgeError
 from common.incidents.alert import Alert, Fold, Policy
 from common.incidents.changes import READ_FIELDS
-from common.incidents.desk import Applied, Desk
+from common.incidents.desk import Desk
 from common.incidents.item import Item, problem_of
 from common.incidents.ledger import Ledger
+from common.incidents.work import Applied
 from common.oauth.credentials import ClientCredentials
 from common.oauth.endpoint import TokenEndpoint
 from common.oauth.source import TokenSource

@@ -8,8 +8,8 @@ import pytest
 from common.context.request import LONGEST_MESSAGE, Request, request_of
 from common.errors import PermanentError
 from common.incidents.alert import Alert, Fold, FollowUp, Status
-from common.incidents.desk import Applied
 from common.incidents.item import Item, Operation, Pending, RecordReference
+from common.incidents.work import Applied
 from common.servicenow.event_management import EVENT_TABLE
 from tests.support.context import PROBLEM, SYS_ID, event
 

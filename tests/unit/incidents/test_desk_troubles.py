@@ -15,7 +15,7 @@ from common.errors import (
     PermanentError,
     TransientError,
 )
-from common.incidents import desk as desk_module
+from common.incidents import work as work_module
 from common.incidents.alert import OnRepeat, Policy
 from common.incidents.item import Operation
 from tests.support.clock import EPOCH
@@ -71,7 +71,7 @@ def test_the_wait_is_what_is_left_of_the_lock_and_some_seconds(
     office: Office, monkeypatch: pytest.MonkeyPatch, share: float, seconds: float
 ) -> None:
     """The dice decide how many; where there is no lock they alone do."""
-    monkeypatch.setattr(desk_module, "_jitter", Middle(share))
+    monkeypatch.setattr(work_module, "_jitter", Middle(share))
     office.dynamodb.faults.extend([None, refusal("ConditionalCheckFailedException", "PutItem", EPOCH)])
     assert office.refused("F1").retry_after == seconds
     office.records.troubles.append(Trouble(UNANSWERED))
@@ -345,7 +345,7 @@ def test_ages_are_judged_by_dynamodbs_clock(office: Office) -> None:
 
 def test_a_work_that_does_not_come_to_rest_is_stopped(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the reason, it comes back."""
-    monkeypatch.setattr(desk_module, "_MOST_STEPS", 1)
+    monkeypatch.setattr(work_module, "_MOST_STEPS", 1)
 
     assert isinstance(office.refused("F1"), TransientError)
 
