@@ -13,9 +13,9 @@ from unittest.mock import patch
 from bench.quiet.outcome import Told
 from bench.quiet.traces import HOLD, SETTLE, Episode, Trace
 from common.incidents.alert import Fold, Status
-from common.incidents.desk import Applied
 from common.incidents.item import Item
 from common.incidents.storms import Storms
+from common.incidents.work import Applied
 from local.simulator import Simulator
 from tests.support.clock import FakeClock
 from tests.support.deployment import ACCOUNT

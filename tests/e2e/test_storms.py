@@ -63,6 +63,7 @@ def test_thirty_alarms_at_once_are_five_incidents_and_one(stormy: LocalStack) ->
     assert stormy.dead_letters() == []
 
 
+@pytest.mark.slow
 def test_a_composite_alarm_covers_its_children(stormy: LocalStack) -> None:
     """One of them is over before it is; the other one opens when it is over itself."""
     put_event(stormy.root, alarm_event("ALARM", name="whole-shop", kind="composite"))

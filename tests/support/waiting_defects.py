@@ -7,9 +7,10 @@ import pytest
 from common.clock import Deadline
 from common.incidents import desk, due
 from common.incidents.alert import Alert, Fold, Status
-from common.incidents.desk import Applied, Desk
+from common.incidents.desk import Desk
 from common.incidents.due import NotDueError
 from common.incidents.item import Item
+from common.incidents.work import Applied
 from common.intake import Intake
 
 APPLY, DUE = Desk.apply, due.due

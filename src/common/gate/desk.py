@@ -6,9 +6,9 @@ from common.gate.gate import Gate
 from common.gate.reminders import Reminders
 from common.incidents.alert import Fold, Status
 from common.incidents.circuit import Applier
-from common.incidents.desk import Applied
 from common.incidents.item import problem_of
 from common.incidents.ledger import Ledger
+from common.incidents.work import Applied
 from common.servicenow.change_requests import TABLE
 
 
