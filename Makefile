@@ -162,6 +162,10 @@ accept: setup ## Accept a deployed STACK: alert, API, doctor's steps, metrics (C
 replay: setup ## Send the dead letters of a deployed STACK back to its queue (OPTIONS=--show only lists them)
 	PYTHONPATH=src python -m tools.replay --stack "$(STACK)" $(OPTIONS)
 
+.PHONY: why
+why: setup ## Tell what became of a PROBLEM (part of an alarm's name, or a record's number) in a deployed STACK, and why nothing was opened (HOURS=24)
+	@PYTHONPATH=src python -m tools.why --stack "$(STACK)" --problem "$(PROBLEM)" $(if $(HOURS),--hours "$(HOURS)") $(OPTIONS)
+
 .PHONY: adopt
 adopt: setup ## Rebuild the ledger of a deployed STACK from ServiceNow (OPTIONS=--show only says what it would do)
 	PYTHONPATH=src python -m tools.adopt --stack "$(STACK)" $(OPTIONS)

@@ -24,13 +24,16 @@ def switched_on(deployed: LocalStack) -> Iterator[LocalStack]:
         deployed.deploy(
             ApiRequestsPerCaller=str(SHARE),
             ApiHealthRoles=f"arn:aws:iam::{ACCOUNT}:user/health-reader",
+            ApiWindows="account",
             MaskRecords="true",
             TrailLogGroupName=TRAIL,
         )
     yield deployed
     with sam.exclusive_build_directory():
         # What is not given stays as it was.
-        deployed.deploy(ApiRequestsPerCaller="0", ApiHealthRoles="", MaskRecords="false", TrailLogGroupName="")
+        deployed.deploy(
+            ApiRequestsPerCaller="0", ApiHealthRoles="", ApiWindows="off", MaskRecords="false", TrailLogGroupName=""
+        )
 
 
 def caller(stack: LocalStack, name: str) -> Caller:
@@ -64,6 +67,29 @@ def test_what_is_masked_is_resolved_all_the_same(switched_on: LocalStack) -> Non
     assert "mail of [mail address]" in incident["short_description"]
     assert "jane.doe" not in str(incident)
     assert incident["state"] == RESOLVED
+
+
+def test_what_begins_while_somebody_deploys_opens_when_the_window_ends(switched_on: LocalStack) -> None:
+    """It ends by itself, and the record says where its problem began; what recovers inside opens nothing."""
+    pipeline = caller(switched_on, "pipeline")
+    opened = pipeline.call("PUT", "/windows/deploy", {"match": "starts_with(detail.alarmName, 'shop ')", "for": "20s"})
+    assert opened.status == 200, opened
+    for name in ("shop down", "shop slow"):
+        switched_on.put_alarm("ALARM", name=name)
+    switched_on.put_alarm("OK", name="shop slow")
+
+    def waiting() -> bool:
+        lines = switched_on.function_log(200).count("An event waits for its hour.")
+        return lines > 0 and switched_on.queue_depth().waiting == 0
+
+    switched_on.wait_until(waiting, "nothing waits for the window")
+    assert [row for row in switched_on.simulator.records("incident") if "shop" in row["short_description"]] == []
+    switched_on.wait_until_handled(60.0)
+
+    [incident] = [row for row in switched_on.simulator.records("incident") if "shop" in row["short_description"]]
+    assert "shop down" in incident["short_description"]
+    [note] = switched_on.simulator.journal(incident["sys_id"], "work_notes")
+    assert note.startswith("Began inside the maintenance window deploy (until ")
 
 
 def test_one_role_sees_what_deep_health_found(switched_on: LocalStack) -> None:
