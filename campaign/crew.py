@@ -11,6 +11,7 @@ from typing import Self
 from campaign import (
     api,
     beyond,
+    follows,
     held_events,
     look_ups,
     messages,
@@ -43,6 +44,7 @@ GROUPS = (
     held_events,
     look_ups,
     storms,
+    follows,
 )
 """The modules of scenarios."""
 
