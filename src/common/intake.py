@@ -164,8 +164,7 @@ class Intake:
                 "Too little of the function's time is left.", action="Nothing is to be done.", retry_after=1.0
             )
         try:
-            for _, alert in group:
-                self._context.expect(alert)
+            self._context.expect(max((alert for _, alert in group), key=lambda alert: alert.order))
             self._desk.apply(Fold.of(alert for _, alert in group), deadline)
         except Exception as error:  # noqa: BLE001 (the same)
             return self._as_error(error, group[0][0])

@@ -136,14 +136,17 @@ class Corrections:
         row = self._reader((*READ_FIELDS, "sys_mod_count", *names)).read(alert.table, sys_id, deadline)
         if row is None or seen(row, alert.table, alert.policy).condition is not Condition.OPEN:
             return {}
-        return {name: value for name, value in wanted.items() if self._is_ours(name, sent.get(name, ""), row)}
+        lacking = {name: value for name, value in wanted.items() if not self._shows(name, value, row)}
+        return {name: value for name, value in lacking.items() if self._is_ours(name, sent.get(name, ""), row)}
 
     def _is_ours(self, name: str, sent: str, row: Record) -> bool:
         """Tell whether a field still is as it was when the record was opened."""
         if row.fields.get("sys_mod_count") == _UNCHANGED:
             return True
-        shown = row.fields.get(name, "")
-        return not ignored(self._records.as_written({name: sent}), {name: shown}) if sent else not shown
+        return self._shows(name, sent, row) if sent else not row.fields.get(name)
+
+    def _shows(self, name: str, value: str, row: Record) -> bool:
+        return not ignored(self._records.as_written({name: value}), row.fields)
 
     def _gives_up(self, alert: Alert, late: _Late, age: float) -> bool:
         if age <= GIVEN_UP_AFTER:

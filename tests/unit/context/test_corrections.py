@@ -201,6 +201,15 @@ def test_what_a_person_changed_stays(given: Given, row: dict[str, str] | None, w
     assert [sorted(fields) for fields in given.records.written] == ([written] if written else [])
 
 
+def test_what_the_record_shows_already_is_not_written_again(given: Given) -> None:
+    """Its problem may have waited for its hour, and opened with its tags after all."""
+    given.come()
+    given.find(team="Payments", centre="42")
+    given.records.row = OPEN | {"assignment_group": "sys_id of Payments", "u_centre": "42"}
+    assert given.come() is None
+    assert given.records.written == []
+
+
 def test_a_change_whose_answer_is_lost_is_not_repeated(given: Given) -> None:
     """Rather none than two."""
     given.come()
