@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,23 +71,35 @@ class History:
 
 
 @pytest.fixture(scope="module")
-def history(tmp_path_factory: pytest.TempPathFactory) -> History:
-    """Version 1, version 2 with the same parameters, version 2 with what it asks names for, and version 1 again."""
+def upgraded(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Course]":
+    """Version 2 over version 1 with the parameters that version 1 had."""
     try:
         first = version_1.template(tmp_path_factory.mktemp("version-1"), sam.this_architecture())
     except version_1.NoHistoryError as reason:
         pytest.skip(str(reason))
     with run_stack(deploys=False) as stack, sam.exclusive_build_directory():
-        return _Course(stack, first).run()
+        course = Course(stack, first)
+        course.upgrade()
+        yield course
 
 
-class _Course:
-    """The way of one stack."""
+@pytest.fixture(scope="module")
+def history(upgraded: "Course") -> History:
+    """All of that, then version 2 with the names that it asks for, and version 1 again."""
+    upgraded.name()
+    upgraded.go_back()
+    return upgraded.history
+
+
+class Course:
+    """The way of one stack; the methods without an underscore in the order in which they stand."""
 
     def __init__(self, stack: LocalStack, first: Path) -> None:
+        """Deploy nothing yet; `first` is version 1's template."""
         self.stack, self.first, self.history = stack, first, History()
 
-    def run(self) -> History:
+    def upgrade(self) -> None:
+        """Put version 1 to work, and deploy version 2 over it while events arrive and half of all answers fail."""
         stack = self.stack
         stack.deploy(self.first, {})
         stack.store_credentials()
@@ -102,19 +115,24 @@ class _Course:
         self._create("version 2", "by-version-1", "while-away", "by-version-2")
         self._look("version 2")
         self._judge()
-        stack.deploy(sam.TEMPLATE, NAMED)
-        self.history.replayed += replay(SeenStack(stack, stack.emulator.root_identity))
+
+    def name(self) -> None:
+        """Do what version 2 asks an operator to do, and go on with what version 1 began."""
+        self.stack.deploy(sam.TEMPLATE, NAMED)
+        self.history.replayed += replay(SeenStack(self.stack, self.stack.emulator.root_identity))
         for member in ("payment", "stock", "basket"):
             self._put_alert(member, "resolved")
-        stack.wait_until_handled(_TO_DRAIN)
+        self.stack.wait_until_handled(_TO_DRAIN)
         self._look("version 2 with names")
-        stack.deploy(self.first, {})
+
+    def go_back(self) -> None:
+        """Deploy version 1 over version 2, and go on with what version 2 began."""
+        self.stack.deploy(self.first, {})
         for name in ("waiting", "undelivered", "lost answer"):
-            stack.put_alarm("OK", name=name)
+            self.stack.put_alarm("OK", name=name)
         self._create("version 1 again", "by-version-1", "while-away", "by-version-2")
-        stack.wait_until_handled(_TO_DRAIN)
+        self.stack.wait_until_handled(_TO_DRAIN)
         self._look("version 1 again")
-        return self.history
 
     def _open_problems(self) -> None:
         """Open, grouped, resolved, of callers, refused, and one whose answer was lost, so that it is pending."""
@@ -143,7 +161,7 @@ class _Course:
         self._put_alert("stock", "firing")
         self._put_request("a gate", "incident")
         self._post_alert("resolved")
-        self._create("version 1", "while-away")
+        assert self._ask("version 1", "while-away") >= 500
         stack.wait_until(lambda: stack.queue_depth().waiting == 0, "Version 1 did not try them")
         missed = as_message(alarm_event("ALARM", name="undelivered"))
         stack.root.queues.send_message(QueueUrl=stack.outputs["EventDeadLetterQueueUrl"], MessageBody=missed)
@@ -193,8 +211,18 @@ class _Course:
         assert answer.status == 202, answer.text
 
     def _create(self, when: str, *keys: str) -> None:
-        made = {key: self._call("/incidents", {"short_description": f"asked for {key}"}, key) for key in keys}
-        self.history.answers.setdefault(when, {}).update(made)
+        """Ask for an incident under each key until it is there, as callers do that get no answer in time."""
+        for key in keys:
+            self.stack.wait_until(partial(self._has, when, key), f"There is no incident for {key}", _TO_START)
+
+    def _has(self, when: str, key: str) -> bool:
+        return self._ask(when, key) == 201
+
+    def _ask(self, when: str, key: str) -> int:
+        """Ask once, and return the status."""
+        answer = self._call("/incidents", {"short_description": f"asked for {key}"}, key)
+        self.history.answers.setdefault(when, {})[key] = answer
+        return answer.status
 
     def _call(self, path: str, body: Mapping[str, str], key: str | None = None) -> Reply:
         return Caller(self.stack, self.caller).call("POST", path, body, key=key)
@@ -229,8 +257,9 @@ def _titles(deliveries: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
     return {_as_version_1(title): title for title in told}
 
 
-def test_nothing_that_arrives_is_lost_or_applied_twice(history: History) -> None:
+def test_nothing_that_arrives_is_lost_or_applied_twice(upgraded: Course) -> None:
     """Each event is applied or superseded, each problem has one record and is as its newest event says."""
+    history = upgraded.history
     end = history.account
     assert end is not None
     assert (end.lost, end.duplicates, end.notes_twice, end.unexpected, end.wrong) == (0, 0, 0, 0, 0), end.details
