@@ -1,0 +1,100 @@
+"""The change gate, deployed: the state machine of events/changes waits on a local Step Functions."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from local import sam
+from local.stack import LocalStack
+
+MACHINE = Path(__file__).resolve().parents[2] / "events" / "changes" / "state-machine.asl.json"
+NEVER = "cron(0 0 1 1 ? 2099)"
+"""The schedule of a function that tests call by hand."""
+
+SOURCE = "shop.checkout"
+"""An application that the local stack lists."""
+
+
+@pytest.fixture(scope="module")
+def gate(deployed: LocalStack) -> Iterator[LocalStack]:
+    """The stack with the change gate, whose watch has looked once; without it for the tests that come after."""
+    with sam.exclusive_build_directory():
+        deployed.deploy(WatchSchedule=NEVER, ChangeGate="true")
+    deployed.store_credentials()
+    look(deployed)
+    yield deployed
+    with sam.exclusive_build_directory():
+        deployed.deploy(WatchSchedule="", ChangeGate="false")
+
+
+def look(stack: LocalStack) -> None:
+    """Call the watch as the schedule does, but wait for what comes of it."""
+    answer = stack.root.functions.invoke(FunctionName=stack.outputs["WatchFunctionName"], Payload=b"{}")
+    assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+def started(stack: LocalStack, title: str) -> tuple[Any, str]:
+    """Start the state machine; return the client of Step Functions and the execution's ARN."""
+    states = stack.root.client("stepfunctions")
+    definition = MACHINE.read_text().replace('"shop.deploy"', f'"{SOURCE}"')
+    name = f"release-{uuid4().hex[:8]}"
+    trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = stack.root.iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))["Role"]["Arn"]
+    puts = {"Effect": "Allow", "Action": "events:PutEvents", "Resource": "*"}
+    stack.root.iam.put_role_policy(RoleName=name, PolicyName="ask", PolicyDocument=_policy(puts))
+    machine = states.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
+    given = {"short_description": title, "assignment_group": "Network"}
+    return states, states.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
+
+
+def _policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def change(stack: LocalStack, title: str) -> dict[str, str]:
+    """Wait for the change of an execution, and return it."""
+
+    def found() -> list[dict[str, str]]:
+        return [row for row in stack.simulator.records("change_request") if row["short_description"] == title]
+
+    stack.wait_until(lambda: bool(found()), "No change was opened")
+    [row] = found()
+    return row
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "error"),
+    [
+        ({"state": "-2", "approval": "approved"}, "SUCCEEDED", None),
+        ({"state": "-5", "approval": "rejected"}, "FAILED", "ServiceNow.ChangeRejected"),
+    ],
+    ids=["approved", "rejected"],
+)
+def test_an_execution_waits_until_people_have_decided(
+    gate: LocalStack, fields: dict[str, str], status: str, error: str | None
+) -> None:
+    """It goes on with the change's number, or fails with its reason, and no message is left anywhere."""
+    title = f"Release {uuid4().hex[:8]}"
+    states, execution = started(gate, title)
+    row = change(gate, title)
+    gate.wait_until_handled()
+    look(gate)
+    assert states.describe_execution(executionArn=execution)["status"] == "RUNNING"
+
+    gate.simulator.update("change_request", row["sys_id"], fields)
+    look(gate)
+    gate.wait_until(
+        lambda: states.describe_execution(executionArn=execution)["status"] != "RUNNING",
+        "Nobody answered the execution",
+    )
+    ended = states.describe_execution(executionArn=execution)
+
+    assert ended["status"] == status
+    assert row["number"] in (ended["output"] if error is None else ended["cause"])
+    assert ended.get("error") == error
+    assert gate.undelivered_messages() == 0
+    assert gate.dead_letters() == []
