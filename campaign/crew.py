@@ -11,6 +11,7 @@ from typing import Self
 from campaign import (
     api,
     beyond,
+    follow_ups,
     follows,
     held_events,
     look_ups,
@@ -41,6 +42,7 @@ GROUPS = (
     messages,
     api,
     beyond,
+    follow_ups,
     held_events,
     look_ups,
     storms,

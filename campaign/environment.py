@@ -63,7 +63,8 @@ class Environment:
     @property
     def parts(self) -> Any:  # noqa: ANN401 (Access, Bridge or Api)
         """What the function is put together from."""
-        return self.function.bridge if hasattr(self.function, "bridge") else self.function.access
+        names = ("bridge", "follow_ups", "access")
+        return next(getattr(self.function, name) for name in names if hasattr(self.function, name))
 
     @property
     def transport(self) -> Transport:

@@ -1,6 +1,6 @@
 """Starts MiniStack; runs with the Python of the emulator's own virtual environment, see `local/emulator.py`.
 
-Nine things differ from the command `ministack`:
+Eleven things differ from the command `ministack`:
 
 - PutEvents takes events whose source starts with `aws.`. AWS takes those from its own services only, and so
   does MiniStack, whose CloudWatch sends none.
@@ -14,22 +14,34 @@ Nine things differ from the command `ministack`:
   asks for one on everything.
 - What PutEvents puts, by source and type, is known to conditions of policies (`events:source`, `events:detail-type`).
 - Conditions of a template may join, split and substitute parameters, as they may on AWS.
+- GetMetricWidgetImage, which it does not know, answers a plain drawing of the metrics that it has, with the thresholds
+  and moments that are asked for; the picture says that CloudWatch has not drawn it.
+- FilterLogEvents knows alternatives (`?ERROR ?error`), which it would take for terms that all have to be there.
 - It listens on the one port it was told, never on 443 beside it.
 - It ends when its standard input is closed, so it can't outlive the process that started it.
 """
 
+import base64
+import importlib
 import json
 import os
 import re
 import signal
 import sys
 import threading
+from datetime import datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import eventbridge, lambda_svc
+from ministack.services import cloudwatch, cloudwatch_logs, eventbridge, lambda_svc
 from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from local.picture import graph
 
 
 def accept_events_of_aws() -> None:
@@ -152,6 +164,73 @@ def _text(source: Any, values: dict[str, str]) -> str:  # noqa: ANN401 (the same
     return values[made["Ref"]] if isinstance(made, dict) else str(made)
 
 
+def draw_metrics() -> None:
+    """Answer GetMetricWidgetImage."""
+    handle = cloudwatch.handle_request
+
+    async def handle_images_too(
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: Any,  # noqa: ANN401 (MiniStack's own)
+    ) -> Any:  # noqa: ANN401 (the same)
+        asked = f"{path} {headers.get('x-amz-target', '')}"
+        if "GetMetricWidgetImage" not in asked and b"Action=GetMetricWidgetImage" not in body:
+            return await handle(method, path, headers, body, query)
+        if "cbor" in headers.get("content-type", "") or "cbor" in headers.get("smithy-protocol", ""):
+            cbor2 = importlib.import_module("cbor2")  # MiniStack brings it
+
+            return cloudwatch._cbor_ok({"MetricWidgetImage": _drawn(cbor2.loads(body)["MetricWidget"])})  # noqa: SLF001
+        if "json" in headers.get("content-type", ""):
+            answer = {"MetricWidgetImage": base64.b64encode(_drawn(json.loads(body)["MetricWidget"])).decode()}
+            return 200, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(answer).encode()
+        image = base64.b64encode(_drawn(parse_qs(body.decode())["MetricWidget"][0])).decode()
+        result = f"<MetricWidgetImage>{image}</MetricWidgetImage>"
+        result = f"<GetMetricWidgetImageResult>{result}</GetMetricWidgetImageResult>"
+        return cloudwatch._xml(200, "GetMetricWidgetImageResponse", result)  # noqa: SLF001
+
+    cloudwatch.handle_request = handle_images_too
+
+
+def _drawn(text: str) -> bytes:
+    """Return a picture of those metrics of a widget that are here; expressions are left out."""
+    widget = json.loads(text)
+    span = _seconds(widget["start"]), _seconds(widget["end"])
+    lines = [_points(metric, span) for metric in widget["metrics"] if isinstance(metric[0], str)]
+    marks = widget["annotations"]
+    moments = [(_seconds(mark["value"]), mark["label"]) for mark in marks["vertical"]]
+    thresholds = [float(mark["value"]) for mark in marks["horizontal"]]
+    return graph(widget["title"], span, lines, thresholds, moments, size=(widget["width"], widget["height"]))
+
+
+def _points(metric: list[Any], span: tuple[float, float]) -> list[tuple[float, float]]:
+    names = [part for part in metric if isinstance(part, str)]
+    dimensions = dict(zip(names[2::2], names[3::2], strict=True))
+    key = (names[0], names[1], cloudwatch._dims_key(dimensions))  # noqa: SLF001
+    stored = [found for kept, found in cloudwatch._metrics.items() if kept == key]  # noqa: SLF001
+    points = [(point["Timestamp"], point["Value"]) for points in stored for point in points]
+    return sorted(point for point in points if span[0] <= point[0] <= span[1])
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def know_alternatives_in_patterns() -> None:
+    """Let a line match where any of the terms that begin with a question mark is in it."""
+    compiled = cloudwatch_logs._compile_filter_pattern  # noqa: SLF001 -- the only reader of patterns
+
+    def compiled_alternatives(pattern: str) -> Any:  # noqa: ANN401 (a function of MiniStack's)
+        if not pattern.startswith("?"):
+            return compiled(pattern)
+        found = re.findall(r'\?("(?:[^"\\]|\\.)*"|\S+)', pattern)
+        terms = [term.strip('"').replace('\\"', '"') for term in found]
+        return lambda line: any(term in line for term in terms)
+
+    cloudwatch_logs._compile_filter_pattern = compiled_alternatives  # noqa: SLF001
+
+
 def listen_on_one_port() -> None:
     """Do not open 443, which is done where permissions allow it."""
     app._port_is_bindable = lambda _host, _port: False  # noqa: SLF001
@@ -171,6 +250,8 @@ if __name__ == "__main__":
     ask_for_each_parameter()
     know_what_events_say()
     carry_out_functions_in_conditions()
+    draw_metrics()
+    know_alternatives_in_patterns()
     listen_on_one_port()
     threading.Thread(target=end_with_standard_input, daemon=True).start()
     app.main()

@@ -15,7 +15,7 @@ from local.watching import listen
 
 _PROJECT = Path(__file__).resolve().parent.parent
 _USER = "admin"
-_WATCHING = {"WatchSchedule": "rate(1 minute)"}
+_SWITCHED_ON = {"WatchSchedule": "rate(1 minute)", "FollowUps": "graph,log,events"}
 _INCIDENTS = "/api/now/table/incident?sysparm_display_value=true&sysparm_fields=number,state,short_description"
 
 
@@ -24,7 +24,7 @@ def main() -> None:
     terminal = Terminal()
     with exit_status(terminal):
         password = secrets.token_urlsafe(12)
-        with run_stack(terminal, parameters=_WATCHING, user=_USER, password=password, control=True) as stack:
+        with run_stack(terminal, parameters=_SWITCHED_ON, user=_USER, password=password, control=True) as stack:
             with terminal.step("Put the client credentials into Secrets Manager"):
                 stack.store_credentials()
                 token = stack.store_webhook_secret("alertmanager", "grafana", "shop")

@@ -19,7 +19,7 @@ from local.simulator.operations import Operations
 from .actions import ActionError, Actions
 from .cloud import Cloud
 from .guard import Guard, set_headers
-from .views import Queues, record, snapshot
+from .views import Queues, picture, record, snapshot
 
 _STATIC = Path(__file__).parent / "static"
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -96,6 +96,7 @@ class Console:
                 web.get("/events", self._events),
                 web.get("/incidents/{sys_id}", self._incident),
                 web.post("/incidents/{sys_id}", self._change_incident),
+                web.get("/attachments/{sys_id}", self._attachment),
                 web.post("/alarms", self._put_alarms),
                 web.post("/token/revoke", self._revoke_token),
                 web.post("/secret/rotate", self._rotate_secret),
@@ -139,6 +140,12 @@ class Console:
         if found is None:
             return web.json_response({"error": "There is no such incident."}, status=404)
         return web.json_response(found)
+
+    async def _attachment(self, request: web.Request) -> web.Response:
+        found = picture(self._operations, request.match_info["sys_id"])
+        if found is None:
+            raise web.HTTPNotFound
+        return web.Response(body=found, content_type="image/png")
 
     async def _change_incident(self, request: web.Request) -> web.Response:
         def change(given: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """What the page shows, as JSON: incidents, calls, queues."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -57,10 +58,12 @@ def snapshot(operations: Operations, queues: Queues, condition: Condition) -> di
     milliseconds.
     """
     calls = operations.calls
+    attached = Counter(row["table_sys_id"] for row in operations.records("sys_attachment"))
+    incidents = operations.displayed("incident", _LIST_FIELDS, last=_MOST_INCIDENTS)[::-1]
     first = max(len(calls) - _MOST_CALLS, 0)
     return {
         "condition": {"name": condition.name, "text": condition.text},
-        "incidents": operations.displayed("incident", _LIST_FIELDS, last=_MOST_INCIDENTS)[::-1],
+        "incidents": [{**row, "attachments": attached[row["sys_id"]]} for row in incidents],
         "incident_count": operations.record_counts().get("incident", 0),
         "calls": [_call(number, call) for number, call in enumerate(calls[first:], first)],
         "token_requests": sum(call.token_request for call in calls),
@@ -94,7 +97,18 @@ def record(operations: Operations, sys_id: str) -> dict[str, Any] | None:
             for row in reversed(operations.records("sys_journal_field"))
             if row["element_id"] == sys_id
         ],
+        "attachments": [
+            {"sys_id": row["sys_id"], "name": row["file_name"], "type": row["content_type"], "size": row["size_bytes"]}
+            for row in reversed(operations.records("sys_attachment"))
+            if row["table_sys_id"] == sys_id
+        ],
     }
+
+
+def picture(operations: Operations, sys_id: str) -> bytes | None:
+    """Return the content of an attachment that is a picture, or None: nothing else is shown by a browser."""
+    found = next((row for row in operations.records("sys_attachment") if row["sys_id"] == sys_id), None)
+    return operations.file(sys_id) if found is not None and found["content_type"] == "image/png" else None
 
 
 def _call(number: int, call: Call) -> dict[str, Any]:

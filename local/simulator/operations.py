@@ -140,6 +140,11 @@ class Operations:
             self._instance.store.schema.table(table)
             return [dict(row) for row in self._instance.store.rows(table)]
 
+    def file(self, sys_id: str) -> bytes | None:
+        """Return the content of an attachment; None where there is none."""
+        with self._instance.settled():
+            return self._instance.store.files.get(sys_id)
+
     def displayed(self, table: str, fields: tuple[str, ...] = (), *, last: int | None = None) -> list[dict[str, str]]:
         """Return the display values of the rows of a table, oldest first; with `last`, only of that many at the end.
 

@@ -291,7 +291,11 @@ def test_only_the_events_function_asks_for_what_is_added(resources: Resources) -
     (statement,) = [each for each in queue_statements(resources, "FollowUpQueue") if each["Sid"] == "NobodyElseSends"]
 
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "sqs:SendMessage")
-    assert statement["Condition"] == {"ArnNotLike": {"aws:PrincipalArn": attribute("EventsFunctionRole")}}
+    assert statement["Condition"] == {
+        "Bool": {"aws:PrincipalIsAWSService": "false"},
+        "ArnNotLike": {"aws:PrincipalArn": attribute("EventsFunctionRole")},
+    }
+    assert [each for each in queue_statements(resources, "FollowUpQueue") if each["Effect"] == "Allow"] == []
 
 
 @pytest.mark.attack

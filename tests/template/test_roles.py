@@ -209,10 +209,37 @@ SECRET_ROTATION_FUNCTION = [
     (LOGGING, attribute("SecretRotationFunctionLogs"), None),
 ]
 
+READING_LOGS = {
+    "ecs:DescribeServices",
+    "ecs:DescribeTaskDefinition",
+    "lambda:GetFunctionConfiguration",
+    "logs:DescribeLogGroups",
+    "logs:DescribeMetricFilters",
+    "logs:FilterLogEvents",
+    "logs:GetQueryResults",
+    "logs:StartQuery",
+    "logs:StopQuery",
+    "states:GetExecutionHistory",
+    "states:ListExecutions",
+}
+STAGES = [
+    {"Fn::Sub": "arn:${AWS::Partition}:apigateway:*::/" + path}
+    for path in ("restapis", "restapis/*/stages/*", "apis/*/stages/*")
+]
+
+LOOKED_FOR = [
+    ({"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricWidgetImage"}, "*", None),
+    (READING_LOGS, "*", None),
+    ({"apigateway:GET"}, STAGES, None),
+    ({"cloudtrail:LookupEvents"}, "*", None),
+]
+"""What is looked at for what is added to records, each where FollowUps has it."""
+
 DOCTOR_FUNCTION = [
     *WEBHOOKS,
     ({"sns:ListSubscriptionsByTopic"}, TOPICS, None),
     ({"sqs:GetQueueAttributes"}, [attribute("EventQueue"), attribute("DeadLetterQueue")], None),
+    *LOOKED_FOR,
     ({"lambda:GetAccountSettings"}, "*", None),
     ({"dynamodb:GetItem", "dynamodb:PutItem"}, LEDGER, {"dynamodb:LeadingKeys": "doctor"}),
     (
@@ -246,31 +273,10 @@ WATCH_FUNCTION = [
     (LOGGING, attribute("WatchFunctionLogs"), None),
 ]
 
-READING_LOGS = {
-    "ecs:DescribeServices",
-    "ecs:DescribeTaskDefinition",
-    "lambda:GetFunctionConfiguration",
-    "logs:DescribeLogGroups",
-    "logs:DescribeMetricFilters",
-    "logs:FilterLogEvents",
-    "logs:GetQueryResults",
-    "logs:StartQuery",
-    "logs:StopQuery",
-    "states:GetExecutionHistory",
-    "states:ListExecutions",
-}
-STAGES = [
-    {"Fn::Sub": "arn:${AWS::Partition}:apigateway:*::/" + path}
-    for path in ("restapis", "restapis/*/stages/*", "apis/*/stages/*")
-]
-
 FOLLOW_UP_FUNCTION = [
     (POLLING, attribute("FollowUpQueue"), None),
     ({"kms:Decrypt"}, KEY, {"kms:ViaService": via("sqs")}),
-    ({"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricWidgetImage"}, "*", None),
-    (READING_LOGS, "*", None),
-    ({"apigateway:GET"}, STAGES, None),
-    ({"cloudtrail:LookupEvents"}, "*", None),
+    *LOOKED_FOR,
     ({"sts:AssumeRole"}, MEMBER_ROLE, None),
     ({"dynamodb:GetItem", "dynamodb:PutItem"}, LEDGER, {"dynamodb:LeadingKeys": "follow-up/*"}),
     (

@@ -135,7 +135,7 @@ async function showRecord() {
   document.querySelector("#record-empty").hidden = Boolean(incident);
   body.hidden = !incident;
   document.querySelector("#person").hidden = !incident || FINAL.has(incident.state);
-  const version = incident ? `${incident.sys_id} ${incident.sys_mod_count} ${incident.sys_updated_on}` : "";
+  const version = incident ? `${incident.sys_id} ${incident.sys_mod_count} ${incident.sys_updated_on} ${incident.attachments}` : "";
   if (version === shown) return;
   shown = version;
   setText(document.querySelector("#record-title"), incident ? incident.number : "Incident");
@@ -161,6 +161,8 @@ function fillRecord(record) {
   setText(description, text);
   description.hidden = !text;
   if (!isSame) description.scrollTop = 0;
+  document.querySelector("#attachments-title").hidden = !record.attachments.length;
+  follow(document.querySelector("#attachments"), record.attachments, (one) => one.sys_id, createAttachment, () => {});
   const journal = document.querySelector("#journal");
   follow(journal, record.journal, (entry) => entry.sys_id, createEntry, (entry, _, isNew) => {
     if (isNew && isSame) flash(entry);
@@ -172,6 +174,13 @@ function fillRecord(record) {
     element("dd", { data: { field: name } }, value),
   ]);
   document.querySelector("#fields").replaceChildren(...fields);
+}
+
+function createAttachment({ sys_id, name, type, size }) {
+  const caption = element("figcaption", {}, `${name} (${Math.ceil(size / 1024)} KB)`);
+  if (type !== "image/png") return element("figure", {}, caption);
+  const source = `/attachments/${sys_id}`;
+  return element("figure", {}, element("img", { src: source, alt: `Picture: ${name}` }), caption);
 }
 
 function createEntry(entry) {

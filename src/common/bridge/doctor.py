@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import boto3
 
+from common.accounts import Accounts, Member
 from common.bridge.access import access_of, token_endpoint, token_store, whole
 from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG, RULES
 from common.bridge.doors import webhook_secrets
@@ -12,6 +13,7 @@ from common.checkup.account import Account
 from common.checkup.checks import FixedToken, TokenTrial, doctor_checks
 from common.checkup.dictionary import Dictionary
 from common.checkup.doors import Doors
+from common.checkup.follow_ups import FollowUpTrial
 from common.checkup.gate import GateCheck
 from common.checkup.instance import Instance
 from common.checkup.limits import Limits
@@ -21,8 +23,10 @@ from common.checkup.rotation import RotationCheck
 from common.checkup.walk import examine, failed
 from common.checkup.watch import Changes
 from common.checkup.windows import ChangeRequests
-from common.clock import Deadline
+from common.clock import Clock, Deadline
+from common.context.aws import Services
 from common.context.configuration_items import ITEM_FIELDS
+from common.context.request import Place
 from common.errors import BridgeError
 from common.incidents.change_windows import CHANGE_FIELDS
 from common.incidents.ledger import Ledger
@@ -31,7 +35,7 @@ from common.oauth.client import ClientInUse
 from common.servicenow.client import ServiceNowClient
 from common.servicenow.records import Records
 from common.servicenow.registry import Registry
-from common.settings import read_doctor_settings
+from common.settings import DoctorSettings, read_doctor_settings
 from common.watch.decide import READ, watched_tables
 
 
@@ -107,6 +111,7 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
             doors=doors,
             rotation=rotation,
             changes=changes,
+            follow_ups=_follow_ups(settings, environment, access.clock),
             look_ups=look_ups,
             change_requests=ChangeRequests(Records(client, CHANGE_FIELDS), quiets=settings.change_windows),
             gate=GateCheck(client, Records(client, ("sys_id", "approval")), settings.change_gate),
@@ -116,3 +121,12 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
     finally:
         access.transport.close()
         access.telemetry.flush()
+
+
+def _follow_ups(settings: DoctorSettings, environment: Mapping[str, str], clock: Clock) -> FollowUpTrial:
+    """Return what tries the calls behind FollowUps."""
+    place = Place(account_of(settings), region_of(environment))
+    accounts = Accounts(
+        place.account, place.region, Member(), lambda: boto3.client("sts", config=AWS_CONFIG), clock=clock
+    )
+    return FollowUpTrial(Services(accounts), settings.follow_ups, place, partition_of(settings))

@@ -27,6 +27,9 @@ from common.oauth.token import AccessToken
 from common.settings import AccessSettings, ApiSettings, DoctorSettings
 
 if TYPE_CHECKING:
+    from common.checkup.follow_ups import FollowUpTrial
+
+if TYPE_CHECKING:
     from common.checkup.look_ups import LookUps
 
 
@@ -93,6 +96,7 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
     doors: Doors,
     rotation: RotationCheck,
     changes: Changes,
+    follow_ups: "FollowUpTrial",
     look_ups: "LookUps",
     change_requests: ChangeRequests,
     gate: GateCheck,
@@ -111,6 +115,7 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
         Check("masking", _masking(in_records=settings.mask_records)),
         Check("webhooks", doors.webhooks),
         Check("topics", doors.subscriptions),
+        Check("follow-ups", follow_ups.made),
         *_way(settings, instance),
         Check("clock", instance.skew, needs=("TLS",)),
         Check("token endpoint", trial.request, needs=("secret", "TLS"), causes=_of_the_endpoint(settings)),

@@ -16,7 +16,7 @@ CONFIG = Config(connect_timeout=1, read_timeout=10, retries={"mode": "standard",
 """How long one of these calls may take, in seconds, and how often it is tried."""
 
 _PREFIXES = {"stepfunctions": "states"}
-_TIMES = ("Throttl", "TooManyRequests", "LimitExceeded", "InternalServer", "InternalFailure", "ServiceUnavailable")
+_TIMES = ("Throttl", "TooManyRequests", "LimitExceeded", "InternalServ", "InternalFailure", "ServiceUnavailable")
 
 _MAKERS: Mapping[str, Callable[..., Any]] = {
     "apigateway": lambda **place: boto3.client("apigateway", config=CONFIG, **place),

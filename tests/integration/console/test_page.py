@@ -7,9 +7,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from local.console import Console
+from local.picture import graph
 from local.simulator import Fault, Simulator
 from local.stack import DeadLetter, QueueDepth
-from tests.integration.console.fakes import FakeCloud
+from tests.integration.console.fakes import CLIENT_ID, CLIENT_SECRET, FakeCloud
 from tests.support.browser import chromium, watched
 
 CONTRAST = """() => {
@@ -136,6 +137,36 @@ def test_the_description_of_a_chosen_incident_is_seen_at_once(page: Page, simula
     page.get_by_role("link", name="INC0010002").click()
     expect(page.locator("#record-title")).to_have_text("INC0010002")
     expect(page.locator("#record-text")).to_be_hidden()
+
+
+def test_a_picture_in_an_incident_is_shown(page: Page, simulator: Simulator) -> None:
+    """It comes while the incident is looked at; what is no picture has only its name."""
+    sys_id = add_incident(simulator)
+    page.get_by_role("link", name="INC0010001").click()
+    expect(page.locator("#attachments-title")).to_be_hidden()
+
+    attach(page, simulator, sys_id, "alarm.png", "image/png", graph("alarm", (0, 10), [[(0, 1), (9, 2)]], [1.5], []))
+    attach(page, simulator, sys_id, "notes.txt", "text/plain", b"text")
+
+    expect(page.locator("#attachments figure")).to_have_count(2)
+    expect(page.get_by_alt_text("Picture: alarm.png")).to_be_visible()
+    expect(page.locator("#attachments")).to_contain_text("notes.txt (1 KB)")
+    width = page.locator("#attachments img").evaluate("image => image.decode().then(() => image.naturalWidth)")
+    assert width == 1000
+
+
+def attach(page: Page, simulator: Simulator, sys_id: str, name: str, kind: str, data: bytes) -> None:  # noqa: PLR0913, PLR0917 (of a file)
+    """Attach a file as a client of the API does."""
+    url = f"https://{simulator.host}"
+    form: dict[str, str | float | bool] = {
+        "grant_type": "client_credentials",
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+    }
+    token = page.context.request.post(f"{url}/oauth_token.do", form=form, ignore_https_errors=True).json()
+    headers = {"Authorization": f"Bearer {token['access_token']}", "Content-Type": kind}
+    target = f"{url}/api/now/attachment/file?table_name=incident&table_sys_id={sys_id}&file_name={name}"
+    assert page.context.request.post(target, data=data, headers=headers, ignore_https_errors=True).status == 201
 
 
 def test_calls_are_shown_as_they_come(page: Page, simulator: Simulator, cloud: FakeCloud) -> None:

@@ -9,6 +9,8 @@ import boto3
 import pytest
 
 from common.checkup import account, causes, walk
+from common.checkup.follow_ups import trials
+from common.context.request import Place
 from common.incidents.item import deployment_prefix
 from local.certificates import issue_client
 from local.simulator import Fault, Simulator
@@ -365,3 +367,30 @@ def test_the_change_gate_names_what_is_missing(
     report = doctor()
     assert steps(report)["change gate"] == ("failed" if named else "ok")
     assert named in report["text"]
+
+
+@pytest.mark.parametrize(
+    ("on", "refused", "says"),
+    [
+        ("", "", "off: FollowUps is empty"),
+        ("graph,log,events", "", "every call for events, graph, log is allowed"),
+        ("graph,log,events", "GetMetricWidgetImage", "cloudwatch:GetMetricWidgetImage"),
+        ("log", "FilterLogEvents", "logs:FilterLogEvents"),
+        ("events", "LookupEvents", "cloudtrail:LookupEvents"),
+    ],
+)
+def test_each_call_behind_follow_ups_is_made_and_what_is_missing_named(
+    world: World, doctor: Doctor, on: str, refused: str, says: str
+) -> None:
+    """For things that are not there: the permission is all that is asked about."""
+    world.set(SWITCHED_ON=on)
+    for kind in ("graph", "log", "events"):
+        for trial in trials(kind, Place("123456789012", "eu-west-1"), "aws"):
+            name = "".join(part.capitalize() for part in trial.operation.split("_"))
+            code = "AccessDeniedException" if name == refused else "ResourceNotFoundException"
+            world.refuse_aws(name, code)
+
+    report = doctor()
+
+    assert steps(report)["follow-ups"] == ("failed" if refused else "ok")
+    assert says in report["text"]
