@@ -1,5 +1,9 @@
-"""The watch, deployed: with the permissions of its own role, and a rule of somebody's on the bus."""
+"""The watch, deployed, and what follows it: with permissions of their own, and a rule of somebody's on the bus.
 
+The emulator has no Security Hub: that findings follow is tried in tests/integration/watch_function/test_both_ways.py.
+"""
+
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -19,11 +23,11 @@ NEVER = "cron(0 0 1 1 ? 2099)"
 def watching(deployed: LocalStack) -> Iterator[LocalStack]:
     """The stack with the watch, and a queue that a rule fills; without both for the tests that come after."""
     with sam.exclusive_build_directory():
-        deployed.deploy(WatchSchedule=NEVER)
+        deployed.deploy(WatchSchedule=NEVER, RecordActions="securityhub")
     listen(deployed.root, SOURCE)
     yield deployed
     with sam.exclusive_build_directory():
-        deployed.deploy(WatchSchedule="")
+        deployed.deploy(WatchSchedule="", RecordActions="")
 
 
 def look(stack: LocalStack) -> None:
@@ -74,3 +78,28 @@ def test_its_role_speaks_in_one_name_on_one_bus(watching: LocalStack) -> None:
         with pytest.raises(ClientError, match="AccessDenied"):
             events.put_events(Entries=[entry | other])
     heard(watching.root)
+
+
+def test_a_change_reaches_the_function_that_lets_aws_follow(watching: LocalStack) -> None:
+    """By the rule and its queue; what it can't understand it sends to the dead-letter queue, by its own role."""
+    change = {
+        "Source": SOURCE,
+        "DetailType": "ServiceNow Record Changed",
+        "Detail": json.dumps({"deployment": watching.outputs["DeploymentName"], "number": "INC0099999"}),
+    }
+    elsewhere = change | {"Detail": json.dumps({"deployment": "another", "number": "INC0099998"})}
+    watching.dead_letters()
+
+    watching.root.client("events").put_events(Entries=[change, elsewhere])
+
+    letters: list[object] = []
+
+    def refused() -> bool:
+        letters.extend(watching.dead_letters())
+        return bool(letters)
+
+    watching.wait_until(refused, "Nothing was refused", 60)
+    heard(watching.root)
+    [letter] = letters
+    assert "tells of no change" in str(letter)
+    assert "INC0099999" in str(letter)
