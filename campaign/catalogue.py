@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from campaign.world import World
 
-NUMBERS = range(1, 124)
+NUMBERS = range(1, 129)
 """The faults by number."""
 
 SEEDS = 20

@@ -26,6 +26,7 @@ from campaign import (
     servicenow_refusals,
     storms,
     token_endpoint,
+    waiting,
 )
 from campaign.catalogue import FAULTS, Fault
 from campaign.run import Outcome, run_one
@@ -47,6 +48,7 @@ GROUPS = (
     look_ups,
     storms,
     follows,
+    waiting,
 )
 """The modules of scenarios."""
 
