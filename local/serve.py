@@ -7,8 +7,10 @@ import sys
 import threading
 from pathlib import Path
 
+from local.alarms import DEFAULT_NAME
 from local.console import Console
 from local.emulator import ACCOUNT
+from local.metrics import give_metric
 from local.stack import STACK_NAME, LocalStack, run_stack
 from local.terminal import Terminal, exit_status
 from local.watching import listen
@@ -27,6 +29,7 @@ def main() -> None:
         with run_stack(terminal, parameters=_SWITCHED_ON, user=_USER, password=password, control=True) as stack:
             with terminal.step("Put the client credentials into Secrets Manager"):
                 stack.store_credentials()
+                give_metric(stack.root, DEFAULT_NAME)
                 token = stack.store_webhook_secret("alertmanager", "grafana", "shop")
             with Console(stack.simulator, stack) as console:
                 for line in _instructions(stack, password, token, console):

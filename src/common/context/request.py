@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from common.errors import PermanentError
 from common.incidents.alert import Alert, Fold, FollowUp, Status, is_firing
 from common.incidents.item import Item, Operation
-from common.incidents.work import Applied
 from common.servicenow.event_management import EVENT_TABLE
 
 if TYPE_CHECKING:
