@@ -1,5 +1,7 @@
 """Maintenance windows in rule files: how they are written, what is wrong with them, what events get of them."""
 
+import json
+import tomllib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ from common.context.door import Context
 from common.errors import ConfigurationError
 from common.incidents.alert import Alert, Status
 from common.incidents.judging import Judge
+from common.incidents.rules import load_rules
+from common.incidents.rules.checked import CHECKED
 from common.incidents.windows import Quiet
 from tests.support.own_rules import EVENT, TAPE, detail, load
 from tests.support.reports import Reports
@@ -199,6 +203,16 @@ def test_a_mistake_is_named(tmp_path: Path, own: str, mistake: str) -> None:
 def test_what_is_no_mistake(tmp_path: Path, own: str) -> None:
     """Windows for other events, or at other times; and one that need not wait may last."""
     assert load(tmp_path, own).windows
+
+
+@pytest.mark.parametrize("own", [NIGHT, DATES, DATES.replace("+01:00", "") + 'zone = "Europe/Berlin"\n'])
+def test_windows_count_in_the_package_as_they_do_in_their_files(tmp_path: Path, own: str) -> None:
+    """The build lays rules together as JSON, which has no dates."""
+    rules = load(tmp_path, own)
+    files = {"disks.toml": tmp_path / "disks.toml", "own/0.toml": tmp_path / "own/0.toml"}
+    together = {name: tomllib.loads(path.read_text()) for name, path in files.items()}
+    (tmp_path / CHECKED).write_text(json.dumps(together, default=str))
+    assert [window.schedule for window in load_rules(tmp_path).windows] == [each.schedule for each in rules.windows]
 
 
 def test_rules_without_windows_have_none(tmp_path: Path) -> None:
