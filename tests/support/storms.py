@@ -25,9 +25,12 @@ def covering(text: str) -> tuple[Alert, ...]:
 
 
 STORMS = {
-    "a problem that joins": Scenario(stormy("F1 R2", 0), faults=1, kinds=("kill", "late")),
+    "a problem that joins": Scenario(stormy("F1 R2", 0), faults=1, kinds=("kill",)),
     "one problem is no storm": Scenario(stormy("F1", 1), duplicates=1, faults=1),
-    "two problems, one too many": Scenario(stormy("F1 other:F2", 1), faults=1, kinds=("kill", "not done")),
+    "two problems, one too many": Scenario(stormy("F1 other:F2", 1)),
+    "two problems, one too many, and kills": Scenario(
+        stormy("F1 other:F2", 1), workers=1, faults=2, kinds=("kill", "late", "not done")
+    ),
     "two problems join": Scenario(stormy("F1 other:F2", 0)),
     "a problem that returns after its storm": Scenario(stormy("F1 R2 F3", 0)),
     "a child outlasts the rest": Scenario(stormy("F1 other:F2 other:R3", 1)),

@@ -14,6 +14,7 @@ from common.incidents.alert import DEFAULT_TABLE, Fold
 from common.incidents.due import NotDueError
 from common.incidents.item import Item, Operation
 from common.incidents.openings import Openings
+from common.incidents.work import RaceLostError
 
 if TYPE_CHECKING:
     from common.incidents.desk import Desk
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _COME_BACK = "Nothing is to be done; the message comes back by itself."
 _MOST_STORMS = 3
+_MOST_RACES = 3
 _LINK_NEEDS_SECONDS = 15.0
 _LINK_SECONDS = 30.0
 _LAST_LINK = 15 * 60_000
@@ -66,7 +68,7 @@ class Storms:
         `own` is what was done to a record of the problem's own, where it has one. Raises what the desk raises, and
         NotDueError while problems that opened before wait to be linked.
         """
-        applied = self._desk.apply_gathered(gathering, pure.gathered(fold), deadline)
+        applied, gathering = self._applied(item, gathering, fold, deadline)
         newer = {} if item.is_child else item.newer(fold.orders())
         if newer:
             self._written(item.settled(newer, item.record))
@@ -95,8 +97,18 @@ class Storms:
     def _written(self, item: Item) -> Item:
         written = self._desk.ledger.write(item)
         if written is None:
-            raise NotYetError("Another worker was faster.", action=_COME_BACK, retry_after=self._desk.soon())
+            raise RaceLostError
         return written
+
+    def _applied(self, item: Item, gathering: Item, fold: Fold, deadline: Deadline) -> "tuple[Applied, Item]":
+        """Apply a fold to the storm's record, at once again where another was faster: many join at the same time."""
+        told = pure.gathered(fold)
+        for _ in range(_MOST_RACES):
+            try:
+                return self._desk.apply_gathered(gathering, told, deadline), gathering
+            except RaceLostError:
+                gathering = self._desk.read(item.joined, told)
+        return self._desk.apply_gathered(gathering, told, deadline), gathering
 
     def _link_children(self, gathering: Item, fold: Fold, deadline: Deadline) -> None:
         """Make the problems that opened before the storm its children, as far as they have a record by now.

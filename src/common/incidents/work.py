@@ -100,7 +100,7 @@ class Work:
             )
         item = self.desk.ledger.write(step.item)
         if item is None:
-            raise NotYetError("Another worker was faster.", action=_COME_BACK, retry_after=soon_after(0))
+            raise RaceLostError
         if step.then is Next.GO_BACK:
             raise self.why(item)
         if step.then is Next.CALL:
@@ -241,6 +241,14 @@ class Work:
             known = soon_after(item.pending_write.lock_until - self.desk.ledger.now())
             trouble.retry_after = max(known, trouble.retry_after or 0.0)
         return trouble
+
+
+class RaceLostError(NotYetError):
+    """Another worker was faster at an item of the ledger: what was read of it no longer counts."""
+
+    def __init__(self) -> None:
+        """Come back soon."""
+        super().__init__("Another worker was faster.", action=_COME_BACK, retry_after=soon_after(0))
 
 
 def soon_after(milliseconds: int) -> float:
