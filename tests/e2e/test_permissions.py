@@ -2,7 +2,7 @@
 
 The account's own key, which is never refused, only sets up what the calls are about and proves that each of them is a
 proper one. Two things are not in the table, because MiniStack can't tell them: it does not know the `:*` at the end of
-a log group's ARN, so nobody may write logs; nor `dynamodb:LeadingKeys`, which keeps UpdateItem to the circuit's item,
+a log group's ARN, so nobody may write logs; nor `dynamodb:LeadingKeys`, which keeps UpdateItem to the items that count,
 and the doctor to an item of its own.
 """
 

@@ -29,7 +29,7 @@ STORMS = {
     "one problem is no storm": Scenario(stormy("F1", 1), duplicates=1, faults=1),
     "two problems, one too many": Scenario(stormy("F1 other:F2", 1)),
     "two problems, one too many, and kills": Scenario(
-        stormy("F1 other:F2", 1), workers=1, faults=2, kinds=("kill", "late", "not done")
+        stormy("F1 other:F2", 1), workers=1, faults=1, kinds=("kill", "late", "not done")
     ),
     "two problems join": Scenario(stormy("F1 other:F2", 0)),
     "a problem that returns after its storm": Scenario(stormy("F1 R2 F3", 0)),
