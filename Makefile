@@ -142,6 +142,10 @@ tickets: setup ## Write into the docs what the rules say: the table of docs/rule
 	PYTHONPATH=src python -m local.shipped_tickets
 	PYTHONPATH=src python -m local.tickets
 
+.PHONY: house
+house: setup ## Draw the rooms of src and their arrows into CONTRIBUTING.md
+	PYTHONPATH=src python -m local.house
+
 .PHONY: secret
 secret: setup ## Store the client credentials of a deployed STACK (OPTIONS=--next, --promote), or make a secret for WEBHOOK=source
 	@PYTHONPATH=src python -m $(if $(WEBHOOK),tools.webhook --source "$(WEBHOOK)",tools.secret) --stack "$(STACK)" $(OPTIONS)

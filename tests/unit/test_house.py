@@ -1,59 +1,25 @@
 """No import goes up: the order of the rooms in CONTRIBUTING.md is the one that the code has."""
 
-import ast
 import graphlib
 import re
-from collections.abc import Iterator
-from itertools import chain
-from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
-SOURCE = PROJECT / "src"
-LOWEST = "the modules of common"
+import pytest
+
+from local.house import LOWEST, MODULES, PAGE, doors, imports, room_of, written
 
 
-def picture() -> dict[str, int]:
+def order() -> dict[str, int]:
     """Return how far up each room stands, by the arrows in CONTRIBUTING.md; single modules are lowest."""
-    text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     found = re.search(r"^`(handlers` → .*)$", text, re.MULTILINE)
     assert found, "CONTRIBUTING.md has a line that begins with `handlers` →"
     floors = [re.findall(r"[a-z_]+", floor) for floor in found[1].split("→")[:-1]]
     return {room: -number for number, floor in enumerate(floors) for room in floor} | {LOWEST: -len(floors)}
 
 
-def room_of(module: str) -> str:
-    """Return the room in which a module stands."""
-    parts = module.split(".")
-    if parts[0] == "handlers" or module == "common.intake":
-        return parts[0] if parts[0] == "handlers" else "intake"
-    return parts[1] if len(parts) > 1 and (SOURCE / parts[0] / parts[1]).is_dir() else LOWEST
-
-
-def imports(path: Path) -> Iterator[str]:
-    """Yield the modules of ours that a file imports, but for those that only types need."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for_types = {
-        id(part)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for part in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and id(node) not in for_types:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            yield from (name for name in names if (SOURCE / Path(*name.split("."))).with_suffix(".py").is_file())
-
-
-MODULES = {
-    ".".join(path.relative_to(SOURCE).with_suffix("").parts): path
-    for path in chain((SOURCE / "common").rglob("*.py"), (SOURCE / "handlers").rglob("*.py"))
-    if path.name != "__init__.py"
-}
-
-
 def test_no_module_imports_what_stands_above_it() -> None:
-    """A room that the picture lacks has no place yet: put it there first."""
-    floors = picture()
+    """A room that the order lacks has no place yet: put it there first."""
+    floors = order()
     unplaced = {room_of(module) for module in MODULES} - floors.keys()
     assert unplaced == set(), "give each a place in CONTRIBUTING.md"
     upwards = [
@@ -71,6 +37,37 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     graphlib.TopologicalSorter(graph).prepare()
 
 
-def test_every_room_of_the_picture_is_there() -> None:
-    """What is gone from the code goes from the picture."""
-    assert picture().keys() - {room_of(module) for module in MODULES} == set()
+def test_every_room_of_the_order_is_there() -> None:
+    """What is gone from the code goes from the order."""
+    assert order().keys() - {room_of(module) for module in MODULES} == set()
+
+
+def test_the_picture_of_the_house_is_todays() -> None:
+    """`make house` writes it, and what each room says of itself."""
+    page = PAGE.read_text(encoding="utf-8")
+    assert written(page) == page
+
+
+@pytest.mark.parametrize("room", ["actions", "context", "gate", "watch"])
+def test_what_stands_between_aws_and_the_incidents_has_one_door(room: str) -> None:
+    """Only the bridge, which puts all together, and the doctor, who tries each part, know what is behind it."""
+    assert len(doors(room)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("module", "may"),
+    [
+        ("openings", {"incidents.storms"}),
+        ("gathering", {"incidents.storms", "incidents.desk"}),
+        ("storms", {"incidents.desk"}),
+        ("covers", {"incidents.desk"}),
+        (
+            "schedule",
+            {"incidents.windows", "incidents.open_windows", "incidents.change_windows", "incidents.rules.window"},
+        ),
+    ],
+)
+def test_what_stands_behind_windows_and_storms_is_asked_through_them(module: str, may: set[str]) -> None:
+    """Whoever wants to know whether it is quiet asks the one module that decides it."""
+    asked = {name for name, path in MODULES.items() if f"common.incidents.{module}" in imports(path)}
+    assert {name.removeprefix("common.") for name in asked if "bridge" not in name} <= may

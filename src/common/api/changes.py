@@ -12,10 +12,7 @@ from common.api.references import References
 from common.api.requests import RequestKey, Sender
 from common.clock import Deadline
 from common.errors import AmbiguousError, PermanentError
-from common.gate.gate import Gate
-from common.gate.heartbeat import Heartbeat
-from common.gate.reminders import Reminders
-from common.gate.tokens import TokenUsedUpError
+from common.gate.door import Door, TokenUsedUpError
 from common.incidents.fields import inert_fields, inert_note
 from common.incidents.item import deployment_prefix, problem_of
 from common.incidents.waiting import Waiting
@@ -55,10 +52,8 @@ class Changes:
         records: Records,
         targets: Records,
         creation: Creation,
-        gate: Gate,
-        heartbeat: Heartbeat,
+        gate: Door,
         *,
-        reminders: Reminders,
         references: References,
         ownership: Ownership,
         deployment: str,
@@ -69,8 +64,6 @@ class Changes:
         self._creation = creation
         self._ledger = creation.ledger
         self._gate = gate
-        self._heartbeat = heartbeat
-        self._reminders = reminders
         self._references = references
         self._ownership = ownership
         self._deployment = deployment
@@ -91,11 +84,9 @@ class Changes:
         item = self._ledger.read(problem, dedup_key=request.dedup_key, table=TABLE)
         item.asked_with(request.fingerprint)
         try:
-            self._heartbeat.check(waiting)
+            self._gate.expect(problem, waiting, asked_at=self._ledger.now())
         except TokenUsedUpError as error:
-            self._gate.forget(problem, waiting)
             raise ProblemError(Kind.TOKEN_USED_UP, error.message, action=error.action) from None
-        self._gate.expect(problem, waiting, asked_at=self._ledger.now())
         try:
             made = self._creation.create(request, TABLE, resolved, deadline)
         except PermanentError:
@@ -103,7 +94,7 @@ class Changes:
             raise
         if made.repeated:
             # It may be decided already, and then nothing would tell who begins to wait only now.
-            self._reminders.send(request.dedup_key)
+            self._gate.remind(request.dedup_key)
         return made
 
     def read(self, identifier: str, deadline: Deadline) -> tuple[dict[str, str], str]:

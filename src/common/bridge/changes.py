@@ -10,6 +10,7 @@ from common.api.creation import Creation
 from common.api.ownership import Ownership
 from common.api.references import References
 from common.bridge.clients import AWS_CONFIG
+from common.gate.door import Door
 from common.gate.gate import Gate
 from common.gate.heartbeat import Heartbeat
 from common.gate.reminders import Reminders
@@ -33,13 +34,14 @@ def callers_changes(  # noqa: PLR0913 (what the API has already)
 ) -> Changes:
     """Return it; `shown` makes records that show some fields."""
     deployment = settings.deployment
+    gate = Gate(creation.ledger, deployment=deployment, telemetry=telemetry)
+    heartbeat = Heartbeat(lambda: boto3.client("stepfunctions", config=AWS_CONFIG))
+    reminders = Reminders(sqs, settings.actions_queue_url, deployment=deployment)
     return Changes(
         shown(READ),
         targets,
         creation,
-        Gate(creation.ledger, deployment=deployment, telemetry=telemetry),
-        Heartbeat(lambda: boto3.client("stepfunctions", config=AWS_CONFIG)),
-        reminders=Reminders(sqs, settings.actions_queue_url, deployment=deployment),
+        Door(gate, heartbeat, reminders),
         references=references,
         ownership=Ownership(creation.ledger, tied=True, wide=settings.wide_callers),
         deployment=deployment,
