@@ -11,13 +11,14 @@ from common.clock import Clock, Deadline
 from common.context.aws import Services
 from common.context.request import Request
 from common.incidents.alert import FollowUp
+from common.incidents.item import problem_of
 from common.servicenow.client import Content
 from common.servicenow.records import Record, Records
 from tests.support.aws_service import Service
 
 PROJECT = Path(__file__).resolve().parents[2]
 SYS_ID = "1" * 32
-PROBLEM = "a" * 32
+PROBLEM = problem_of("test", "key")
 BEGAN = 1_795_425_331_000
 """2026-11-23T09:15:31Z, in milliseconds since the epoch."""
 

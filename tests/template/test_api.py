@@ -286,8 +286,7 @@ def environment_of(template: dict[str, Any], resources: Resources, **given: str)
     """Return what the API function finds in its environment in a stack with these parameters."""
     variables = of_type(resources, "AWS::Lambda::Function")["ApiFunction"]["Environment"]["Variables"]
     stack = Stack(template, given, resources)
-    values = {name: DEPLOYED.get(name) or stack.value(found) for name, found in variables.items()}
-    told = {name: str(value) for name, value in values.items() if value is not None}
+    told = {name: DEPLOYED.get(name) or str(stack.value(found)) for name, found in variables.items()}
     stored = stored_settings(resources, variables)
     return told | {variable: stack.properties(name)["Value"] for name, variable in stored.items() if stack.has(name)}
 

@@ -36,7 +36,12 @@ class Claims:
     def __init__(self, ledger: Ledger, *, deployment: str) -> None:
         """Remember in the table of `ledger`; what another deployment remembers there is not seen."""
         self._ledger = ledger
-        self._place = f"{FOLLOW_UP_KEY}{deployment_prefix(deployment)}/"
+        self._prefix = deployment_prefix(deployment)
+        self._place = f"{FOLLOW_UP_KEY}{self._prefix}/"
+
+    def concerns(self, request: Request) -> bool:
+        """Tell whether a request is about a problem of this deployment."""
+        return request.problem.startswith(self._prefix)
 
     def is_taken(self, request: Request, kind: FollowUp) -> bool:
         """Tell whether somebody adds this already, or did."""

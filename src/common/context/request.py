@@ -1,6 +1,7 @@
 """What is asked to be added to one record, and how that travels through the queue. Pure."""
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,11 @@ _OPENS = frozenset({Operation.OPEN, Operation.REOPEN})
 _OF_THE_EVENT = ("id", "source", "detail-type", "account", "region", "time", "resources")
 _MOST_RESOURCES = 10
 _LONGEST_PART = 6_000
+_LATEST = 253_402_300_799_999 - 86_400_000
+"""The last day of the year 9999, in milliseconds since the epoch: no clock shows later times."""
+_PROBLEM = re.compile(r"[0-9a-f]{32}")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]{1,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +87,39 @@ class Request:
         """Return what a message asks for. Raises PermanentError for anything else than what `body` makes."""
         try:
             told = json.loads(body)
-            return cls(
+            request = cls(
                 table=str(told["table"]),
                 sys_id=str(told["sys_id"]),
                 number=str(told["number"]),
                 problem=str(told["problem"]),
-                kinds=tuple(FollowUp(kind) for kind in told["with"]),
+                kinds=tuple(dict.fromkeys(FollowUp(kind) for kind in told["with"])),
                 order=int(told["order"]),
                 began=int(told["began"]),
                 ended=None if told["ended"] is None else int(told["ended"]),
                 event=dict(told["event"]),
             )
-        except (ValueError, KeyError, TypeError, RecursionError):
+            request.check()
+        except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
             raise PermanentError(
                 "A message of the queue of follow-ups is none that the events function sends.",
                 action="Nothing was lost but what would have been added. Look who else may write to this queue.",
             ) from None
+        return request
+
+    def check(self) -> None:
+        """Raise ValueError where it names a problem, an account, a Region or a time that can't be one.
+
+        The name of an account becomes part of a role's, that of a Region part of a host's, and that of a problem is
+        what a record is known by: an empty one would be every record's.
+        """
+        is_whole = (
+            all(0 <= moment <= _LATEST for moment in (self.began, self.ended or 0))
+            and _PROBLEM.fullmatch(self.problem)
+            and _ACCOUNT.fullmatch(self.place.account)
+            and _REGION.fullmatch(self.place.region)
+        )
+        if not is_whole:
+            raise ValueError
 
 
 def request_of(item: Item, fold: Fold, applied: "Applied", allowed: Collection[str]) -> Request | None:

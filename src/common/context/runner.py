@@ -80,9 +80,14 @@ class Runner:
                 self._drop(1, "it waited too long")
                 continue
             try:
-                asked.append(_Asked(message, Request.read(message.body)))
+                request = Request.read(message.body)
             except PermanentError as error:
                 self._drop(1, error.message)
+                continue
+            if self._claims.concerns(request):
+                asked.append(_Asked(message, request))
+            else:
+                self._drop(1, "it is about a problem of another deployment")
         return asked
 
     def _drop(self, amount: int, why: str) -> None:

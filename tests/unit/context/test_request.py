@@ -8,6 +8,7 @@ import pytest
 from common.context.request import LONGEST_MESSAGE, Request, request_of
 from common.errors import PermanentError
 from common.incidents.alert import Alert, Fold, FollowUp, Status
+from common.incidents.gathering import gathered
 from common.incidents.item import Item, Operation, Pending, RecordReference
 from common.incidents.work import Applied
 from common.servicenow.event_management import EVENT_TABLE
@@ -90,6 +91,15 @@ def test_a_problem_that_returns_to_a_record_that_was_left_open_gets_everything()
 def test_nothing_is_asked_for(item: Item, given: Fold, applied: Applied, allowed: tuple[str, ...]) -> None:
     """Only where rule and parameter say so, and once an episode."""
     assert request_of(item, given, applied, allowed) is None
+
+
+def test_a_problem_that_joins_a_storm_asks_for_nothing() -> None:
+    """A storm's record would get a picture for each of its hundreds, and they would use up the minute's share."""
+    told = gathered(fold(Status.FIRING))
+
+    assert request_of(NEW, told, done(Operation.OPEN), ALL) is None
+    assert request_of(FIRES, told, done(Operation.NOTE), ALL) is None
+    assert request_of(FIRES, gathered(fold(Status.RESOLVED)), done(Operation.RESOLVE), ALL) is None
 
 
 def test_a_message_says_the_same_again() -> None:

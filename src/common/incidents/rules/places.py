@@ -19,11 +19,15 @@ def located(mistakes: Iterable[Mistake], file: str, text: str, content: Mapping[
     lines = {
         (place, number): line
         for heading in ("rule", "override")
-        if isinstance(content.get(heading), list)
+        if _is_tables(content.get(heading))
         for (place, _), starts in zip(entries(file, heading, content), _starts(text, heading), strict=False)
         for number, line in enumerate(starts, start=1)
     }
     return [_located(mistake, file, lines) for mistake in mistakes]
+
+
+def _is_tables(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(table, dict) for table in value)
 
 
 def _located(mistake: Mistake, file: str, lines: Mapping[tuple[str, int], int]) -> Mistake:
