@@ -94,7 +94,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """The storm whose record this is has ended: its problem comes back, leaves it and is judged anew (row 19)."""
+    """The storm whose record this is has ended: its problem comes back, leaves it and is judged anew (row 22)."""
 
 
 Step = Write | Finish | Wait | LookUp | Conflict | Over
