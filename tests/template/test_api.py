@@ -286,7 +286,8 @@ def environment_of(template: dict[str, Any], resources: Resources, **given: str)
     """Return what the API function finds in its environment in a stack with these parameters."""
     variables = of_type(resources, "AWS::Lambda::Function")["ApiFunction"]["Environment"]["Variables"]
     stack = Stack(template, given, resources)
-    told = {name: DEPLOYED.get(name) or str(stack.value(found)) for name, found in variables.items()}
+    made = stack.properties("ApiFunction")["Environment"]["Variables"]
+    told = {name: DEPLOYED.get(name) or str(value) for name, value in made.items()}
     stored = stored_settings(resources, variables)
     return told | {variable: stack.properties(name)["Value"] for name, variable in stored.items() if stack.has(name)}
 

@@ -184,7 +184,11 @@ API_FUNCTION = [
         KEY,
         {"kms:ViaService": via("dynamodb")},
     ),
-    ({"ssm:GetParameters"}, stored_where_given(*FIELDS, "ApiWideRoles", "ApiHealthRoles", "WebhookSources"), None),
+    (
+        {"ssm:GetParameters"},
+        stored_where_given(*FIELDS, "ApiWideRoles", "ApiHealthRoles", "WebhookSources", "AllowedTables"),
+        None,
+    ),
     *COMMON,
     (LOGGING, attribute("ApiFunctionLogs"), None),
 ]
@@ -269,6 +273,7 @@ WATCH_FUNCTION = [
         KEY,
         {"kms:ViaService": via("dynamodb")},
     ),
+    ({"ssm:GetParameters"}, stored("AllowedTables"), None),
     *COMMON,
     (LOGGING, attribute("WatchFunctionLogs"), None),
 ]

@@ -3,7 +3,7 @@
 import json
 from base64 import urlsafe_b64encode
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,15 +13,18 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
+from common.actions.securityhub import SecurityHub
+from common.bridge.actions import build_actions
 from common.bridge.events import build_bridge
 from common.bridge.follow_up import build_follow_ups
 from common.bridge.watch import build_watch
 from common.clock import Deadline
 from common.context.tags import TagLookup, Tags
-from common.errors import BridgeError
+from common.errors import BridgeError, ConfigurationError, TransientError
 from common.incidents.item import deployment_prefix
 from common.queue import Message
 from common.telemetry import NAMESPACE
@@ -29,7 +32,10 @@ from local.certificates import create_authority, issue_client
 from local.simulator import Fault, Simulator
 from tests.integration.api.conftest import Running, running_api
 from tests.integration.api.gateway import BOB
+from tests.integration.gate.conftest import running_gate
+from tests.integration.gate.test_callers import asked
 from tests.support.alarms import TEMPLATE, alarms
+from tests.support.changes import DEPLOYMENT, FINDING, message_of
 from tests.support.clock import FakeClock
 from tests.support.context import event, request
 from tests.support.deployment import ACCOUNT, REGION
@@ -321,6 +327,48 @@ def something_is_added(running: Running) -> None:
     function.transport.close()
 
 
+def _instead(operation: str, answers: list[dict[str, Any]]) -> Callable[..., Any]:
+    """Return what stands for every call of AWS: calls of `operation` get these answers, others moto's."""
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]  # every call goes through it
+
+    def answered(client: BaseClient, name: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 (an answer of AWS)
+        return answers.pop(0) if name == operation else call(client, name, arguments)
+
+    return answered
+
+
+def aws_follows(running: Running) -> None:
+    """Let a finding follow at once, later, and once a right is given; one is unknown, and one message no change."""
+    own = {"RECORD_ACTIONS": "securityhub", "OWN_PLACE": f"aws/{ACCOUNT}/{REGION}", "DEPLOYMENT": DEPLOYMENT}
+    actions = build_actions({**running.stack.environment, **own})
+    postponed, held = TransientError("Throttled.", action="None."), ConfigurationError("Denied.", action="Allow it.")
+    bodies = [message_of("2", "6", sys_id=f"{number:032x}") for number in range(3)]
+    bodies += [message_of("2", "6", sys_id="f" * 32, objects=()), "no change"]
+    with patch.object(SecurityHub, "perform", side_effect=[None, postponed, held]):
+        for body in bodies:
+            message = Message(body[:8], "receipt", body, 1, actions.clock.now())
+            actions.inbox.process([message], Deadline.after(actions.clock, 60))
+    left = {"FindingIdentifier": {"Id": FINDING["id"]}, "ErrorCode": "ConcurrentUpdateError"}
+    answers: list[dict[str, Any]] = [{"UnprocessedFindings": [left]}, {"UnprocessedFindings": []}]
+    body = message_of("2", "6", sys_id="e" * 32, account=ACCOUNT, region=REGION)
+    message = Message("last", "receipt", body, 1, actions.clock.now())
+    with patch.object(BaseClient, "_make_api_call", _instead("BatchUpdateFindings", answers)):
+        actions.inbox.process([message], Deadline.after(actions.clock, 60))
+    actions.telemetry.flush()
+
+
+def people_decide_about_changes() -> None:
+    """Let two changes be asked for, one through the Table API; one is answered, and nothing waits for the other."""
+    with running_gate() as gate:
+        refused: Any = {"error": {"message": "User Not Authorized", "detail": ""}, "status": "failure"}
+        gate.servicenow.add_fault(Fault(path="/api/sn_chg_rest/", status=403, times=1, body=refused))
+        for token in ("answered", "ended"):
+            sys_id = asked(gate, token, key=token)
+            gate.servicenow.update("change_request", sys_id, {"state": "-2", "approval": "approved"})
+        gate.waiters.tasks["ended"] = {}
+        gate.settle()
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """Return the metrics in the EMF documents of the events and API functions, each with its sets of dimensions."""
@@ -341,6 +389,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
         alerts_are_refused(running)
         somebody_looks_on(running)
         something_is_added(running)
+        aws_follows(running)
+    with redirect_stdout(output):
+        people_decide_about_changes()
     (rules / "disks.toml").write_text(OWNED)
     with redirect_stdout(output), patch("common.bridge.events.RULES", rules), running_api({}) as running:
         something_is_looked_up(running)

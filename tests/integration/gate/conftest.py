@@ -4,6 +4,7 @@ import importlib
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -92,10 +93,17 @@ def event(detail_type: str, detail: Mapping[str, Any], source: str = "shop.deplo
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world() -> Iterator[World]:
+    """Provide it all, for one test."""
+    with running_gate() as running:
+        yield running
+
+
+@contextmanager
+def running_gate() -> Iterator[World]:
     """Provide it all, with the watch having looked once already."""
     waiters = Waiters()
-    with Simulator(client_secret=SECRET, seed=1) as servicenow:
+    with Simulator(client_secret=SECRET, seed=1) as servicenow, pytest.MonkeyPatch.context() as patch:
         told = {"EVENT_SOURCE": SOURCE, "CHANGE_GATE": "true", "API_WIDE_ROLES": ROLES}
         with deployment(servicenow.host, servicenow.ca_pem, **told) as stack:
             stack.put_credentials("bridge", SECRET)
@@ -112,9 +120,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
                 "OWN_PLACE": f"aws/{ACCOUNT}/{REGION}",
             }
             for name, value in environment.items():
-                monkeypatch.setenv(name, value)
-            monkeypatch.setattr("common.bridge.changes.boto3", waiters)
-            monkeypatch.setattr("common.bridge.answers.boto3", waiters)
+                patch.setenv(name, value)
+            patch.setattr("common.bridge.changes.boto3", waiters)
+            patch.setattr("common.bridge.answers.boto3", waiters)
             modules = {name: _imported(f"handlers.{name}") for name in ("api", "events", "watch", "actions")}
 
             def fetch(queue: str) -> list[dict[str, Any]]:
