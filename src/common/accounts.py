@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from common.aws_errors import code_of, needs_a_person, reason_of
 from common.clock import Clock
-from common.errors import ConfigurationError, TransientError
+from common.errors import ConfigurationError, PermanentError, TransientError
 
 if TYPE_CHECKING:
     from mypy_boto3_sts.client import STSClient
@@ -27,6 +27,8 @@ _SESSION_SECONDS = 900
 
 _RENEWED_BEFORE = 300.0
 _MOST_CLIENTS = 64
+_NUMBER = re.compile(r"[0-9]{12}")
+_PLACE = re.compile(r"[a-z0-9-]{1,40}")
 _NOT_IN_A_SESSION = re.compile(r"[^\w+=,.@-]", re.ASCII)
 _LONGEST_SESSION = 64
 
@@ -84,9 +86,17 @@ class Accounts:
         """Return the client called `name` of an account and a Region, the own ones where None.
 
         `make` takes what boto3.client takes of it: `region_name`, and for another account its credentials. Raises
-        ConfigurationError where the role is not there, or does not let this one in, TransientError where STS is away.
+        ConfigurationError where the role is not there, or does not let this one in, TransientError where STS is away,
+        PermanentError for what can be no account or no Region.
         """
         account, region = account or self.own, region or self.region
+        if not _NUMBER.fullmatch(account) or not _PLACE.fullmatch(region):
+            # Both may come from what somebody published, and become part of a role's name and of a host's.
+            raise PermanentError(
+                "An account or a Region is named that can't be one.",
+                action="Look who sent the event that names it; accounts have twelve digits.",
+                code="no_place",
+            )
         key, now = (name, account, region), self._clock.now()
         until, client = self._clients.get(key, (0.0, None))
         if client is None or now >= until:

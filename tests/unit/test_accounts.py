@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from common.accounts import Accounts, Member
-from common.errors import BridgeError, ConfigurationError, TransientError
+from common.errors import BridgeError, ConfigurationError, PermanentError, TransientError
 from tests.support.changes import AwsService, refused
 from tests.support.clock import FakeClock
 
@@ -55,6 +55,31 @@ def test_another_account_takes_its_role_with_the_external_id() -> None:
     assert (asked["ExternalId"], asked["RoleSessionName"]) == ("id-of-ours", "my-bridge")
     assert place.service.places[0]["aws_session_token"] == "token"
     assert place.service.places[0]["region_name"] == "eu-west-3"
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("account", "region"),
+    [
+        ("444455556666:role/admin", None),
+        ("444455556666/../admin", None),
+        ("44445555666", None),
+        ("aws", None),
+        ("*", None),
+        ("444455556666\n", None),
+        (None, "evil.example/#"),
+        (None, "eu-west-1.evil.example"),
+        ("444455556666", "eu_west_1"),
+    ],
+)
+def test_what_can_be_no_account_and_no_region_asks_nobody(account: str | None, region: str | None) -> None:
+    """Whoever may publish to a listed topic writes both: neither another role nor another host comes of it."""
+    place = Place(Member("bridge-{account}"))
+
+    with pytest.raises(PermanentError, match="can't be one"):
+        place.client(account, region)
+
+    assert (place.sts.calls, place.service.places) == ([], [])
 
 
 def test_credentials_serve_every_region_until_shortly_before_their_end() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from common.accounts import Accounts
 from common.aws_errors import code_of, reason_of
@@ -70,7 +70,8 @@ def refusal(error: ClientError | BotoCoreError, permission: str) -> BridgeError:
             "of the organisation forbids it; or take the entry out of FollowUps.",
             code=reason,
         )
-    if reason == "aws_unreachable" or any(word in code for word in _TIMES):
+    is_impossible = isinstance(error, ParamValidationError)  # nobody was asked
+    if (reason == "aws_unreachable" and not is_impossible) or any(word in code for word in _TIMES):
         return TransientError(
             f"{permission} did not answer ({code}).", action="Nothing, unless it stays.", code="aws_busy"
         )

@@ -146,8 +146,9 @@ class Log:
         head = self._masked(f"{where}, the newest lines around the alarm (UTC):", 300)
         told: list[str] = []
         room = _MOST_OF_A_NOTE - len(head)
-        for line in reversed(lines):
-            text = f"{_time(line.at)}{self._masked(line.text.strip(), LONGEST_LINE)}"
+        masked = self._outside.lines([line.text for line in lines], LONGEST_LINE)
+        for line, shown in zip(reversed(lines), reversed(masked), strict=True):
+            text = f"{_time(line.at)}{shown}"
             if len(text) + 1 > room:
                 break
             room -= len(text) + 1

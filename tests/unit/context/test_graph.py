@@ -1,6 +1,7 @@
 """The picture of an alarm: which metrics, which threshold, which hours."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -302,6 +303,22 @@ def test_another_account_is_not_looked_into() -> None:
     with pytest.raises(ConfigurationError, match="999999999999"):
         cloudwatch.drawn(request({**alarm(), "account": "999999999999"}))
     assert cloudwatch.service.calls == []
+
+
+def test_a_name_that_no_alarm_can_have_is_asked_for_once() -> None:
+    """No later try would be answered otherwise."""
+    with pytest.raises(PermanentError, match="ParamValidationError"):
+        CloudWatch(METRIC).drawn(request(alarm("")))
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("name", ["../" * 50, "\u202egnp.exe", "a\x00\r\nb", "é" * 255, "x" * 100_000, "'%2e%2e"])
+def test_a_files_name_is_short_and_plain(name: str) -> None:
+    """Whoever names an alarm names no path, and hides no other ending."""
+    [file] = CloudWatch({**METRIC, "AlarmName": name}).drawn(request(alarm(name)))
+
+    assert re.fullmatch(r"[A-Za-z0-9._-]{1,60}-fired-\d{8}T\d{6}Z\.png", file.name)
+    assert ".." not in file.name
 
 
 @pytest.mark.attack
