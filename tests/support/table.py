@@ -10,6 +10,7 @@ from unittest.mock import patch
 from botocore.exceptions import ClientError
 
 from common.incidents.circuit import CIRCUIT_KEY
+from common.incidents.covers import COVERS_KEY
 from tests.support.ledger import LOST_RACE, Attributes, InMemoryDynamoDB, metadata, refusal
 
 _ELECTION = (
@@ -22,7 +23,8 @@ _BREAKER = "aws_lambda_powertools.utilities.circuit_breaker"
 class SharedDynamoDB:
     """A table whose calls are atomic. `now` tells the server's time in seconds since the epoch.
 
-    `counts`, a client of DynamoDB, does what is neither read nor written whole: the openings of storms are counted so.
+    `counts`, a client of DynamoDB, does what is neither read nor written whole: the openings of storms are counted so,
+    and what covers others is listed.
     """
 
     def __init__(self, now: Callable[[], float], counts: Any = None) -> None:  # noqa: ANN401 (a client of boto3)
@@ -36,6 +38,8 @@ class SharedDynamoDB:
     def get_item(self, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 (DynamoDB's own)
         """Read one item."""
         key: str = arguments["Key"]["pk"]["S"]
+        if self._counts is not None and key.startswith(COVERS_KEY):
+            return {**self._counts.get_item(**arguments), "ResponseMetadata": metadata(self._now())}
         with self._lock:
             if not key.startswith(CIRCUIT_KEY):
                 return self.ledger.get_item(**arguments)

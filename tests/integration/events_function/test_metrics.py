@@ -66,6 +66,34 @@ drop = true
 [[override]]
 match = "detail.disk == 'spike'"
 hold = "2m"
+
+[[override]]
+match = "starts_with(detail.disk, 'storm') || starts_with(detail.disk, 'gale')"
+storm = { more_than = 1, within = "1h", by = ["detail.disk.split(@, '-')[0]"] }
+
+[[override]]
+match = "starts_with(detail.disk, 'array')"
+covers = ["detail.disk == 'covered'"]
+
+[[window]]
+name = "held"
+match = "detail.disk == 'held'"
+from = 2030-03-17T00:00:00Z
+until = 2030-03-20T00:00:00Z
+
+[[window]]
+name = "dropped"
+match = "detail.disk == 'dropped'"
+quiet = "drop"
+from = 2030-03-17T00:00:00Z
+until = 2030-03-24T00:00:00Z
+
+[[window]]
+name = "noted"
+match = "detail.disk == 'noted'"
+quiet = "note"
+from = 2030-03-17T00:00:00Z
+until = 2030-03-24T00:00:00Z
 """
 
 OWNED = """
@@ -133,6 +161,7 @@ class Story:
         self.life_of_a_problem()
         self.what_servicenow_does()
         self.what_aws_does()
+        self.what_is_quiet()
         self.what_waits()
 
     def life_of_a_problem(self) -> None:
@@ -208,6 +237,22 @@ class Story:
         self.handler = handler
         with patch.object(self.aws.table, "get_item", side_effect=KeyError):
             self.send("a defect")
+
+    def what_is_quiet(self) -> None:
+        """In windows; what another problem covers; and storms, whose first problems become children, or can't."""
+        for disk in ("held", "dropped", "noted"):
+            self.send(disk)
+        for storm in ("storm", "gale"):
+            self.send(f"{storm}-1")
+            self.send(f"{storm}-2")
+            if storm == "gale":
+                self.servicenow.add_fault(Fault(method="PATCH", status=400, times=1))
+            self.clock.advance(60)
+            self.aws.poll(self.handler)
+        self.servicenow.clear_faults()
+        self.send("array")
+        self.send("array-large", detail={"disk": "array-large", "state": "full", "more": "x" * 9000})
+        self.send("covered")
 
     def parameters(self) -> Any:  # noqa: ANN401 (a boto3 client)
         """Return the newest environment's client of Parameter Store."""
@@ -369,6 +414,27 @@ def people_decide_about_changes() -> None:
         gate.settle()
 
 
+def nobody_tells_what_is_quiet(running: Running) -> None:
+    """Let neither windows of callers nor changes be read."""
+    quiet = {"API_WINDOWS": "account/24", "CHANGE_WINDOWS": "true"}
+    bridge = build_bridge({**running.stack.environment, **quiet, "AWS_REGION": REGION})
+    running.stack.clients["dynamodb"].delete_table(TableName="ledger")
+    body = json.dumps(
+        {
+            "source": "aws.disks",
+            "detail-type": "Disk",
+            "account": ACCOUNT,
+            "region": REGION,
+            "id": "1",
+            "time": datetime.now(UTC).isoformat(),
+            "detail": {"disk": "any"},
+        }
+    )
+    bridge.intake.process([Message("1", "receipt", body, 1, bridge.clock.now())], Deadline.after(bridge.clock, 60))
+    bridge.telemetry.flush()
+    bridge.transport.close()
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """Return the metrics in the EMF documents of the events and API functions, each with its sets of dimensions."""
@@ -395,6 +461,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     (rules / "disks.toml").write_text(OWNED)
     with redirect_stdout(output), patch("common.bridge.events.RULES", rules), running_api({}) as running:
         something_is_looked_up(running)
+        nobody_tells_what_is_quiet(running)
     found: Written = defaultdict(set)
     for document in (json.loads(line) for line in output.getvalue().splitlines() if '"_aws"' in line):
         (directive,) = document["_aws"]["CloudWatchMetrics"]
