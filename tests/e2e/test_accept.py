@@ -23,6 +23,7 @@ from tools.doctor import by_the_bus
 EMULATED = {
     "metrics": "the emulator makes no metrics of logs, queues and functions",
     "gateway role": "the emulator does not know the settings of API Gateway",
+    "follow-ups": "the emulator sends no events of alarms",
 }
 
 
@@ -97,7 +98,10 @@ def test_the_documented_policy_is_enough(sheet: Sheet) -> None:
 
 def test_what_an_emulator_cannot_show_is_no_pass(sheet: Sheet) -> None:
     """The sheet says that it is not possible here, and why."""
-    for step, why in (("alarms", EMULATED["metrics"]), ("gateway role", EMULATED["gateway role"])):
+    for step, why in (
+        ("alarms", EMULATED["metrics"]),
+        *((one, EMULATED[one]) for one in ("gateway role", "follow-ups")),
+    ):
         assert (_line(sheet, step).verdict, _line(sheet, step).seen) == (Verdict.NOT_POSSIBLE, why)
     assert _line(sheet, "access log").verdict is Verdict.SKIPPED
 

@@ -35,7 +35,8 @@ class Service:
         answer = self._answer(operation, arguments)
         if isinstance(answer, Exception):
             raise answer
-        validate_parameters(dict(answer), model.output_shape)
+        if model.output_shape is not None:
+            validate_parameters(dict(answer), model.output_shape)
         return _Ok(), {**answer, "ResponseMetadata": {"HTTPStatusCode": 200}}
 
 

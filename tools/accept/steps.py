@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from tools.accept.account import Account, Described
 from tools.accept.api_door import ApiDoor
+from tools.accept.follow_ups import FollowUps
 from tools.accept.front_door import FrontDoor
 from tools.accept.metrics import Metrics
 from tools.accept.sheet import ImpossibleError, MissedError, Sheet, SkippedError
@@ -25,7 +26,8 @@ _OF_ONES_OWN = ("u_", "x_")
 class Acceptance:
     """One stack that is accepted. Each wait lasts `patience` seconds at most, that for metrics `metrics_patience`.
 
-    `emulated` names what can't be looked at because no AWS answers, and why: of `metrics` and `gateway role`.
+    `emulated` names what can't be looked at because no AWS answers, and why: of `metrics`, `gateway role` and
+    `follow-ups`.
     """
 
     stack: DeployedStack
@@ -61,6 +63,8 @@ class Acceptance:
             "gateway role", "API Gateway may write access logs", self._real("gateway role", account.gateway_role)
         )
         sheet.take("access log", "a line that is JSON with 403", lambda: account.access_log(self.api.refuses_strangers))
+        added = FollowUps(self.stack, self.described, began, self.patience)
+        sheet.take("follow-ups", "an alarm that fires gets its pictures", self._real("follow-ups", added.pictures))
         sheet.take("versions", "what was deployed last answers", account.version)
         metrics.used |= self._used(delivered=delivered, called=called)
         metrics.take(sheet, self.emulated.get("metrics", ""))
