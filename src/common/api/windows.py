@@ -8,15 +8,14 @@ from typing import Any
 from common.api.admission import as_caller
 from common.api.problems import Kind, ProblemError, invalid
 from common.api.wanted_window import Wanted
-from common.incidents.expressions import Expression
 from common.incidents.open_windows import (
-    MOST_OPEN,
     CallersWindow,
     OpenWindows,
     TooManyWindowsError,
     ended,
     opened,
 )
+from common.incidents.plain_expressions import parse_plain
 
 _ACCOUNT = re.compile(r"arn:[a-z0-9-]+:(?:iam|sts)::([0-9]{12}):")
 _OFF = "This deployment takes no windows."
@@ -44,7 +43,7 @@ class Windows:
             raise invalid("Neither match nor rules say what is to be quiet.", "Name as little as will do.")
         if wanted.match:
             try:
-                Expression.parse(wanted.match)
+                parse_plain(wanted.match)
             except ValueError as error:
                 raise invalid(f"match is wrong: {error}") from None
         own = _ACCOUNT.match(caller)
@@ -64,11 +63,9 @@ class Windows:
             self._check_owner(self._open(windows, name, now), caller)
             try:
                 return opened(windows, window, _milliseconds(now))
-            except TooManyWindowsError:
+            except TooManyWindowsError as error:
                 raise ProblemError(
-                    Kind.CONFLICT,
-                    f"{MOST_OPEN} windows are open already.",
-                    action="End those that are not needed any more.",
+                    Kind.CONFLICT, f"{error} are open already.", action="End those that are not needed any more."
                 ) from None
 
         self._windows.change(change)

@@ -175,6 +175,11 @@ class Expression:
         """The names that lead to the place; empty where the expression does more than name one."""
         return self._place
 
+    @property
+    def parsed(self) -> Mapping[str, Any] | None:
+        """What JMESPath's parser made of it: nodes with `type`, `value` and `children`; None where it names a place."""
+        return None if self._compiled is None else self._compiled.parsed
+
     def value(self, event: Mapping[str, Any]) -> Any:  # noqa: ANN401 (any JSON value)
         """Return what the expression finds in the event; None where it finds nothing or meets another type."""
         if self._compiled is None:

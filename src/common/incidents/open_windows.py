@@ -27,7 +27,11 @@ MOST_OPEN = 100
 FRESH_SECONDS = 15.0
 """How long an environment believes what it read last."""
 
+MOST_OF_ONE = 20
+"""Windows that one caller may have open at once, so that nobody takes all of them."""
+
 _MOST_KEPT = 300
+_LARGEST = 300_000  # bytes of all: an item of DynamoDB holds 409,600
 _MOST_TRIES = 5
 
 
@@ -61,7 +65,7 @@ class CallersWindow:
 
 
 class TooManyWindowsError(Exception):
-    """So many are open that one more would not be looked through."""
+    """So many are open that one more would not be looked through; its text says how many of what."""
 
 
 def opened(windows: Iterable[CallersWindow], window: CallersWindow, now: int) -> tuple[CallersWindow, ...]:
@@ -75,9 +79,20 @@ def opened(windows: Iterable[CallersWindow], window: CallersWindow, now: int) ->
         window = replace(window, begin=open_now.begin)
         windows = tuple(each for each in windows if each is not open_now)
     kept = ended(windows, window.name, now, now)
-    if sum(each.end > now for each in kept) >= MOST_OPEN:
-        raise TooManyWindowsError
-    return (*kept[-_MOST_KEPT:], window)
+    still = [each for each in kept if each.end > now]
+    if sum(each.caller == window.caller for each in still) >= MOST_OF_ONE:
+        raise TooManyWindowsError(f"{MOST_OF_ONE} windows of this caller")
+    if len(still) >= MOST_OPEN or len(_text((*still, window))) > _LARGEST:
+        raise TooManyWindowsError(f"{len(still)} windows")
+    return (*_newest_over(kept, _LARGEST - len(_text((*still, window))), now), *still, window)
+
+
+def _newest_over(windows: Sequence[CallersWindow], room: int, now: int) -> Sequence[CallersWindow]:
+    """Return those that are over, the ones that are remembered last, as many as fit into `room` bytes."""
+    over = [each for each in windows if each.end <= now][-_MOST_KEPT:]
+    while over and len(_text(over)) > room:
+        del over[: len(over) // 2 + 1]
+    return over
 
 
 def ended(windows: Iterable[CallersWindow], name: str, at: int, now: int) -> tuple[CallersWindow, ...]:
@@ -88,6 +103,10 @@ def ended(windows: Iterable[CallersWindow], name: str, at: int, now: int) -> tup
         if end > max(each.begin, now - LONGEST_WINDOW):
             kept.append(replace(each, end=end))
     return tuple(kept)
+
+
+def _text(windows: Iterable[CallersWindow]) -> str:
+    return json.dumps([asdict(each) for each in windows])
 
 
 class OpenWindows:
@@ -142,7 +161,7 @@ class OpenWindows:
             attributes: Mapping[str, Any] = {
                 "pk": {"S": self._key},
                 "version": {"N": str(version + 1)},
-                "windows": {"S": json.dumps([asdict(each) for each in changed])},
+                "windows": {"S": _text(changed)},
                 "expires_at": {"N": str(last // 1000)},
             }
             try:

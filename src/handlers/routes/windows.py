@@ -61,7 +61,12 @@ def read_window(name: parameters.WindowName) -> Response[str]:
     tags=["Windows"],
     operation_id="endWindow",
     summary="End a maintenance window now",
-    responses=responses(200, models.OpenWindow, "The window as it was. What it held opens within four minutes.", 409),
+    responses=responses(
+        200,
+        models.OpenWindow,
+        "The window as it was. What it held opens within 4 minutes, or 15 where more than a day was left.",
+        409,
+    ),
 )
 def end_window(name: parameters.WindowName) -> Response[str]:
     """End a window before its time."""

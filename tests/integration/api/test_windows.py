@@ -114,6 +114,7 @@ def test_nobody_changes_anothers_window(api: Gateway) -> None:
         ({"match": MATCH, "for": "121m"}, "The window lasts longer than 2 hours."),
         ({"match": MATCH, "until": "2026-01-31T08:00:00Z"}, "The window's end is not ahead."),
         ({"match": "a b", "for": "30m"}, "match is wrong: 'a b' is no JMESPath expression"),
+        ({"match": "[@,@]" + "|[@,@][]" * 100, "for": "30m"}, "match is wrong: it builds values"),
         ({"match": "x" * 1001, "for": "30m"}, "match"),
         ({"match": MATCH, "for": "soon"}, "for"),
         ({"match": MATCH, "for": "30m", "quiet": "loud"}, "quiet"),

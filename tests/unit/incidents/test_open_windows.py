@@ -1,8 +1,9 @@
 """Windows of callers in the ledger's table, and changes of ServiceNow beside them: read seldom, never in the way."""
 
+import json
 from collections.abc import Sequence
 from copy import replace
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import override
 
@@ -13,6 +14,7 @@ from common.errors import BridgeError, ConfigurationError, TransientError
 from common.incidents.change_windows import ChangeWindow, ChangeWindows, change_of, merged
 from common.incidents.ledger import Ledger
 from common.incidents.open_windows import (
+    MOST_OF_ONE,
     MOST_OPEN,
     CallersWindow,
     OpenWindows,
@@ -94,10 +96,36 @@ def test_what_is_over_is_kept_while_something_may_still_wait_for_it() -> None:
 
 def test_so_many_are_open_and_no_more() -> None:
     """Each event is held against all of them."""
-    many = tuple(replace(WINDOW, name=str(number)) for number in range(MOST_OPEN))
+    many = tuple(replace(WINDOW, name=str(number), caller=str(number)) for number in range(MOST_OPEN))
     with pytest.raises(TooManyWindowsError):
         opened(many, WINDOW, 1)
-    assert len(opened(many, replace(WINDOW, name="7", end=2 * HOUR), 1)) == MOST_OPEN
+    assert len(opened(many, replace(WINDOW, name="7", caller="7", end=2 * HOUR), 1)) == MOST_OPEN
+
+
+@pytest.mark.attack
+def test_no_caller_takes_all_windows() -> None:
+    """Twenty of one caller are open at once, whatever others have; nor does any fill the item with long ones."""
+    own = tuple(replace(WINDOW, name=str(number)) for number in range(MOST_OF_ONE))
+    with pytest.raises(TooManyWindowsError, match="20 windows of this caller"):
+        opened(own, WINDOW, 1)
+    assert len(opened(own, replace(WINDOW, caller="bob"), 1)) == MOST_OF_ONE + 1
+    long = tuple(replace(WINDOW, name=str(number), caller=str(number), match="\u00e9" * 1000) for number in range(49))
+    with pytest.raises(TooManyWindowsError, match="49 windows"):
+        opened(long, replace(WINDOW, match="\u00e9" * 1000), 1)
+
+
+@pytest.mark.attack
+def test_windows_that_are_over_push_out_none_that_is_open() -> None:
+    """However often somebody opens and ends one; of what is over the newest are remembered, as many as fit."""
+    windows: Sequence[CallersWindow] = (WINDOW,)
+    for number in range(1, 500):
+        other = replace(WINDOW, name="x", caller="bob", begin=number, match="\u00e9" * 1000)
+        windows = ended(opened(windows, other, number), "x", number + 1, number + 1)
+    windows = opened(windows, replace(WINDOW, name="last", begin=500), 500)
+    assert WINDOW in windows
+    assert windows[-1].name == "last"
+    assert len(json.dumps([asdict(each) for each in windows])) < 300_100
+    assert [each.begin for each in windows if each.name == "x"][-1] == 499
 
 
 def test_what_one_environment_stores_another_sees_within_a_quarter_of_a_minute() -> None:
