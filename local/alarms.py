@@ -1,4 +1,4 @@
-"""CloudWatch alarm events, made from the samples under events/, and a command that puts one on the bus."""
+"""Events of alarms and of a finding, made from the samples under events/, and a command that puts an alarm's."""
 
 import argparse
 import json
@@ -42,6 +42,13 @@ def alarm_event(
     detail["alarmName"] = name
     if severity:
         detail["alarmTags"] = {"severity": severity}
+    return event
+
+
+def finding_event() -> dict[str, Any]:
+    """Return the event of a finding of Security Hub that was updated now."""
+    event: dict[str, Any] = json.loads((_EVENTS / "securityhub-finding-failed.json").read_text(encoding="utf-8"))
+    event["detail"]["findings"][0]["UpdatedAt"] = _formatted(datetime.now(UTC)).replace("+0000", "Z")
     return event
 
 

@@ -11,13 +11,17 @@ from local.alarms import DEFAULT_NAME
 from local.console import Console
 from local.emulator import ACCOUNT
 from local.metrics import give_metric
-from local.stack import STACK_NAME, LocalStack, run_stack
+from local.stack import SOURCE, LocalStack, run_stack
 from local.terminal import Terminal, exit_status
 from local.watching import listen
 
 _PROJECT = Path(__file__).resolve().parent.parent
 _USER = "admin"
-_SWITCHED_ON = {"WatchSchedule": "rate(1 minute)", "FollowUps": "graph,log,events"}
+_SWITCHED_ON = {
+    "WatchSchedule": "rate(1 minute)",
+    "FollowUps": "graph,log,events",
+    "EventSources": "aws.cloudwatch,aws.securityhub",
+}
 _INCIDENTS = "/api/now/table/incident?sysparm_display_value=true&sysparm_fields=number,state,short_description"
 
 
@@ -44,7 +48,7 @@ def _instructions(stack: LocalStack, password: str, token: str, console: Console
     authority = shlex.quote(str(endpoint.authority_file))
     unused = "AWS_SECRET_ACCESS_KEY=unused"
     project, python = shlex.quote(str(_PROJECT)), shlex.quote(sys.executable)
-    changes = listen(stack.root, f"servicenow-bridge.{STACK_NAME}")
+    changes = listen(stack.root, SOURCE)
     options = f"--endpoint {endpoint.url} --authority {authority} --region {endpoint.region} --account {ACCOUNT}"
     return [
         "",

@@ -14,13 +14,14 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import sam
-from local.alarms import alarm_event, put_event
+from local.alarms import alarm_event, finding_event, put_event
 from local.clients import Clients
 from local.emulator import ACCOUNT, REGION, Emulator
 from local.processes import LocalStackError, tail
 from local.readable_logs import readable
 from local.simulator import Simulator
 from local.terminal import Terminal, uninterrupted
+from local.watching import heard, listen
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.literals import QueueAttributeNameType
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 STACK_NAME = "servicenow-bridge"
 DEPLOYMENT = f"{ACCOUNT}/{REGION}/{STACK_NAME}"
 """What the ledger and ServiceNow know the stack by."""
+
+SOURCE = f"servicenow-bridge.{STACK_NAME}"
+"""In whose name the watch puts events on the bus."""
 
 CLIENT_ID = "bridge"
 
@@ -94,6 +98,7 @@ class LocalStack:
         self.outputs: dict[str, str] = {}
         self.root: Clients = emulator.root
         self._client_secret = client_secret
+        self._is_listening = False
 
     @property
     def api_url(self) -> str:
@@ -138,6 +143,19 @@ class LocalStack:
         event = alarm_event(state, name=name, severity=severity)
         put_event(self.root, event)
         return event
+
+    def put_finding(self) -> dict[str, Any]:
+        """Put the event of a new Security Hub finding on the bus, and return it."""
+        event = finding_event()
+        put_event(self.root, event)
+        return event
+
+    def record_changes(self) -> list[dict[str, Any]]:
+        """Take what the watch told since the last call; the first one begins to listen."""
+        if not self._is_listening:
+            listen(self.root, SOURCE, "console")
+            self._is_listening = True
+        return heard(self.root, "console")
 
     def unfinished_messages(self) -> int:
         """Return how many messages are in the event queue: waiting, being handled, or held back."""

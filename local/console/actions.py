@@ -99,6 +99,11 @@ class Actions:
         what = f"the alarm {unique[0]}" if len(unique) == 1 else f"{len(unique)} alarms"
         return f"{_ALARM_STATES[state]} {what}."
 
+    def put_finding(self) -> str:
+        """Put the event of a new finding on the bus."""
+        self._cloud.put_finding()
+        return "Reported a Security Hub finding."
+
     def revoke_token(self) -> str:
         """Revoke all access tokens in ServiceNow."""
         self._operations.revoke_tokens()

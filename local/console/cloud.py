@@ -11,6 +11,12 @@ class Cloud(Protocol):
     def put_alarm(self, state: str, *, name: str, severity: str = "") -> dict[str, Any]:
         """Put the event of an alarm that goes into `state` on the bus."""
 
+    def put_finding(self) -> dict[str, Any]:
+        """Put the event of a new Security Hub finding on the bus."""
+
+    def record_changes(self) -> list[dict[str, Any]]:
+        """Take what the watch told since the last call."""
+
     def store_credentials(self, client_secret: str | None = None) -> None:
         """Put the client credentials into Secrets Manager."""
 

@@ -19,6 +19,7 @@ from local.simulator.operations import Operations
 from .actions import ActionError, Actions
 from .cloud import Cloud
 from .guard import Guard, set_headers
+from .returns import Returns
 from .views import Queues, picture, record, snapshot
 
 _STATIC = Path(__file__).parent / "static"
@@ -41,6 +42,7 @@ class Console:
         self._operations = operations
         self._cloud = cloud
         self._actions = Actions(operations, cloud)
+        self._returns = Returns(cloud)
         self._token = secrets.token_urlsafe(32)
         self._guard = Guard(self._token)
         self._requested_port = port
@@ -98,6 +100,7 @@ class Console:
                 web.post("/incidents/{sys_id}", self._change_incident),
                 web.get("/attachments/{sys_id}", self._attachment),
                 web.post("/alarms", self._put_alarms),
+                web.post("/findings", self._put_finding),
                 web.post("/token/revoke", self._revoke_token),
                 web.post("/secret/rotate", self._rotate_secret),
                 web.post("/condition", self._set_condition),
@@ -161,6 +164,9 @@ class Console:
 
         return await self._act(request, put)
 
+    async def _put_finding(self, request: web.Request) -> web.Response:
+        return await self._act(request, lambda _: self._actions.put_finding())
+
     async def _revoke_token(self, request: web.Request) -> web.Response:
         return await self._act(request, lambda _: self._actions.revoke_token())
 
@@ -197,9 +203,10 @@ class Console:
             depth = self._cloud.queue_depth()
             unchanged = before.depth is not None and before.depth.dead == depth.dead
             letters = before.letters if unchanged else tuple(self._cloud.peek_dead_letters() if depth.dead else ())
+            told = self._returns.look()
         except _CLOUD_ERRORS:
-            return Queues()
-        return Queues(depth, letters)
+            return Queues(told=before.told)
+        return Queues(depth, letters, told)
 
     async def _beside[Result](self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)

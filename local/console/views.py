@@ -9,6 +9,7 @@ from local.simulator.operations import Operations
 from local.stack import DeadLetter, QueueDepth
 
 from .actions import Condition
+from .returns import Told
 
 _MOST_INCIDENTS = 200
 _MOST_CALLS = 150
@@ -45,10 +46,11 @@ _ELEMENTS = {"work_notes": "Work note", "comments": "Comment"}
 
 @dataclass(frozen=True, slots=True)
 class Queues:
-    """The last look at the queues; `depth` is None where they could not be looked at."""
+    """The last look at the queues; `depth` is None where they could not be looked at. `told` comes oldest first."""
 
     depth: QueueDepth | None = None
     letters: tuple[DeadLetter, ...] = ()
+    told: tuple[Told, ...] = ()
 
 
 def snapshot(operations: Operations, queues: Queues, condition: Condition) -> dict[str, Any]:
@@ -70,6 +72,7 @@ def snapshot(operations: Operations, queues: Queues, condition: Condition) -> di
         "api_calls": sum(call.path.startswith("/api/") for call in calls),
         "queue": asdict(queues.depth) if queues.depth else None,
         "dead_letters": [asdict(letter) for letter in queues.letters],
+        "told": [asdict(each) for each in queues.told],
     }
 
 

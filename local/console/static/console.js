@@ -2,6 +2,7 @@
 
 import { isOpen, showIncidents } from "./incidents.js";
 import { act, announce, setText } from "./page.js";
+import { showTold } from "./returns.js";
 import { showCalls, showDeadLetters } from "./traffic.js";
 
 const LABELS = { healthy: "Healthy", slow: "Slow", limited: "Rate-limited", down: "Down", other: "Other faults" };
@@ -56,6 +57,7 @@ events.addEventListener("message", ({ data }) => {
   fact("calls", `${now.api_calls}`);
   showIncidents(now.incidents, now.incident_count);
   showCalls(now.calls);
+  showTold(now.told);
   showDeadLetters(now.dead_letters, now.queue?.dead ?? 0);
 });
 
@@ -71,6 +73,7 @@ document.querySelector("#condition").addEventListener("click", ({ target }) => {
   const button = target.closest("button");
   if (button) act("/condition", { condition: button.dataset.condition }, button);
 });
+document.querySelector("#finding").addEventListener("click", ({ target }) => act("/findings", {}, target));
 document.querySelector("#revoke").addEventListener("click", ({ target }) => act("/token/revoke", {}, target));
 document.querySelector("#rotate-both").addEventListener("click", ({ target }) =>
   act("/secret/rotate", { in_secrets_manager: true }, target),

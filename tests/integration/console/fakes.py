@@ -25,12 +25,26 @@ class FakeCloud:
     depth: QueueDepth = field(default_factory=lambda: QueueDepth(0, 0, 0))
     letters: list[DeadLetter] = field(default_factory=list)
     broken: bool = False
+    findings: int = 0
+    changes: list[dict[str, Any]] = field(default_factory=list)
 
     def put_alarm(self, state: str, *, name: str, severity: str = "") -> dict[str, Any]:
         """Remember the alarm."""
         self._check()
         self.alarms.append((state, name, severity))
         return {}
+
+    def put_finding(self) -> dict[str, Any]:
+        """Count the finding."""
+        self._check()
+        self.findings += 1
+        return {}
+
+    def record_changes(self) -> list[dict[str, Any]]:
+        """Return what the test says, once."""
+        self._check()
+        taken, self.changes = self.changes, []
+        return taken
 
     def store_credentials(self, client_secret: str | None = None) -> None:
         """Remember the secret."""

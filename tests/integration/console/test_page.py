@@ -1,5 +1,6 @@
 """The page in a real browser. A person who sees it, one who only has a keyboard, and one who hears it."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ from local.simulator import Fault, Simulator
 from local.stack import DeadLetter, QueueDepth
 from tests.integration.console.fakes import CLIENT_ID, CLIENT_SECRET, FakeCloud
 from tests.support.browser import chromium, watched
+from tests.support.changes import message_of
 
 CONTRAST = """() => {
   const channel = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
@@ -202,6 +204,23 @@ def test_queue_and_dead_letters_are_shown(page: Page, cloud: FakeCloud) -> None:
     cloud.broken = True
     expect(page.locator("#fact-queue dd")).to_have_text("not known")
     expect(page.locator("#letters")).to_be_hidden()
+
+
+def test_what_comes_back_is_shown_with_what_would_follow(page: Page, cloud: FakeCloud) -> None:
+    """Which record, what changed, who did it, and what the finding's rule says about it; a repeated event once."""
+    page.get_by_role("button", name="Report a finding").click()
+    expect(page.get_by_role("status")).to_have_text("Reported a Security Hub finding.")
+    expect(page.locator("#told-empty")).to_be_visible()
+    resolved = json.loads(message_of("2", "6"))
+    cloud.changes = [json.loads(message_of("1", "2", id="1")), resolved, resolved]
+    rows = page.locator("#told-rows tr")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("state In Progress → Resolved")
+    expect(rows.first).to_contain_text("Security Hub RESOLVED")
+    expect(rows.first).to_contain_text("person (abel.tuter)")
+    expect(rows.last).to_contain_text("state New → In Progress")
+    expect(rows.last).not_to_contain_text("Security Hub")
+    assert cloud.findings == 1
 
 
 def test_every_button_does_what_it_says(page: Page, simulator: Simulator, cloud: FakeCloud) -> None:
