@@ -93,6 +93,7 @@ def test_types_are_never_renamed() -> None:
         "conflict": 409,
         "in-progress": 409,
         "outcome-unknown": 409,
+        "token-used-up": 409,
         "too-large": 413,
         "unsupported-media-type": 415,
         "idempotency-key-reused": 422,
