@@ -36,7 +36,7 @@ LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.13 \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 .PHONY: lock
 lock: setup ## Lock the requirements again (LOCK_OPTIONS=--upgrade takes newer versions)
-	for name in build uv sam emulator bench mutants secrets security sbom dev; do \
+	for name in build uv sam emulator extras security dev; do \
 		$(LOCK) $(LOCK_OPTIONS) "requirements/$$name.in" --output-file "requirements/$$name.txt"; \
 	done
 	$(LOCK) $(LOCK_OPTIONS) requirements/runtime.in --output-file src/requirements.txt
@@ -60,11 +60,10 @@ test: lint ## Lint, then the unit, integration, template and runtime tests with 
 .PHONY: security
 security: setup ## Scan for what a security review would object to, and attack (ALLOW_MISSING=pip-audit where it has no data)
 	@requirements/install.sh security
-	@requirements/install.sh secrets
 	$(SCANNERS)/checkov --framework cloudformation --skip-download --quiet --compact --file template.yaml
 	$(SCANNERS)/bandit --quiet --recursive --severity-level medium src local tools
 	@mkdir -p build && cp .secrets.baseline build/secrets.baseline
-	.venv-secrets/bin/detect-secrets-hook --baseline build/secrets.baseline \
+	detect-secrets-hook --baseline build/secrets.baseline \
 		$$(git ls-files --cached --others --exclude-standard) || [ $$? = 3 ] # 3: known ones stand in other lines now
 	@rm -f build/audit.txt; \
 	if $(SCANNERS)/pip-audit --requirement src/requirements.txt --require-hashes --disable-pip --strict \
@@ -78,26 +77,26 @@ security: setup ## Scan for what a security review would object to, and attack (
 
 .PHONY: sbom
 sbom: setup ## List what is deployed in build/sbom.cdx.json (CycloneDX)
-	@requirements/install.sh sbom
+	@requirements/install.sh extras
 	@mkdir -p build
-	.venv-sbom/bin/python -W ignore::UserWarning -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
+	.venv-extras/bin/python -W ignore::UserWarning -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
 		--output-file build/sbom.cdx.json src/requirements.txt
 
 .PHONY: bench
 bench: ## Measure the client against its yardsticks; fails where a target is missed (writes build/bench.json)
-	@requirements/install.sh bench
-	PYTHONPATH=src .venv-bench/bin/python -m bench
+	@requirements/install.sh extras
+	PYTHONPATH=src .venv-extras/bin/python -m bench
 
 .PHONY: fleet
 fleet: ## Simulate fleets of 1 to 10,000 environments that share a token (writes build/fleet.json and the plot)
-	@requirements/install.sh bench
-	PYTHONPATH=src .venv-bench/bin/python -m bench.fleet
+	@requirements/install.sh extras
+	PYTHONPATH=src .venv-extras/bin/python -m bench.fleet
 
 .PHONY: quiet
 quiet: setup ## Tell weeks of made-up alarms, and count who is woken (writes build/quiet.json and the plot)
-	@requirements/install.sh bench
+	@requirements/install.sh extras
 	PYTHONPATH=src python -m bench.quiet
-	.venv-bench/bin/python -m bench.quiet.plot
+	.venv-extras/bin/python -m bench.quiet.plot
 
 .PHONY: contract
 contract: setup ## Look at every known fact about ServiceNow, in the simulator or in SERVICENOW_CONTRACT_HOST (docs/testing.md)
@@ -117,8 +116,8 @@ load: setup ## Load the deployed local stack while half of all answers fail (OPT
 
 .PHONY: mutants
 mutants: setup ## Plant small mistakes into the deciding modules, and see the unit tests notice (writes build/mutants.json)
-	@requirements/install.sh mutants
-	.venv-mutants/bin/python -m tests.mutation $(OPTIONS)
+	@requirements/install.sh extras
+	.venv-extras/bin/python -m tests.mutation $(OPTIONS)
 
 .PHONY: e2e
 e2e: setup ## Test the deployed stack on a local AWS emulator

@@ -1,9 +1,8 @@
 #!/bin/sh
-# Creates the virtual environments of this project, or brings them up to date. `make setup` calls it. What is
-# measured against other clients needs a fourth one, which `install.sh bench` adds to the three; `install.sh mutants`,
-# `security` with `secrets`, and `sbom` add the tools of the targets of those names; `install.sh package FOLDER PLATFORM`
-# puts what is deployed into a folder, which tools/package.py makes a package of; a third word names another list of
-# requirements than today's.
+# Creates the virtual environments of this project, or brings them up to date. `make setup` calls it. `install.sh extras`
+# adds a fourth to the three, for targets that measure, plant mutants or list what is deployed, and `security` one for
+# the target of that name; `install.sh package FOLDER PLATFORM` puts what is deployed into a folder, which
+# tools/package.py makes a package of; a third word names another list of requirements than today's.
 #
 # Needs Python 3.13 (on PATH or under pyenv) or uv, whichever is at hand. Packages come from wherever this
 # machine's pip or uv is configured to look; every one is checked against the hash in requirements/*.txt.
@@ -118,7 +117,7 @@ environments=".venv:dev .venv-sam:sam .venv-emulator:emulator"
 case ${1:-} in
     '') ;;
     package) [ $# = 3 ] || [ $# = 4 ] || fail "'package' takes a folder and a platform, such as aarch64-manylinux_2_28" ;;
-    bench | mutants | secrets | security | sbom) environments="$environments .venv-$1:$1" ;;
+    extras | security) environments="$environments .venv-$1:$1" ;;
     *) fail "'$1' is no environment that can be added" ;;
 esac
 

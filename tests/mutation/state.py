@@ -12,7 +12,7 @@ _MATTERS = (
     "tests/*.py",
     "events/*.json",
 )
-_FILES = ("pyproject.toml", "requirements/mutants.txt", "tests/mutation/texts.py")
+_FILES = ("pyproject.toml", "requirements/extras.txt", "tests/mutation/texts.py")
 
 
 def is_current() -> bool:
