@@ -32,6 +32,23 @@ def test_every_file_that_a_document_links_to_exists(document: Path) -> None:
     assert missing == []
 
 
+def _anchors(document: Path) -> set[str]:
+    """Return what links may name: each heading in small letters, with hyphens for spaces, as GitHub makes them."""
+    text = re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_every_heading_that_a_document_links_to_exists(document: Path) -> None:
+    """In the page itself or in another one: whoever follows a link does not search."""
+    links = re.findall(r"\]\((?!https?:)([^)#]*\.md|)#([^)]+)\)", document.read_text())
+    missing = [
+        f"{page}#{name}" for page, name in links if name not in _anchors(document.parent / page if page else document)
+    ]
+    assert missing == []
+
+
 @pytest.mark.parametrize("document", ["README.md", "docs/setup.md"])
 def test_the_first_commands_are_about_one_stack(document: str) -> None:
     """Whoever presses Enter at each question of the guided deployment has the stack that the next commands name."""
