@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from campaign.world import World
 
-NUMBERS = range(1, 129)
+NUMBERS = range(1, 136)
 """The faults by number."""
 
 SEEDS = 20

@@ -11,6 +11,7 @@ from typing import Self
 from campaign import (
     api,
     beyond,
+    both_ways,
     follow_ups,
     follows,
     held_events,
@@ -43,12 +44,14 @@ GROUPS = (
     messages,
     api,
     beyond,
+    both_ways,
     follow_ups,
     held_events,
     look_ups,
     storms,
     follows,
     waiting,
+    both_ways,
 )
 """The modules of scenarios."""
 

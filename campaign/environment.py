@@ -63,7 +63,7 @@ class Environment:
     @property
     def parts(self) -> Any:  # noqa: ANN401 (Access, Bridge or Api)
         """What the function is put together from."""
-        names = ("bridge", "follow_ups", "access")
+        names = ("bridge", "follow_ups", "watch", "access")
         return next(getattr(self.function, name) for name in names if hasattr(self.function, name))
 
     @property
