@@ -328,6 +328,21 @@ def test_the_question_about_changes_is_tried_where_it_is_on(
     assert steps(doctor())["change requests"] == outcome
 
 
+def test_a_change_that_is_being_implemented_shows_what_it_concerns_and_when(world: World, doctor: Doctor) -> None:
+    """Walked there through the states of its model, as a person does; one without dates makes nothing quiet."""
+    dates = {"start_date": "2026-11-23 08:00:00", "end_date": "2026-11-23 10:00:00"}
+    for planned in ({}, dates):
+        sys_id = world.servicenow.insert(
+            "change_request", {"type": "emergency", "assignment_group": "Network", "cmdb_ci": "db-1", **planned}
+        )
+        for state in ("-3", "-2", "-1"):
+            world.servicenow.update("change_request", sys_id, {"state": state})
+    world.set(SWITCHED_ON="changes")
+
+    [step] = [each for each in doctor()["steps"] if each["name"] == "change requests"]
+    assert step["detail"] == "of 2 changes in the state Implement 1 say what is changed, and when"
+
+
 @pytest.mark.parametrize(
     ("ours", "unreadable", "outcome"),
     [(False, "", "not observable"), (True, "", "ok"), (True, "incident.sys_mod_count", "failed")],

@@ -41,8 +41,8 @@ def kept(output: str) -> DeployedStack:
     logs = boto3.client("logs", region_name="eu-west-1")
     logs.create_log_group(logGroupName=GROUP)
     logs.create_log_stream(logGroupName=GROUP, logStreamName="1")
-    now = round(time.time() * 1000)
-    events: Any = [{"timestamp": now, "message": line} for line in output.splitlines()]
+    start = round(time.time() * 1000) - 1000
+    events: Any = [{"timestamp": start + at, "message": line} for at, line in enumerate(output.splitlines())]
     logs.put_log_events(logGroupName=GROUP, logStreamName="1", logEvents=events)
     return DeployedStack({"EventsLogGroupName": GROUP}, cast("boto3.Session", boto3))
 
