@@ -331,6 +331,7 @@ def test_the_question_about_changes_is_tried_where_it_is_on(
 def test_a_change_that_is_being_implemented_shows_what_it_concerns_and_when(world: World, doctor: Doctor) -> None:
     """Walked there through the states of its model, as a person does; one without dates makes nothing quiet."""
     dates = {"start_date": "2026-11-23 08:00:00", "end_date": "2026-11-23 10:00:00"}
+    world.servicenow.insert("cmdb_ci", {"name": "db-1"})
     for planned in ({}, dates):
         sys_id = world.servicenow.insert(
             "change_request", {"type": "emergency", "assignment_group": "Network", "cmdb_ci": "db-1", **planned}
