@@ -18,11 +18,11 @@ from common.clock import Deadline
 from common.doors.message import read_event
 from common.errors import AmbiguousError, TransientError
 from common.incidents import decide
-from common.incidents.decide import Finish, Next, Write
 from common.incidents.item import Item
 from common.incidents.precedents import Precedents
 from common.incidents.rules.rule import Rule
 from common.incidents.shared_precedents import SharedPrecedents
+from common.incidents.steps import Finish, Next, Write
 from common.incidents.work import Work
 from common.intake import Intake
 from common.oauth import source, store

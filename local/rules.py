@@ -23,7 +23,7 @@ from common.doors.webhook import webhook_event
 from common.errors import BridgeError, PermanentError
 from common.incidents.alert import DEFAULT_TABLE, ONLY_MEMBER, Alert, Fold, FollowUp, Policy, Status
 from common.incidents.changes import record_fields
-from common.incidents.decide import Moment, Next, Write, plan
+from common.incidents.decide import plan
 from common.incidents.due import hour_of
 from common.incidents.expressions import Template, milliseconds
 from common.incidents.item import Item, RecordReference, problem_of
@@ -31,6 +31,7 @@ from common.incidents.own_events import RECORD_CHANGED
 from common.incidents.rules import Rule, Rules, read_rules
 from common.incidents.rules.on_change import ACTIONS
 from common.incidents.rules.splitting import split
+from common.incidents.steps import Moment, Next, Write
 from common.incidents.tag_names import TAGS
 from common.incidents.windows import Quiet, quieted, quieting_of, utc
 from common.servicenow.event_management import EVENT_TABLE

@@ -7,12 +7,12 @@ import pytest
 
 from common.clock import Deadline
 from common.errors import AmbiguousError, PermanentError, TransientError
-from common.incidents import decide, work
+from common.incidents import decide, steps, work
 from common.incidents.alert import Alert, Fold, Policy
 from common.incidents.changes import record_fields
-from common.incidents.decide import Finish, Moment, Next, Seen, Step, Write
 from common.incidents.item import Item, Operation, RecordReference
 from common.incidents.ledger import Ledger
+from common.incidents.steps import Finish, Moment, Next, Seen, Step, Write
 from common.incidents.work import Work
 from common.intake import Intake
 from common.queue import Message
@@ -90,12 +90,12 @@ def lock_counted_from_the_claim(patch: pytest.MonkeyPatch) -> None:
 
 def lock_of_the_function_alone(patch: pytest.MonkeyPatch) -> None:
     """ServiceNow may commit for 65 s more (T3)."""
-    patch.setattr(decide, "SERVICENOW_COMMITS_WITHIN", 0)
+    patch.setattr(steps, "SERVICENOW_COMMITS_WITHIN", 0)
 
 
 def no_margin(patch: pytest.MonkeyPatch) -> None:
     """Two workers read the ledger's clock some seconds apart (T3)."""
-    patch.setattr(decide, "CLOCK_MARGIN", 0)
+    patch.setattr(steps, "CLOCK_MARGIN", 0)
 
 
 def local_clock(patch: pytest.MonkeyPatch) -> None:

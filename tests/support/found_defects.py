@@ -10,10 +10,10 @@ from common.incidents import decide
 from common.incidents import item as items
 from common.incidents import ledger as ledgers
 from common.incidents.alert import Alert, Fold, Policy, is_firing
-from common.incidents.decide import Finish, Moment, Next, Step, Write
 from common.incidents.item import Item
 from common.incidents.ledger import Ledger
 from common.incidents.rules import Rule
+from common.incidents.steps import Finish, Moment, Next, Step, Write
 from common.incidents.work import Work
 
 type Plant = Callable[[pytest.MonkeyPatch], None]

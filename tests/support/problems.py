@@ -3,18 +3,9 @@
 from copy import replace
 
 from common.incidents.alert import Fold, Policy
-from common.incidents.decide import (
-    CLOCK_MARGIN,
-    SERVICENOW_COMMITS_WITHIN,
-    Condition,
-    Moment,
-    Next,
-    Seen,
-    Step,
-    Write,
-)
 from common.incidents.episodes import Past
 from common.incidents.item import Item, Operation, Pending, RecordReference, problem_of
+from common.incidents.steps import CLOCK_MARGIN, SERVICENOW_COMMITS_WITHIN, Condition, Moment, Next, Seen, Step, Write
 from tests.support.clock import EPOCH
 from tests.support.world import KEY, alerts
 

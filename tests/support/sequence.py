@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from common.incidents import decide
 from common.incidents.alert import Fold
-from common.incidents.decide import Condition, Finish, Seen, Step, Write
 from common.incidents.item import Item, Operation, Pending, RecordReference
+from common.incidents.steps import Condition, Finish, Seen, Step, Write
 from tests.support.problems import MOMENT, settled
 
 

@@ -9,9 +9,9 @@ from common.api.requests import RequestKey
 from common.clock import Clock, Deadline
 from common.errors import AmbiguousError, BridgeError, NotYetError
 from common.incidents.alert import Alert, Status
-from common.incidents.decide import CLOCK_MARGIN, SERVICENOW_COMMITS_WITHIN
 from common.incidents.desk import Desk
 from common.incidents.item import Item, Pending, RecordReference, problem_of
+from common.incidents.steps import CLOCK_MARGIN, SERVICENOW_COMMITS_WITHIN
 from common.servicenow.query import equals
 
 LEAST_SECONDS = 10.0

@@ -16,9 +16,9 @@ from common.api.requests import RequestKey
 from common.clock import Clock, Deadline
 from common.errors import AmbiguousError, BridgeError
 from common.incidents.alert import ONLY_MEMBER, order_key
-from common.incidents.decide import CLOCK_MARGIN, SERVICENOW_COMMITS_WITHIN
 from common.incidents.item import Item, Operation, Pending, problem_of
 from common.incidents.ledger import Ledger
+from common.incidents.steps import CLOCK_MARGIN, SERVICENOW_COMMITS_WITHIN
 
 _jitter = SystemRandom()
 

@@ -13,9 +13,9 @@ from common.context.shared import CONTEXT_KEY
 from common.errors import BridgeError, HeldError, TransientError
 from common.incidents.alert import ONLY_MEMBER, Alert, Status
 from common.incidents.changes import READ_FIELDS, seen
-from common.incidents.decide import Condition
 from common.incidents.item import problem_of
 from common.incidents.ledger import Ledger, LostRaceError
+from common.incidents.steps import Condition
 from common.servicenow.event_management import EVENT_TABLE
 from common.servicenow.kept import ignored
 from common.servicenow.records import Record, Records

@@ -11,8 +11,8 @@ from common.context.request import Request
 from common.errors import AmbiguousError, BridgeError, HeldError, PermanentError, TransientError
 from common.incidents.alert import FollowUp
 from common.incidents.changes import seen
-from common.incidents.decide import Condition
 from common.incidents.fields import inert_note
+from common.incidents.steps import Condition
 from common.queue import Message
 from common.servicenow.records import Records
 from common.telemetry import Telemetry

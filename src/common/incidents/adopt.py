@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from common.clock import Deadline
 from common.incidents.alert import ONLY_MEMBER
 from common.incidents.changes import seen
-from common.incidents.decide import Condition, Seen
 from common.incidents.item import Item, deployment_prefix, order_in
 from common.incidents.ledger import Ledger
+from common.incidents.steps import Condition, Seen
 from common.servicenow.query import all_of, equals, term
 from common.servicenow.records import Records
 

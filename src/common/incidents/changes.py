@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from common.incidents.alert import DEFAULT_TABLE, Alert, Fold, OnRepeat, Policy
-from common.incidents.decide import Condition, Seen
 from common.incidents.event_management import CLEAR, RECOVERED, event_time
 from common.incidents.fields import LENGTHS, shorten
 from common.incidents.groups import firing_members
 from common.incidents.history import past_of
 from common.incidents.item import Item, Operation, Pending, RecordReference
+from common.incidents.steps import Condition, Seen
 from common.servicenow.event_management import EVENT_TABLE
 from common.servicenow.records import Record
 

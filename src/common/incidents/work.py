@@ -10,8 +10,8 @@ from common.errors import AmbiguousError, BridgeError, HeldError, NotYetError, P
 from common.incidents import decide
 from common.incidents.alert import Fold
 from common.incidents.changes import ENDING, record_fields, seen, sets_state
-from common.incidents.decide import Condition, Conflict, Finish, LookUp, Moment, Next, Over, Seen, Step, Wait, Write
 from common.incidents.item import Item, Operation, RecordReference
+from common.incidents.steps import Condition, Conflict, Finish, LookUp, Moment, Next, Over, Seen, Step, Wait, Write
 from common.servicenow.event_management import EVENT_TABLE
 from common.servicenow.query import any_of, equals, newest_first, term
 from common.servicenow.records import Record

@@ -8,9 +8,9 @@ import pytest
 
 from common.incidents.alert import Alert, Fold, OnRepeat, OnReturn, Policy, Status
 from common.incidents.changes import record_fields, seen
-from common.incidents.decide import Condition, Seen
 from common.incidents.event_management import event_fields, event_time
 from common.incidents.item import Item, Operation, Pending, RecordReference
+from common.incidents.steps import Condition, Seen
 from common.servicenow.records import Record
 from tests.support.problems import CORRELATION_ID, NOW, PROBLEM, RECORD
 from tests.support.world import KEY

@@ -6,8 +6,8 @@ import pytest
 
 from common.incidents import decide
 from common.incidents.alert import OnRepeat, OnReturn, Policy
-from common.incidents.decide import Condition, Next
 from common.incidents.item import Item, Operation
+from common.incidents.steps import Condition, Conflict, Next
 from tests.support.problems import (
     CORRELATION_ID,
     MOMENT,
@@ -194,7 +194,7 @@ def test_row_4e_several_records_are_for_a_person_to_sort_out() -> None:
     """Nothing is written."""
     two = [seen(), seen(record=OTHER_RECORD)]
 
-    assert decide.found(pending(Operation.OPEN, "F1"), two, Policy(), MOMENT) == decide.Conflict()
+    assert decide.found(pending(Operation.OPEN, "F1"), two, Policy(), MOMENT) == Conflict()
 
 
 def test_row_4e_a_foreign_record_is_not_adopted() -> None:
@@ -202,8 +202,8 @@ def test_row_4e_a_foreign_record_is_not_adopted() -> None:
     foreign = seen(correlation_id=f"{PROBLEM}-somebody-elses")
     other = seen(record=OTHER_RECORD)
 
-    assert decide.found(pending(Operation.OPEN, "F1"), [foreign], Policy(), MOMENT) == decide.Conflict()
-    assert decide.found(pending(Operation.NOTE, "F2", "F1"), [other], Policy(), MOMENT) == decide.Conflict()
+    assert decide.found(pending(Operation.OPEN, "F1"), [foreign], Policy(), MOMENT) == Conflict()
+    assert decide.found(pending(Operation.NOTE, "F2", "F1"), [other], Policy(), MOMENT) == Conflict()
 
 
 def test_row_4_another_tool_may_use_the_correlation_id_of_our_record() -> None:

@@ -8,8 +8,8 @@ from random import Random
 import pytest
 
 from common.incidents.alert import Alert, Fold, OnRecovery, OnRepeat, OnReturn, Policy, Status
-from common.incidents.decide import Condition
 from common.incidents.item import Operation
+from common.incidents.steps import Condition
 from tests.support.problems import NOW, fold
 from tests.support.sequence import Sequence
 from tests.support.world import KEY

@@ -6,8 +6,8 @@ import pytest
 
 from common.incidents import decide
 from common.incidents.alert import OnRepeat, OnReturn, Policy
-from common.incidents.decide import Condition, Next, Seen
 from common.incidents.item import Operation
+from common.incidents.steps import Condition, LookUp, Next, Seen
 from tests.support.problems import (
     CORRELATION_ID,
     MOMENT,
@@ -134,7 +134,7 @@ def test_rows_13_and_14_reopening_stays_pending_for_anybody_to_redo() -> None:
 
     assert after.pending is not None
     assert after.pending == replace(pending(Operation.REOPEN_STATE, "F2").pending, lock_until=NOW)  # type: ignore[arg-type]
-    assert decide.plan(after, fold("F2"), replace(MOMENT, now=NOW + 1)) == decide.LookUp()
+    assert decide.plan(after, fold("F2"), replace(MOMENT, now=NOW + 1)) == LookUp()
 
 
 @pytest.mark.parametrize("operation", [Operation.NOTE, Operation.REOPEN, Operation.REOPEN_STATE])

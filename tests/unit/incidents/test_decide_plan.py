@@ -6,8 +6,8 @@ import pytest
 
 from common.incidents import decide
 from common.incidents.alert import OnRecovery, OnRepeat, OnReturn, Policy
-from common.incidents.decide import Next, Wait
 from common.incidents.item import Item, Operation
+from common.incidents.steps import Finish, LookUp, Next, Wait
 from tests.support.problems import (
     MOMENT,
     NOW,
@@ -28,8 +28,8 @@ REPLACES = Policy(on_repeat=OnRepeat.NOTE, on_return=OnReturn.REPLACE)
 @pytest.mark.parametrize("again", ["F2", "R2", "F1"])
 def test_row_2_what_is_applied_or_superseded_is_done(again: str) -> None:
     """Nothing is written or called for it, whether the item is settled or pending."""
-    assert decide.plan(settled("F2", RECORD), fold(again), MOMENT) == decide.Finish()
-    assert decide.plan(pending(Operation.RESOLVE, "R3", "F2"), fold(again), MOMENT) == decide.Finish()
+    assert decide.plan(settled("F2", RECORD), fold(again), MOMENT) == Finish()
+    assert decide.plan(pending(Operation.RESOLVE, "R3", "F2"), fold(again), MOMENT) == Finish()
 
 
 def test_row_3_within_the_lock_everybody_waits() -> None:
@@ -45,8 +45,8 @@ def test_row_4_after_the_lock_the_outcome_is_looked_up() -> None:
     """Whoever comes first does it, whoever owned the lock."""
     item = pending(Operation.OPEN, "F1", lock_until=NOW - 1)
 
-    assert decide.plan(item, fold("F1"), MOMENT) == decide.LookUp()
-    assert decide.plan(item, fold("R2"), MOMENT) == decide.LookUp()
+    assert decide.plan(item, fold("F1"), MOMENT) == LookUp()
+    assert decide.plan(item, fold("R2"), MOMENT) == LookUp()
 
 
 def test_row_5_a_problem_without_a_record_gets_one() -> None:

@@ -5,8 +5,8 @@ from copy import replace
 import pytest
 
 from common.incidents.alert import OnRecovery, OnRepeat, OnReturn, Policy
-from common.incidents.decide import Condition
 from common.incidents.item import Operation
+from common.incidents.steps import Condition
 from tests.support.problems import fold
 from tests.support.sequence import Sequence
 

@@ -6,10 +6,11 @@ import pytest
 
 from common.incidents.alert import Fold, OnRecovery, OnRepeat, OnReturn, Policy
 from common.incidents.changes import record_fields
-from common.incidents.decide import Over, plan
+from common.incidents.decide import plan
 from common.incidents.gathering import begins, free, gathered, member_of, takes, with_child
 from common.incidents.groups import LISTED, MOST_MEMBERS, TOLD_AT, is_listed
 from common.incidents.item import Item, Operation
+from common.incidents.steps import Over
 from common.incidents.storm import Storm
 from tests.support.problems import CORRELATION_ID, MOMENT, RECORD, claimed, fold, order, orders, pending, settled
 from tests.support.world import KEY
