@@ -15,7 +15,7 @@ from common.servicenow.records import Records
 from common.settings import WatchSettings, read_watch_settings
 from common.watch.bus import Bus, EventBus, ShadowBus
 from common.watch.comments import READ as ENTRIES
-from common.watch.comments import Comments
+from common.watch.comments import READ_OF_APPROVALS, Comments
 from common.watch.decide import READ, watched_tables
 from common.watch.event import Told
 from common.watch.memory import Memory
@@ -47,9 +47,14 @@ def build_watch(environment: Mapping[str, str]) -> Watch:
         host=settings.instance_host,
         telemetry=access.telemetry,
         integrations=settings.integration_users,
-        comments=Comments(Records(client_of(access), ENTRIES)) if settings.record_comments else None,
+        comments=_comments(access) if settings.record_comments else None,
     )
     return Watch(access.clock, access.telemetry, access.transport, access.tokens, access.credentials, watcher)
+
+
+def _comments(access: Access) -> Comments:
+    client = client_of(access)
+    return Comments(Records(client, ENTRIES), Records(client, READ_OF_APPROVALS))
 
 
 def _plan(settings: WatchSettings) -> Callable[[Told], Sequence[str]]:

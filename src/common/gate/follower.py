@@ -12,12 +12,15 @@ from common.errors import NotYetError
 from common.gate.answers import Answers
 from common.gate.gate import Gate
 from common.gate.verdict import Outcome, Verdict, outcome_of
+from common.incidents.fields import inert_note, shorten
 from common.incidents.item import problem_of
 from common.servicenow.change_requests import TABLE
 from common.servicenow.records import Record
+from common.text import one_line
 from common.watch.memory import Memory
 
 _SOON = 3.0
+_LONGEST_COMMENT = 1000
 
 
 class Told(Protocol):
@@ -77,11 +80,20 @@ class GateFollower:
         if outcome is None:
             return
 
+        comment = _comment(change) if change.sys_id == record.sys_id else ""
+
         def verdict(outcome: Outcome) -> Verdict:
             link = f"https://{self._host}/nav_to.do?uri={TABLE}.do%3Fsys_id%3D{record.sys_id}"
-            return Verdict(outcome, record.number, record.sys_id, link)
+            return Verdict(outcome, record.number, record.sys_id, link, comment)
 
         self._gate.answer(place, outcome, verdict, self._answers.send)
+
+
+def _comment(change: Told) -> str:
+    """Return what the watch told of a comment, in one line: it explains, and decides nothing."""
+    told = change.event["detail"].get("comment")
+    texts = [str(told.get(name, "")) for name in ("by", "text")] if isinstance(told, dict) else []
+    return shorten(one_line(inert_note(" wrote: ".join(texts))), _LONGEST_COMMENT)
 
 
 def _not_yet(message: str) -> NotYetError:

@@ -20,12 +20,13 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is told to who waits: the outcome, the change's number and sys_id, and its page in ServiceNow."""
+    """What is told to who waits: the outcome, the change's number, sys_id and page, and what people wrote."""
 
     outcome: Outcome
     number: str
     sys_id: str
     link: str
+    comment: str = ""
 
     @property
     def goes_on(self) -> bool:
@@ -34,8 +35,9 @@ class Verdict:
 
     @property
     def reason(self) -> str:
-        """One sentence for a person."""
-        return f"ServiceNow change {self.number or self.sys_id} is {self.outcome.value}: {self.link}"
+        """One sentence for a person, and what people wrote where it can't go on."""
+        told = f"ServiceNow change {self.number or self.sys_id} is {self.outcome.value}: {self.link}"
+        return f"{told} {self.comment}" if self.comment and not self.goes_on else told
 
 
 def outcome_of(fields: Mapping[str, str]) -> Outcome | None:

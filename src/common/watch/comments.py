@@ -14,12 +14,19 @@ TABLE = "sys_journal_field"
 READ = ("sys_id", "element_id", "element", "value", "sys_created_by", "sys_created_on")
 """What is asked for of an entry."""
 
+APPROVALS = "sysapproval_approver"
+"""Where ServiceNow keeps who is asked about a change; what an approver writes is a comment of that row."""
+
+READ_OF_APPROVALS = ("sys_id", "sysapproval", "state")
+"""What is asked for of an approval."""
+
 LONGEST = 4000
 """Characters of a comment that are told; an event holds ten records' at most, and may have 256 KB."""
 
 _MOST = 200
 # A value of a query has 255 characters, and seven names of 32 fit.
 _TOGETHER = 7
+_REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +41,10 @@ class Comment:
 class Comments:
     """Looks for comments that customers can see; work notes are not told."""
 
-    def __init__(self, entries: Records) -> None:
-        """Read by `entries`, which must show what `READ` names."""
+    def __init__(self, entries: Records, approvals: Records) -> None:
+        """Read by `entries`, which must show what `READ` names, and `approvals` what `READ_OF_APPROVALS` names."""
         self._entries = entries
+        self._approvals = approvals
 
     def latest(self, sys_ids: Sequence[str], deadline: Deadline) -> dict[str, Comment]:
         """Return the latest comment of each record that has one.
@@ -60,3 +68,25 @@ class Comments:
                 by, at = (row.fields.get(name, "") for name in ("sys_created_by", "sys_created_on"))
                 found.setdefault(row.fields["element_id"], Comment(text[:LONGEST], by, at))
         return found
+
+    def of_rejections(self, sys_ids: Sequence[str], deadline: Deadline) -> dict[str, Comment]:
+        """Return the latest comment of those who rejected each change; none where approvals can't be read.
+
+        Raises as `latest`.
+        """
+        changes: dict[str, str] = {}
+        for start in range(0, len(sys_ids), _TOGETHER):
+            some = sys_ids[start : start + _TOGETHER]
+            query = all_of([equals("state", _REJECTED), term("sysapproval", "IN", ",".join(some))])
+            try:
+                rows = self._approvals.find(APPROVALS, query, deadline, limit=_MOST)
+            except ConfigurationError:
+                return {}  # the right to read them is the only one that is not needed
+            changes |= {
+                row.sys_id: row.fields["sysapproval"]
+                for row in rows
+                if row.fields.get("state") == _REJECTED and row.fields.get("sysapproval") in some
+            }
+        found = self.latest(list(changes), deadline)
+        oldest_first = sorted(found.items(), key=lambda item: item[1].at)
+        return {changes[approval]: comment for approval, comment in oldest_first}

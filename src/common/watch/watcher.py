@@ -15,7 +15,7 @@ from common.incidents.item import deployment_prefix
 from common.servicenow.records import Record, Records
 from common.telemetry import Telemetry
 from common.watch.bus import MOST_EVENTS, Bus
-from common.watch.comments import Comments
+from common.watch.comments import Comment, Comments
 from common.watch.decide import LONGEST_ABSENCE, OVERLAP, Change, change_of, checked, minutes_back, query
 from common.watch.event import event_of
 from common.watch.memory import Mark, Memory
@@ -115,6 +115,13 @@ class Watcher:
                 )
                 return replace(mark, after=after)
 
+    def _comments_of(self, some: Sequence[Change], deadline: Deadline) -> dict[str, Comment]:
+        if self._comments is None:
+            return {}
+        found = self._comments.latest([change.record.sys_id for change in some], deadline)
+        rejected = [change.record.sys_id for change in some if change.record.fields.get("approval") == "rejected"]
+        return found | self._comments.of_rejections(rejected, deadline) if rejected else found
+
     def _tell(self, table: str, changes: Sequence[Change], deadline: Deadline, *, silently: bool) -> None:
         if silently:
             for change in changes:
@@ -122,8 +129,7 @@ class Watcher:
             return
         problems = self._memory.problems(_problem(change.record) for change in changes)
         for some in batched(changes, MOST_EVENTS, strict=False):
-            sys_ids = [change.record.sys_id for change in some]
-            comments = {} if self._comments is None else self._comments.latest(sys_ids, deadline)
+            comments = self._comments_of(some, deadline)
             events = [
                 event_of(
                     change,

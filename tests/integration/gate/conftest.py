@@ -100,11 +100,11 @@ def world() -> Iterator[World]:
 
 
 @contextmanager
-def running_gate() -> Iterator[World]:
-    """Provide it all, with the watch having looked once already."""
+def running_gate(**more: str) -> Iterator[World]:
+    """Provide it all, with the watch having looked once already; `more` are variables of the functions."""
     waiters = Waiters()
     with Simulator(client_secret=SECRET, seed=1) as servicenow, pytest.MonkeyPatch.context() as patch:
-        told = {"EVENT_SOURCE": SOURCE, "CHANGE_GATE": "true", "API_WIDE_ROLES": ROLES}
+        told = {"EVENT_SOURCE": SOURCE, "CHANGE_GATE": "true", "API_WIDE_ROLES": ROLES, **more}
         with deployment(servicenow.host, servicenow.ca_pem, **told) as stack:
             stack.put_credentials("bridge", SECRET)
             sqs, events = stack.clients["sqs"], stack.clients["events"]

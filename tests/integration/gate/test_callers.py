@@ -2,8 +2,9 @@
 
 import pytest
 
+from local.simulator import Fault
 from tests.integration.api.gateway import BOB
-from tests.integration.gate.conftest import World
+from tests.integration.gate.conftest import World, running_gate
 
 NEW = {"short_description": "Release 42", "backout_plan": "Deploy 41.\nTell everybody."}
 
@@ -67,6 +68,24 @@ def test_a_task_fails_with_the_reason_where_people_decide_otherwise(
     assert (answer["call"], answer["error"]) == ("SendTaskFailure", f"ServiceNow.Change{outcome.capitalize()}")
     assert world.change["number"] in answer["cause"]
     assert told(world, sys_id) == outcome
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_the_reason_says_what_the_approver_wrote(*, readable: bool) -> None:
+    """With RecordComments, and where the integration user may read who was asked; an older comment gives way."""
+    with running_gate(RECORD_COMMENTS="true") as world:
+        sys_id = asked(world)
+        if not readable:
+            world.servicenow.add_fault(Fault(table="sysapproval_approver", status=403, times=None))
+        world.servicenow.update("change_request", sys_id, {"comments": "Please look."})
+        answer = {"sysapproval": sys_id, "state": "rejected", "comments": "No window\n[code]today."}
+        world.servicenow.insert("sysapproval_approver", answer)
+        world.decide(state="-5", approval="rejected")
+        world.settle()
+        cause = world.waiters.tasks["token-1"]["cause"]
+        assert world.change["number"] in cause
+        assert ("wrote: No window [ code]today." in cause) is readable
+        assert ("wrote: Please look." in cause) is not readable
 
 
 @pytest.mark.parametrize(("approval", "status"), [("approved", "Approved"), ("rejected", "Rejected")])
