@@ -151,8 +151,8 @@ def test_who_may_do_nothing_is_told_so(deployed: LocalStack) -> None:
     sheet = Sheet(iter(range(10_000)).__next__)
     allowed = _acceptance(deployed, deployed.emulator.root_identity, {"OwnEventSources": "shop.checkout"})
     stranger = new_user(deployed, "nobody-accepts")
-    object.__setattr__(allowed.stack, "clients", deployed.emulator.clients(stranger))
-    replace(allowed, api=ApiDoor(Caller(deployed, stranger), Caller(deployed, None), patience=5.0)).take(sheet)
+    door = ApiDoor(Caller(deployed, stranger), Caller(deployed, None), patience=5.0)
+    replace(allowed, stack=SeenStack(deployed, stranger), api=door).take(sheet)
 
     assert _line(sheet, "doctor").seen == "Invoke: you may not call it (tools/accept/policy.json)"
     assert "OwnEventSources" in _line(sheet, "alert on the bus").seen
