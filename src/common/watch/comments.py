@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common.clock import Deadline
-from common.errors import ConfigurationError
+from common.errors import ConfigurationError, PermanentError
 from common.servicenow.query import all_of, equals, term
 from common.servicenow.records import Records
 
@@ -80,7 +80,7 @@ class Comments:
             query = all_of([equals("state", _REJECTED), term("sysapproval", "IN", ",".join(some))])
             try:
                 rows = self._approvals.find(APPROVALS, query, deadline, limit=_MOST)
-            except ConfigurationError:
+            except (ConfigurationError, PermanentError):
                 return {}  # the right to read them is the only one that is not needed
             changes |= {
                 row.sys_id: row.fields["sysapproval"]

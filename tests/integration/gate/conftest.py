@@ -137,13 +137,15 @@ def running_gate(**more: str) -> Iterator[World]:
                 servicenow, stack, waiters, Gateway(modules["api"].handler), modules, fetch, queues["actions"]
             )
             world.look()
-            yield world
-            for module in modules.values():
-                parts = getattr(module, "bridge", None) or getattr(module, "watch", None)
-                if parts is not None:
-                    parts.transport.close()
-            for name in modules:
-                sys.modules.pop(f"handlers.{name}", None)
+            try:
+                yield world
+            finally:
+                for module in modules.values():
+                    parts = getattr(module, "bridge", None) or getattr(module, "watch", None)
+                    if parts is not None:
+                        parts.transport.close()
+                for name in modules:
+                    sys.modules.pop(f"handlers.{name}", None)
 
 
 def _imported(name: str) -> ModuleType:
