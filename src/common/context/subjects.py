@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from common.context.details import told_of
+
 MOST_RESOURCES = 3
 """How many of the resources that an event names are looked at."""
 
@@ -94,10 +96,10 @@ def alarm_of(event: Mapping[str, Any]) -> Arn | None:
 
 
 def resources_of(event: Mapping[str, Any]) -> tuple[Arn, ...]:
-    """Return the ARNs of what an event is about, the first few: those it names, or what its alarm's metrics measure."""
+    """Return the ARNs of what an event is about, the first few: what it names, or what its alarm's metrics measure."""
     named = list(_named(event))
     alarm = next((arn for arn in named if arn.is_alarm), None)
-    found = named if alarm is None else _measured(event, alarm)
+    found = _told(event) if alarm is None else _measured(event, alarm)
     unique = dict.fromkeys(arn for arn in found if not arn.is_alarm)
     return tuple(unique)[:MOST_RESOURCES]
 
@@ -108,6 +110,12 @@ def _named(event: Mapping[str, Any]) -> Iterator[Arn]:
         arn = Arn.parse(text)
         if arn is not None:
             yield arn
+
+
+def _told(event: Mapping[str, Any]) -> Iterator[Arn]:
+    """Yield what an event of AWS's names in its detail, then what it lists; what others list."""
+    told = [arn for text in told_of(event) if (arn := Arn.parse(text)) is not None]
+    yield from told or _named(event)
 
 
 def _measured(event: Mapping[str, Any], alarm: Arn) -> Iterator[Arn]:

@@ -1,5 +1,7 @@
 """What an event is about is found in it: its alarm, and the resources that it names or that the alarm measures."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,3 +116,66 @@ def test_odd_alarms_name_nothing(configuration: object) -> None:
 def test_what_is_no_arn_has_no_parts(text: object) -> None:
     """Whatever an event holds in its place."""
     assert Arn.parse(text) is None
+
+
+EVENTS = Path(__file__).resolve().parents[3] / "events"
+OF_EC2 = "arn:aws:ec2:eu-central-1:111122223333:"
+
+
+@pytest.mark.parametrize(
+    ("sample", "arn"),
+    [
+        ("access-analyzer-finding-active", "arn:aws:s3:::shop-exports"),
+        ("ec2-spot-interruption-terminate", f"{OF_EC2}instance/i-0f1cba86b353bb057"),
+        ("ebs-snapshot-failed", f"{OF_EC2}volume/vol-01234567"),
+        ("emr-cluster-ended-with-errors", "arn:aws:elasticmapreduce:eu-central-1:111122223333:cluster/j-123456789ABCD"),
+        ("glue-job-failed", "arn:aws:glue:eu-central-1:111122223333:job/orders-to-lake"),
+        ("guardduty-finding-eks-cluster", "arn:aws:eks:eu-central-1:111122223333:cluster/shop-prod"),
+        ("guardduty-finding-high-archived", f"{OF_EC2}instance/i-0f1cba86b353bb057"),
+        ("health-issue-account-closed", f"{OF_EC2}volume/vol-085e48b7f8b97acc9"),
+        ("inspector-finding-critical", f"{OF_EC2}instance/i-0f1cba86b353bb057"),
+        ("macie-policy-finding-archived", "arn:aws:s3:::shop-exports"),
+        ("securityhub-finding-archived", "arn:aws:s3:::shop-exports"),
+        ("synthetics-canary-failed", "arn:aws:synthetics:eu-central-1:111122223333:canary:checkout"),
+        ("trustedadvisor-check-error", f"{OF_EC2}security-group/sg-045b2aa371ed698b3"),
+    ],
+)
+def test_what_an_event_names_in_its_detail_or_by_its_id_alone_is_found(sample: str, arn: str) -> None:
+    """First of all: what it lists may be the finding, or nothing."""
+    assert found(json.loads((EVENTS / f"{sample}.json").read_text()))[0] == arn
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "arns"),
+    [
+        ("AWS::S3::Bucket", "photos", ["arn:aws-cn:s3:::photos"]),
+        ("AWS::Lambda::Function", "pay", ["arn:aws-cn:lambda:cn-north-1:444455556666:function:pay"]),
+        ("AWS::EC2::Instance", "i-0abc1234", ["arn:aws-cn:ec2:cn-north-1:444455556666:instance/i-0abc1234"]),
+        ("AWS::RDS::DBInstance", "db-EXAMPLE", []),
+        ("AWS::S3::Bucket", "a:b/*", []),
+        ("AWS::S3::Bucket", 7, []),
+        (["AWS::S3::Bucket"], "photos", []),
+    ],
+)
+def test_a_finding_is_about_the_account_in_which_its_resource_is(kind: object, name: object, arns: list[str]) -> None:
+    """Those of an organization come from its administrator's account; what makes no ARN is left out."""
+    detail = {"resourceType": kind, "resourceId": name, "awsAccountId": "444455556666", "awsRegion": "cn-north-1"}
+    event = {"source": "aws.config", "account": "111122223333", "region": "eu-west-1", "detail": detail}
+
+    assert found({**event, "resources": []}) == arns
+
+
+@pytest.mark.attack
+def test_an_application_names_nothing_in_the_shape_of_a_service() -> None:
+    """Whoever may put events on the bus lists ARNs, and no more; an ARN that is whole stays as it is."""
+    detail = {"resource_id": f"{OF_EC2}instance/i-0abc1234", "accountId": "999999999999"}
+    event = {
+        "source": "my.app",
+        "account": "111122223333",
+        "region": "eu-west-1",
+        "detail": detail,
+        "resources": ["i-0abc1234"],
+    }
+
+    assert found(event) == []
+    assert found({**event, "source": "aws.trustedadvisor", "resources": None}) == [f"{OF_EC2}instance/i-0abc1234"]
