@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from urllib3.connection import ProxyConfig
 from urllib3.util import parse_url
@@ -60,6 +60,22 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+
+
+class Sender(Protocol):
+    """What carries a request to the instance: `Transport`, or what stands where it stands."""
+
+    def send(  # noqa: PLR0913 (a request has that many parts)
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        deadline: Deadline,
+        size_limit: int,
+    ) -> Response:
+        """Send one request and return its answer."""
 
 
 class Transport:

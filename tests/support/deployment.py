@@ -12,7 +12,9 @@ from typing import Any
 from unittest.mock import patch
 
 import boto3
+import pytest
 
+from local.simulator import Simulator
 from tests.support.moto import mock_aws
 
 REGION = "eu-west-1"
@@ -62,6 +64,20 @@ class Deployment:
         """Return every item of the ledger as DynamoDB stores it."""
         items: list[dict[str, Any]] = self.clients["dynamodb"].scan(TableName=self.environment["LEDGER_TABLE"])["Items"]
         return items
+
+
+SECRET = "s3cr3t+~[#,value"
+
+
+@contextmanager
+def told(servicenow: Simulator, monkeypatch: pytest.MonkeyPatch, **settings: str) -> Iterator[Deployment]:
+    """Provide a stack whose secret is `SECRET`, and tell this process what its functions are told."""
+    with deployment(servicenow.host, servicenow.ca_pem, **settings) as stack:
+        stack.put_credentials("bridge", SECRET)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+        for name, value in stack.environment.items():
+            monkeypatch.setenv(name, value)
+        yield stack
 
 
 @contextmanager

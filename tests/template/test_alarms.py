@@ -34,116 +34,51 @@ def of_the_rule(rule: str) -> dict[str, Any]:
     }
 
 
+SERVICE = {"Name": "service", "Value": {"Ref": "AWS::StackName"}}
+
+
+def of_function(function: str) -> dict[str, Any]:
+    """Return what Lambda's metrics of a function carry."""
+    return {"Name": "FunctionName", "Value": {"Ref": function}}
+
+
+def of_queue(queue: str) -> dict[str, Any]:
+    """Return what SQS's metrics of a queue carry."""
+    return {"Name": "QueueName", "Value": attribute(queue, "QueueName")}
+
+
 # namespace, metric, statistic, the one dimension, threshold
 WATCHED: dict[str, tuple[Any, str, str, dict[str, Any], int]] = {
-    "CredentialsOrSettingsAlarm": (
-        NAMESPACE,
-        "Held",
-        "Sum",
-        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
-        1,
-    ),
-    "EventsWaitAlarm": (
-        NAMESPACE,
-        "PostponedAge",
-        "Maximum",
-        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
-        900,
-    ),
-    "ChangeTokensUsedUpAlarm": (
-        NAMESPACE,
-        "ChangeTokensUsedUp",
-        "Sum",
-        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
-        1,
-    ),
-    "EventsExpireSoonAlarm": (
-        NAMESPACE,
-        "EventsExpireSoon",
-        "Sum",
-        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
-        1,
-    ),
-    "AccessRefusalsAlarm": (
-        NAMESPACE,
-        "AccessRefusals",
-        "Sum",
-        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
-        1,
-    ),
+    "CredentialsOrSettingsAlarm": (NAMESPACE, "Held", "Sum", SERVICE, 1),
+    "EventsWaitAlarm": (NAMESPACE, "PostponedAge", "Maximum", SERVICE, 900),
+    "ChangeTokensUsedUpAlarm": (NAMESPACE, "ChangeTokensUsedUp", "Sum", SERVICE, 1),
+    "EventsExpireSoonAlarm": (NAMESPACE, "EventsExpireSoon", "Sum", SERVICE, 1),
+    "AccessRefusalsAlarm": (NAMESPACE, "AccessRefusals", "Sum", SERVICE, 1),
     "DeadLetterQueueAlarm": (
         "AWS/SQS",
         "ApproximateNumberOfMessagesVisible",
         "Maximum",
-        {"Name": "QueueName", "Value": attribute("DeadLetterQueue", "QueueName")},
+        of_queue("DeadLetterQueue"),
         1,
     ),
     "UndeliveredQueueAlarm": (
         "AWS/SQS",
         "ApproximateNumberOfMessagesVisible",
         "Maximum",
-        {"Name": "QueueName", "Value": attribute("UndeliveredQueue", "QueueName")},
+        of_queue("UndeliveredQueue"),
         1,
     ),
     "DeliveryFailuresAlarm": ("AWS/Events", "FailedInvocations", "Sum", of_the_rule("EventRule"), 1),
     "DeliveryLossesAlarm": ("AWS/Events", "InvocationsFailedToBeSentToDlq", "Sum", of_the_rule("EventRule"), 1),
     "OwnDeliveryFailuresAlarm": ("AWS/Events", "FailedInvocations", "Sum", of_the_rule("OwnEventRule"), 1),
-    "OwnDeliveryLossesAlarm": (
-        "AWS/Events",
-        "InvocationsFailedToBeSentToDlq",
-        "Sum",
-        of_the_rule("OwnEventRule"),
-        1,
-    ),
-    "EventsNotFetchedAlarm": (
-        "AWS/SQS",
-        "ApproximateNumberOfMessagesVisible",
-        "Minimum",
-        {"Name": "QueueName", "Value": attribute("EventQueue", "QueueName")},
-        1,
-    ),
-    "FunctionErrorsAlarm": (
-        "AWS/Lambda",
-        "Errors",
-        "Sum",
-        {"Name": "FunctionName", "Value": {"Ref": "EventsFunction"}},
-        1,
-    ),
-    "FunctionThrottlesAlarm": (
-        "AWS/Lambda",
-        "Throttles",
-        "Sum",
-        {"Name": "FunctionName", "Value": {"Ref": "EventsFunction"}},
-        1,
-    ),
-    "DefectsAlarm": (
-        NAMESPACE,
-        "Defects",
-        "Sum",
-        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
-        1,
-    ),
-    "RecordConflictsAlarm": (
-        NAMESPACE,
-        "RecordConflicts",
-        "Sum",
-        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
-        1,
-    ),
-    "MarkersDiscardedAlarm": (
-        NAMESPACE,
-        "MarkersDiscarded",
-        "Sum",
-        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
-        1,
-    ),
-    "ApiThrottlesAlarm": (
-        "AWS/Lambda",
-        "Throttles",
-        "Sum",
-        {"Name": "FunctionName", "Value": {"Ref": "ApiFunction"}},
-        1,
-    ),
+    "OwnDeliveryLossesAlarm": ("AWS/Events", "InvocationsFailedToBeSentToDlq", "Sum", of_the_rule("OwnEventRule"), 1),
+    "EventsNotFetchedAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Minimum", of_queue("EventQueue"), 1),
+    "FunctionErrorsAlarm": ("AWS/Lambda", "Errors", "Sum", of_function("EventsFunction"), 1),
+    "FunctionThrottlesAlarm": ("AWS/Lambda", "Throttles", "Sum", of_function("EventsFunction"), 1),
+    "DefectsAlarm": (NAMESPACE, "Defects", "Sum", SERVICE, 1),
+    "RecordConflictsAlarm": (NAMESPACE, "RecordConflicts", "Sum", SERVICE, 1),
+    "MarkersDiscardedAlarm": (NAMESPACE, "MarkersDiscarded", "Sum", SERVICE, 1),
+    "ApiThrottlesAlarm": ("AWS/Lambda", "Throttles", "Sum", of_function("ApiFunction"), 1),
     "ApiServerErrorsAlarm": (
         "AWS/ApiGateway",
         "5XXError",
@@ -151,13 +86,7 @@ WATCHED: dict[str, tuple[Any, str, str, dict[str, Any], int]] = {
         {"Name": "ApiName", "Value": {"Ref": "AWS::StackName"}},
         5,
     ),
-    "CallersRefusedAlarm": (
-        NAMESPACE,
-        "CallersRefused",
-        "Sum",
-        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
-        20,
-    ),
+    "CallersRefusedAlarm": (NAMESPACE, "CallersRefused", "Sum", SERVICE, 20),
     "ApiRefusalsAlarm": (
         "AWS/ApiGateway",
         "4XXError",
@@ -165,65 +94,17 @@ WATCHED: dict[str, tuple[Any, str, str, dict[str, Any], int]] = {
         {"Name": "ApiName", "Value": {"Ref": "AWS::StackName"}},
         100,
     ),
-    "ApiErrorsAlarm": (
-        "AWS/Lambda",
-        "Errors",
-        "Sum",
-        {"Name": "FunctionName", "Value": {"Ref": "ApiFunction"}},
-        1,
-    ),
+    "ApiErrorsAlarm": ("AWS/Lambda", "Errors", "Sum", of_function("ApiFunction"), 1),
     # A filter's metric has no dimension, so the stack is in its namespace.
     "DeniedReadsAlarm": ({"Fn::Sub": "ServiceNowBridge/${AWS::StackName}"}, "DeniedReads", "Sum", {}, 1),
-    "SecretRotationErrorsAlarm": (
-        "AWS/Lambda",
-        "Errors",
-        "Sum",
-        {"Name": "FunctionName", "Value": {"Ref": "SecretRotationFunction"}},
-        1,
-    ),
+    "SecretRotationErrorsAlarm": ("AWS/Lambda", "Errors", "Sum", of_function("SecretRotationFunction"), 1),
     "ActionDeliveryFailuresAlarm": ("AWS/Events", "FailedInvocations", "Sum", of_the_rule("ActionRule"), 1),
-    "ActionDeliveryLossesAlarm": (
-        "AWS/Events",
-        "InvocationsFailedToBeSentToDlq",
-        "Sum",
-        of_the_rule("ActionRule"),
-        1,
-    ),
-    "ActionsNotFetchedAlarm": (
-        "AWS/SQS",
-        "ApproximateNumberOfMessagesVisible",
-        "Minimum",
-        {"Name": "QueueName", "Value": attribute("ActionQueue", "QueueName")},
-        1,
-    ),
-    "ActionsHeldAlarm": (
-        NAMESPACE,
-        "ActionsHeld",
-        "Sum",
-        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
-        1,
-    ),
-    "WatchErrorsAlarm": (
-        "AWS/Lambda",
-        "Errors",
-        "Sum",
-        {"Name": "FunctionName", "Value": {"Ref": "WatchFunction"}},
-        1,
-    ),
-    "FollowUpsRefusedAlarm": (
-        NAMESPACE,
-        "FollowUpsRefused",
-        "Sum",
-        {"Name": "service", "Value": {"Ref": "AWS::StackName"}},
-        1,
-    ),
-    "TokenRefreshErrorsAlarm": (
-        "AWS/Lambda",
-        "Errors",
-        "Sum",
-        {"Name": "FunctionName", "Value": {"Ref": "TokenRefreshFunction"}},
-        1,
-    ),
+    "ActionDeliveryLossesAlarm": ("AWS/Events", "InvocationsFailedToBeSentToDlq", "Sum", of_the_rule("ActionRule"), 1),
+    "ActionsNotFetchedAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Minimum", of_queue("ActionQueue"), 1),
+    "ActionsHeldAlarm": (NAMESPACE, "ActionsHeld", "Sum", SERVICE, 1),
+    "WatchErrorsAlarm": ("AWS/Lambda", "Errors", "Sum", of_function("WatchFunction"), 1),
+    "FollowUpsRefusedAlarm": (NAMESPACE, "FollowUpsRefused", "Sum", SERVICE, 1),
+    "TokenRefreshErrorsAlarm": ("AWS/Lambda", "Errors", "Sum", of_function("TokenRefreshFunction"), 1),
 }
 
 

@@ -1,8 +1,7 @@
 """The token request: of the client-credentials grant (RFC 6749, section 4.4), or with a signed assertion (RFC 7523)."""
 
-from collections.abc import Mapping
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import urlencode
 
 from common.clock import Clock, Deadline
@@ -13,7 +12,7 @@ from common.oauth.credentials import ClientCredentials
 from common.oauth.token import AccessToken
 from common.retry import LONGEST_PAUSE, full_jitter
 from common.telemetry import Telemetry
-from common.transport import Response
+from common.transport import Sender
 
 ANSWER_LIMIT: Final = 64 * 1024
 """Bytes. A token answer has a few hundred."""
@@ -27,23 +26,6 @@ _REVOKE_PAGE = "oauth_revoke_token.do"
 _FIRST_PAUSE = 0.25
 _FEWEST_SECONDS_FOR_A_TRY = 0.5
 _HEADERS = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
-
-
-class Sender(Protocol):
-    """What carries the request to the instance: `common.transport.Transport`."""
-
-    def send(  # noqa: PLR0913 (a request has that many parts)
-        self,
-        method: str,
-        target: str,
-        *,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        deadline: Deadline,
-        size_limit: int,
-    ) -> Response:
-        """Send one request and return its answer."""
-        ...
 
 
 class TokenEndpoint:

@@ -22,7 +22,7 @@ from common.oauth.token import AccessToken
 from common.retry import LONGEST_PAUSE, RetryBudget, full_jitter, retry_after
 from common.servicenow.refusals import refusal
 from common.telemetry import Telemetry
-from common.transport import NotSentError, Response, UnansweredError
+from common.transport import NotSentError, Response, Sender, UnansweredError
 
 CALL_SECONDS = 10.0
 """The longest that one request may take."""
@@ -48,23 +48,6 @@ class Tokens(Protocol):
 
     def rejected(self, token: AccessToken, deadline: Deadline) -> AccessToken:
         """Return a token to use instead of one that ServiceNow refused. Raises where that one was just issued."""
-        ...
-
-
-class Sender(Protocol):
-    """What carries a request to the instance."""
-
-    def send(  # noqa: PLR0913 (a request has that many parts)
-        self,
-        method: str,
-        target: str,
-        *,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        deadline: Deadline,
-        size_limit: int,
-    ) -> Response:
-        """Send one request and return its answer."""
         ...
 
 

@@ -17,10 +17,9 @@ from common.bridge import events as wiring
 from common.bridge.clients import RULES as SHIPPED
 from local.simulator import Simulator
 from local.simulator.tables import seed_id
-from tests.support.deployment import Context, Deployment, alarm, deployment, sqs_event
+from tests.support.deployment import Context, Deployment, alarm, sqs_event, told
 from tests.support.tagged import refused
 
-SECRET = "s3cr3t+~[#,value"
 OWNED = """
 [[override]]
 rules = ["cloudwatch-*"]
@@ -37,13 +36,6 @@ type Function = Callable[..., list[str]]
 
 
 @pytest.fixture
-def servicenow() -> Iterator[Simulator]:
-    """Provide an instance that knows the client."""
-    with Simulator(client_secret=SECRET, seed=1) as simulator:
-        yield simulator
-
-
-@pytest.fixture
 def stack(servicenow: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Deployment]:
     """Provide a stack with rules that ask for tags; of an account with an organization, a tagged alarm and queue."""
     rules = tmp_path / "rules"
@@ -51,11 +43,7 @@ def stack(servicenow: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     (rules / "own").mkdir(exist_ok=True)
     (rules / "own/own.toml").write_text(OWNED)
     monkeypatch.setattr(wiring, "RULES", rules)
-    with deployment(servicenow.host, servicenow.ca_pem, LOOK_UPS="accounts,true", AWS_REGION="eu-west-1") as stack:
-        stack.put_credentials("bridge", SECRET)
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-        for name, value in stack.environment.items():
-            monkeypatch.setenv(name, value)
+    with told(servicenow, monkeypatch, LOOK_UPS="accounts,true", AWS_REGION="eu-west-1") as stack:
         yield stack
 
 

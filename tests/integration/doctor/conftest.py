@@ -1,11 +1,15 @@
 """The doctor function as it is deployed, with moto for AWS and the simulator over TLS for ServiceNow."""
 
 import importlib
+import shutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from common.bridge import doctor as bridge_doctor
+from common.bridge.clients import RULES
 from local.simulator import Simulator
 from tests.integration.doctor.world import SECRET, Doctor, World, answer_aws, quota
 from tests.support.deployment import REGION, Context, Deployment, deployment
@@ -58,3 +62,13 @@ def world(servicenow: Simulator, stack: Deployment, monkeypatch: pytest.MonkeyPa
     """Provide everything that can be put out of order."""
     with World(servicenow, stack, monkeypatch) as world:
         yield world
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Provide the file of one's own rules beside the shipped ones."""
+    directory = tmp_path / "rules"
+    shutil.copytree(RULES, directory)
+    (directory / "own").mkdir(exist_ok=True)
+    monkeypatch.setattr(bridge_doctor, "RULES", directory)
+    return directory / "own/own.toml"

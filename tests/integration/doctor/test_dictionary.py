@@ -1,31 +1,12 @@
 """Columns, choices and groups that the rules name, held against those of the instance."""
 
-import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from common.bridge import doctor as bridge_doctor
-from common.bridge.clients import RULES
-from tests.integration.doctor.world import Doctor, World, steps
+from tests.integration.doctor.world import Doctor, World, detail_of, steps
 
 OWN = "[[override]]\nname = 'payments'\nrules = ['*']\n"
-
-
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Provide the file of one's own rules beside the shipped ones."""
-    directory = tmp_path / "rules"
-    shutil.copytree(RULES, directory)
-    (directory / "own").mkdir(exist_ok=True)
-    monkeypatch.setattr(bridge_doctor, "RULES", directory)
-    return directory / "own/own.toml"
-
-
-def _detail(report: dict[str, Any], name: str) -> str:
-    [detail] = [step["detail"] for step in report["steps"] if step["name"] == name]
-    return str(detail)
 
 
 def test_what_the_shipped_rules_name_is_in_a_new_instance(doctor: Doctor) -> None:
@@ -53,13 +34,13 @@ def test_what_the_instance_does_not_have_is_named(fields: str, step: str, told: 
     report = doctor()
 
     assert steps(report)[step] == "failed"
-    assert told in _detail(report, step)
+    assert told in detail_of(report, step)
 
 
 def test_a_close_code_of_another_release_is_named(world: World, doctor: Doctor) -> None:
     """The parameter counts like a rule."""
     world.set(CLOSE_CODE="Solved (Permanently)")
-    assert "incident.close_code = 'Solved (Permanently)'" in _detail(doctor(), "choices of rules")
+    assert "incident.close_code = 'Solved (Permanently)'" in detail_of(doctor(), "choices of rules")
 
 
 def test_a_column_of_ones_own_that_the_instance_has_is_no_failure(own: Path, world: World, doctor: Doctor) -> None:
@@ -87,4 +68,4 @@ def test_rules_with_a_mistake_are_named(own: Path, doctor: Doctor) -> None:
 
     assert steps(report)["rules"] == "failed"
     assert steps(report)["columns of rules"] == "skipped"
-    assert "fields.impact is none of 1, 2, 3" in _detail(report, "rules")
+    assert "fields.impact is none of 1, 2, 3" in detail_of(report, "rules")

@@ -1,19 +1,12 @@
 """What ServiceNow did not keep is named, with the rule that the instance shows for it; and what the account allows."""
 
-from typing import Any
-
-from tests.integration.doctor.world import Doctor, World, steps
-
-
-def _detail(report: dict[str, Any], name: str) -> str:
-    [detail] = [step["detail"] for step in report["steps"] if step["name"] == name]
-    return str(detail)
+from tests.integration.doctor.world import Doctor, World, detail_of, steps
 
 
 def test_a_field_that_is_not_kept_is_named(world: World, doctor: Doctor) -> None:
     """By its table; where no rule is to be seen, none is made up."""
     world.configure(denied_fields=("incident.correlation_id",))
-    assert _detail(doctor({"write": True}), "create incident").endswith("did not keep incident.correlation_id.")
+    assert detail_of(doctor({"write": True}), "create incident").endswith("did not keep incident.correlation_id.")
 
 
 def test_the_rules_that_the_instance_shows_are_named(world: World, doctor: Doctor) -> None:
@@ -25,7 +18,7 @@ def test_the_rules_that_the_instance_shows_are_named(world: World, doctor: Docto
     world.servicenow.insert("sys_dictionary", column)
     world.configure(denied_fields=("incident.correlation_id",))
 
-    detail = _detail(doctor({"write": True}), "create incident")
+    detail = detail_of(doctor({"write": True}), "create incident")
 
     assert "the data policy 'Monitoring is read-only' makes incident.correlation_id read-only" in detail
     assert "the dictionary has incident.correlation_id read-only" in detail
@@ -44,5 +37,5 @@ def test_access_logs_that_are_off_say_what_they_take(world: World, doctor: Docto
     world.set(SWITCHED_ON="")
     report = doctor()
     assert steps(report)["access logs"] == "not observable"
-    assert "ApiAccessLogging=true" in _detail(report, "access logs")
+    assert "ApiAccessLogging=true" in detail_of(report, "access logs")
     assert report["healthy"]

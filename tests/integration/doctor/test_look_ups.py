@@ -1,42 +1,23 @@
 """What is looked up about events is tried, each for real, and the permission that is missing is named."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.client import BaseClient
 
-from common.bridge import doctor as bridge_doctor
-from common.bridge.clients import RULES
-from tests.integration.doctor.world import Doctor, World, steps
+from tests.integration.doctor.world import Doctor, World, detail_of, steps
 from tests.support.tagged import refused
 
 ASKING = "[[override]]\nfields = { assignment_group = '{{ tags.team }}' }\n"
-
-
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Provide the file of one's own rules beside the shipped ones."""
-    directory = tmp_path / "rules"
-    shutil.copytree(RULES, directory)
-    (directory / "own").mkdir(exist_ok=True)
-    monkeypatch.setattr(bridge_doctor, "RULES", directory)
-    return directory / "own/own.toml"
-
-
-def told(report: dict[str, Any], name: str) -> str:
-    """Return what a step says."""
-    [detail] = [step["detail"] for step in report["steps"] if step["name"] == name]
-    return str(detail)
 
 
 def test_tags_are_off_at_first(doctor: Doctor) -> None:
     """And nobody is asked."""
     report = doctor()
     assert (steps(report)["tags"], steps(report)["configuration items"]) == ("ok", "ok")
-    assert told(report, "tags") == "off: TagLookups is none, and no rule asks for tags"
-    assert told(report, "configuration items") == "off: FindConfigurationItems is false"
+    assert detail_of(report, "tags") == "off: TagLookups is none, and no rule asks for tags"
+    assert detail_of(report, "configuration items") == "off: FindConfigurationItems is false"
 
 
 def test_rules_that_ask_for_tags_need_the_parameter(doctor: Doctor, own: Path) -> None:
@@ -44,17 +25,17 @@ def test_rules_that_ask_for_tags_need_the_parameter(doctor: Doctor, own: Path) -
     own.write_text(ASKING)
     report = doctor()
     assert steps(report)["tags"] == "failed"
-    assert told(report, "tags") == "Rules ask for tags (team), and none are looked up."
+    assert detail_of(report, "tags") == "Rules ask for tags (team), and none are looked up."
 
 
 def test_each_look_up_is_tried(world: World, doctor: Doctor, own: Path) -> None:
     """What is asked about need not be there."""
     own.write_text(ASKING)
     world.set(LOOK_UPS="resources,false", AWS_REGION="eu-west-1")
-    assert told(doctor(), "tags") == "tags of alarms and resources can be looked up"
+    assert detail_of(doctor(), "tags") == "tags of alarms and resources can be looked up"
 
     world.set(LOOK_UPS="accounts,false")
-    assert told(doctor(), "tags") == "tags of accounts and alarms and resources can be looked up"
+    assert detail_of(doctor(), "tags") == "tags of accounts and alarms and resources can be looked up"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +58,7 @@ def test_a_missing_permission_is_named(
     monkeypatch.setattr(BaseClient, "_make_api_call", denied)
     report = doctor()
     assert steps(report)["tags"] == "failed"
-    assert f"{permission} (AccessDeniedException)" in told(report, "tags")
+    assert f"{permission} (AccessDeniedException)" in detail_of(report, "tags")
 
 
 def test_classes_of_configuration_items_are_read(world: World, doctor: Doctor) -> None:
@@ -85,7 +66,7 @@ def test_classes_of_configuration_items_are_read(world: World, doctor: Doctor) -
     world.set(LOOK_UPS="none,true")
     report = doctor()
     assert steps(report)["configuration items"] == "ok"
-    assert "not there, or not readable: cmdb_ci_dynamodb_table, cmdb_ci_cloud_object_storage" in told(
+    assert "not there, or not readable: cmdb_ci_dynamodb_table, cmdb_ci_cloud_object_storage" in detail_of(
         report, "configuration items"
     )
     classes = ("vm_instance", "cloud_database", "cloud_function", "cloud_load_balancer")

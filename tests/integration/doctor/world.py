@@ -128,6 +128,12 @@ def steps(report: dict[str, Any]) -> dict[str, str]:
     return {step["name"]: step["outcome"] for step in report["steps"]}
 
 
+def detail_of(report: dict[str, Any], name: str) -> str:
+    """Return what the step `name` says."""
+    [detail] = [step["detail"] for step in report["steps"] if step["name"] == name]
+    return str(detail)
+
+
 def causes_of(report: dict[str, Any], name: str) -> list[Cause]:
     """Return the causes of the step `name`."""
     [step] = [step for step in report["steps"] if step["name"] == name]

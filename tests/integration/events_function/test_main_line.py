@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from local.simulator import Fault, Simulator
-from tests.support.deployment import Deployment, alarm
+from tests.support.deployment import SECRET, Deployment, alarm
 
-SECRET = "s3cr3t+~[#,value"
 START = datetime.now(UTC) - timedelta(minutes=10)
 
 type Function = Callable[..., dict[str, Any]]

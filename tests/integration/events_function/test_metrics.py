@@ -38,11 +38,10 @@ from tests.support.alarms import TEMPLATE, alarms
 from tests.support.changes import DEPLOYMENT, FINDING, message_of
 from tests.support.clock import FakeClock
 from tests.support.context import event, request
-from tests.support.deployment import ACCOUNT, REGION
+from tests.support.deployment import ACCOUNT, REGION, SECRET
 from tests.support.function import Account, Handler, account
 from tests.support.metrics import reported_metrics
 
-SECRET = "s3cr3t+~[#,value"
 DAY = 86_400.0
 
 RULES = """

@@ -13,10 +13,9 @@ from botocore.exceptions import ClientError
 from local.simulator import Fault, Simulator
 from tests.support.alarms import PERIOD, Watch, alarms
 from tests.support.clock import FakeClock
-from tests.support.deployment import ACCOUNT, REGION
+from tests.support.deployment import ACCOUNT, REGION, SECRET
 from tests.support.function import Account, account
 
-SECRET = "s3cr3t+~[#,value"
 HOUR, DAY = 3600.0, 86_400.0
 WITHIN = 900.0
 OFTEN = [index * 600.0 for index in range(36)]

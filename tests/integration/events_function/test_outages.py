@@ -18,10 +18,9 @@ from common.errors import TransientError
 from common.queue import pause_before_return
 from local.simulator import Fault, Simulator
 from tests.support.clock import FakeClock
-from tests.support.deployment import ACCOUNT, REGION
+from tests.support.deployment import ACCOUNT, REGION, SECRET
 from tests.support.function import Account, account
 
-SECRET = "s3cr3t+~[#,value"
 HOUR, DAY = 3600.0, 86_400.0
 SECONDS_BETWEEN_PROBES = 30.0
 LONGEST_CALL = 10.0

@@ -12,30 +12,17 @@ import pytest
 from common.bridge import events as wiring
 from common.bridge.clients import RULES as SHIPPED
 from local.simulator import Simulator
-from tests.support.deployment import Context, Deployment, deployment, sqs_event
-
-SECRET = "s3cr3t+~[#,value"
+from tests.support.deployment import Context, Deployment, sqs_event, told
 
 type Function = Callable[..., list[str]]
 type Start = Callable[..., Function]
 
 
 @pytest.fixture
-def servicenow() -> Iterator[Simulator]:
-    """Provide an instance that knows the client."""
-    with Simulator(client_secret=SECRET, seed=1) as simulator:
-        yield simulator
-
-
-@pytest.fixture
 def stack(servicenow: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
     """Provide a stack whose secret is filled in."""
     tables = {"ALLOWED_TABLES": "problem,em_event,u_request", "API_TABLES": "u_request:u_what,u_count,state"}
-    with deployment(servicenow.host, servicenow.ca_pem, **tables) as stack:
-        stack.put_credentials("bridge", SECRET)
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-        for name, value in stack.environment.items():
-            monkeypatch.setenv(name, value)
+    with told(servicenow, monkeypatch, **tables) as stack:
         yield stack
 
 

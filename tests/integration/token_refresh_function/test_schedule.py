@@ -8,18 +8,9 @@ import pytest
 
 from common.errors import CredentialsError, TransientError
 from local.simulator import Fault, Simulator
-from tests.support.deployment import Context, Deployment, deployment
-
-SECRET = "s3cr3t+~[#,value"
+from tests.support.deployment import SECRET, Context, Deployment, deployment
 
 type Function = Callable[[], None]
-
-
-@pytest.fixture
-def servicenow() -> Iterator[Simulator]:
-    """Provide an instance that knows the client."""
-    with Simulator(client_secret=SECRET, seed=1) as simulator:
-        yield simulator
 
 
 @pytest.fixture

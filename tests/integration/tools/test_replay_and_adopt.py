@@ -13,19 +13,11 @@ from common.clock import Deadline
 from common.incidents.adopt import adopt
 from common.queue import Message
 from local.simulator import Simulator
-from tests.support.deployment import Deployment, alarm, deployment, sqs_event
+from tests.support.deployment import SECRET, Deployment, alarm, deployment, sqs_event
 from tools.deployed import DeployedStack
 from tools.replay import replay
 
-SECRET = "s3cr3t+~[#,value"
 START = datetime.now(UTC) - timedelta(minutes=30)
-
-
-@pytest.fixture
-def servicenow() -> Iterator[Simulator]:
-    """Provide an instance that knows the client."""
-    with Simulator(client_secret=SECRET, seed=1) as simulator:
-        yield simulator
 
 
 @pytest.fixture

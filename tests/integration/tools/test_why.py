@@ -14,13 +14,12 @@ import pytest
 
 from local.simulator import Simulator
 from tests.support.clock import FakeClock
-from tests.support.deployment import alarm
+from tests.support.deployment import SECRET, alarm
 from tests.support.function import Account, account
 from tools.deployed import DeployedStack
 from tools.why import why
 
 GROUP = "/aws/lambda/bridge/events"
-SECRET = "s3cr3t+~[#,value"
 RULES = """
 [[override]]
 match = "detail.alarmName == 'Disk full'"

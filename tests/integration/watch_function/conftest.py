@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from local.simulator import Simulator
-from tests.support.deployment import REGION, Context, Deployment, deployment, sqs_event
+from tests.support.deployment import SECRET, Context, Deployment, sqs_event, told
 
-SECRET = "s3cr3t+~[#,value"
 SOURCE = "servicenow-bridge.test"
 
 type Look = Callable[[], None]
@@ -32,12 +31,8 @@ def stack(
     servicenow: Simulator, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[Deployment]:
     """Provide a stack whose secret is filled in; a test may give further variables."""
-    told = {"EVENT_SOURCE": SOURCE, "ALLOWED_TABLES": "problem,em_event", **getattr(request, "param", {})}
-    with deployment(servicenow.host, servicenow.ca_pem, **told) as stack:
-        stack.put_credentials("bridge", SECRET)
-        monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-        for name, value in stack.environment.items():
-            monkeypatch.setenv(name, value)
+    settings = {"EVENT_SOURCE": SOURCE, "ALLOWED_TABLES": "problem,em_event", **getattr(request, "param", {})}
+    with told(servicenow, monkeypatch, **settings) as stack:
         yield stack
 
 
