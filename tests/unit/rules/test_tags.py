@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from shutil import copytree, ignore_patterns
 from typing import Any
 
 import pytest
 
+from common.bridge.clients import RULES as SHIPPED
 from common.errors import ConfigurationError
 from common.incidents.expressions import Expression, Template
 from local.rules import main
@@ -173,6 +175,22 @@ def test_make_rules_warns_where_tags_are_asked_for_and_none_are_looked_up(
     [warning] = [line for line in told(capsys, tmp_path) if "asks for tags" in line]
     assert "own/0.toml, override 1: asks for tags (team), and none are looked up" in warning
     assert warning.endswith(" (own/0.toml, line 7)")
+
+
+def test_of_a_shipped_rule_its_samples_tell_whether_its_events_name_a_resource(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A case of AWS Support is about none; an alarm, a finding is."""
+    rules = tmp_path / "rules"
+    copytree(SHIPPED, rules, ignore=ignore_patterns("own"))
+    (rules / "own").mkdir()
+    names = ("support-case", "cloudwatch-alarm", "guardduty-finding")
+    asks = 'fields = {assignment_group = "{{ tags.team }}"}'
+    (rules / "own/own.toml").write_text("\n".join(f'[[override]]\nrules = ["{name}"]\n{asks}' for name in names))
+
+    [warning] = [line for line in told(capsys, rules, "--tag-lookups", "resources") if "asks for tags" in line]
+
+    assert "own/own.toml, override 1: asks for tags (team) of events that name no resource" in warning
 
 
 def test_make_rules_warns_where_events_name_no_resource(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
