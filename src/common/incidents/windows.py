@@ -15,7 +15,7 @@ from typing import Any
 from common.incidents.alert import Alert, Status
 from common.incidents.expressions import Expression
 from common.incidents.fields import LENGTHS, inert_note, shorten
-from common.incidents.schedule import DAY, Schedule
+from common.incidents.schedule import DAY, Dates, Schedule
 from common.servicenow.event_management import EVENT_TABLE
 
 LONGEST_WINDOW = 4 * DAY
@@ -91,7 +91,8 @@ def quieting_of(
     if alert.status is not Status.FIRING or alert.fingerprint:
         return None
     own = Quieting(alert.quiet_by, Quiet.HOLD, alert.quiet_until) if alert.quiet_until > alert.occurred_at else None
-    concerned = [window for window in windows if window.concerns(rule, about, alert)]
+    possible = (window for window in windows if not _was_over(window.schedule, alert.occurred_at))
+    concerned = [window for window in possible if window.concerns(rule, about, alert)]
     found = _last_open(concerned, alert.occurred_at) or own
     if found is None or found.quiet is not Quiet.HOLD:
         return found
@@ -104,6 +105,11 @@ def quieting_of(
             break
         until = further.until
     return replace(found, until=min(until, latest))
+
+
+def _was_over(schedule: Schedule, at: int) -> bool:
+    """Return whether a schedule is never open again from `at` on: hundreds of such windows of callers are kept."""
+    return isinstance(schedule, Dates) and schedule.end <= at
 
 
 def _last_open(windows: Sequence[Window], at: int) -> Quieting | None:

@@ -64,6 +64,20 @@ def test_which_window_counts(windows: tuple[Window, ...], expected: tuple[str, s
     assert says(*windows) == expected
 
 
+def test_what_is_over_is_not_asked_about_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of such windows are remembered; each expression would take its time of every event."""
+    asked: list[str] = []
+
+    def holds(self: Expression, _event: object) -> bool:
+        asked.append(self.source)
+        return True
+
+    monkeypatch.setattr(Expression, "holds", holds)
+    over, still = (Expression.parse(f"name == '{name}'") for name in ("over", "still"))
+    assert says(window("over", end=10, condition=over), window(condition=still)) == ("w", "hold", 11)
+    assert asked == [still.source]
+
+
 def test_a_recovery_and_a_request_are_never_quieted() -> None:
     """What is open is resolved, and who asks for a record gets one."""
     drop = window(quiet=Quiet.DROP)
