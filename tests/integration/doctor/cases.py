@@ -240,12 +240,7 @@ ACCOUNT = [
         "token endpoint",
         [causes.TOKEN_IS_TOO_LONG],
     ),
-    Case(
-        "ledger is gone",
-        lambda w: w.set(LEDGER_TABLE="gone"),
-        "ledger",
-        [causes.RESOURCE_IS_GONE],
-    ),
+    Case("ledger is gone", lambda w: w.set(LEDGER_TABLE="gone"), "ledger", [causes.RESOURCE_IS_GONE]),
     Case(
         "ledger can be read and not written",
         lambda w: w.refuse_aws("PutItem", "AccessDeniedException"),
@@ -261,12 +256,7 @@ ACCOUNT = [
         "concurrency",
         [causes.CONCURRENCY_IS_SHORT],
     ),
-    Case(
-        "queue is gone",
-        lambda w: w.set(QUEUE_URL=f"{w.stack.queue_url}-gone"),
-        "queue",
-        [causes.RESOURCE_IS_GONE],
-    ),
+    Case("queue is gone", lambda w: w.set(QUEUE_URL=f"{w.stack.queue_url}-gone"), "queue", [causes.RESOURCE_IS_GONE]),
     Case(
         "dead-letter queue is gone",
         lambda w: w.set(DEAD_LETTER_QUEUE_URL=f"{w.stack.dead_letter_queue_url}-gone"),
@@ -335,12 +325,7 @@ TOKEN = [
     Case("grant is off", lambda w: w.configure(property_enabled=False), "token endpoint", _THREE),
     Case("wrong secret", lambda w: w.stack.put_credentials("bridge", "wrong"), "token endpoint", _THREE),
     Case("user is locked", lambda w: w.configure(user_locked=True), "token endpoint", _THREE),
-    Case(
-        "wrong secret, as RFC 6749 has it",
-        _wrong_secret_as_rfc_6749_has_it,
-        "token endpoint",
-        [causes.WRONG_SECRET],
-    ),
+    Case("wrong secret, as RFC 6749 has it", _wrong_secret_as_rfc_6749_has_it, "token endpoint", [causes.WRONG_SECRET]),
     Case(
         "unknown client id",
         lambda w: w.stack.put_credentials("another", "wrong"),
@@ -381,10 +366,7 @@ TOKEN = [
         [causes.HIBERNATING, causes.WRONG_HOST],
     ),
     Case(
-        "maintenance",
-        lambda w: w.answer(on="token", content="maintenance"),
-        "token endpoint",
-        [causes.INSTANCE_FAILS],
+        "maintenance", lambda w: w.answer(on="token", content="maintenance"), "token endpoint", [causes.INSTANCE_FAILS]
     ),
     Case(
         "token endpoint at another path",
@@ -473,12 +455,7 @@ USE = [
         "language",
         [causes.OTHER_LANGUAGE],
     ),
-    Case(
-        "rate limit is used up",
-        lambda w: w.configure(rate_limit=0),
-        "token usable",
-        [causes.RATE_LIMIT],
-    ),
+    Case("rate limit is used up", lambda w: w.configure(rate_limit=0), "token usable", [causes.RATE_LIMIT]),
     Case(
         "node is busy",
         lambda w: w.answer(path="^/api/", status=429, headers={"Retry-After": "600"}),
@@ -568,12 +545,7 @@ USE = [
         "read incident",
         [causes.MISSING_ROLE, causes.MISSING_REST_ROLE],
     ),
-    Case(
-        "table does not exist",
-        lambda w: w.set(ALLOWED_TABLES="problm"),
-        "read problm",
-        [causes.NO_SUCH_TABLE],
-    ),
+    Case("table does not exist", lambda w: w.set(ALLOWED_TABLES="problm"), "read problm", [causes.NO_SUCH_TABLE]),
 ]
 
 CREATION = [

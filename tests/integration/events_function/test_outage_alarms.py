@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -13,24 +12,13 @@ from botocore.exceptions import ClientError
 from local.simulator import Fault, Simulator
 from tests.support.alarms import PERIOD, Watch, alarms
 from tests.support.clock import FakeClock
-from tests.support.deployment import ACCOUNT, REGION, SECRET
-from tests.support.function import Account, account
+from tests.support.deployment import SECRET
+from tests.support.disks import account_with_disks, disk
+from tests.support.function import Account
 
 HOUR, DAY = 3600.0, 86_400.0
 WITHIN = 900.0
 OFTEN = [index * 600.0 for index in range(36)]
-
-# A lean rule: each message is read a dozen times.
-RULE = """
-[[rule]]
-name = "disk"
-source = "my.disks"
-detail_type = "Disk"
-key = ["detail.disk"]
-firing = "detail.state == 'full'"
-resolved = "detail.state == 'fine'"
-fields = { short_description = "{{ detail.disk }}" }
-"""
 
 OUTAGES: Mapping[str, Mapping[str, Any]] = {
     "503": {"status": 503},
@@ -63,8 +51,7 @@ def servicenow(clock: FakeClock) -> Iterator[Simulator]:
 @pytest.fixture
 def aws(clock: FakeClock, servicenow: Simulator, tmp_path: Path) -> Iterator[Account]:
     """Provide a stack with one rule, which says nothing."""
-    (tmp_path / "disks.toml").write_text(RULE)
-    with patch("common.bridge.events.RULES", tmp_path), account(clock, servicenow, SECRET) as made:
+    with account_with_disks(clock, servicenow, tmp_path) as made:
         yield made
 
 
@@ -80,15 +67,7 @@ def _let_arrive(aws: Account, watch: Watch, arrivals: list[float], until: float)
     began = aws.now()
     for index, after in enumerate(arrivals):
         watch.pass_time(function, began + after)
-        event = {
-            "source": "my.disks",
-            "detail-type": "Disk",
-            "account": ACCOUNT,
-            "region": REGION,
-            "time": datetime.fromtimestamp(aws.now(), UTC).isoformat(),
-            "detail": {"disk": f"disk-{index}", "state": "full"},
-        }
-        aws.put(json.dumps(event))
+        aws.put(json.dumps(disk(f"disk-{index}", aws.now(), is_full=True)))
     watch.pass_time(function, began + until)
 
 

@@ -3,12 +3,10 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import cycle, pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -18,25 +16,14 @@ from common.errors import TransientError
 from common.queue import pause_before_return
 from local.simulator import Fault, Simulator
 from tests.support.clock import FakeClock
-from tests.support.deployment import ACCOUNT, REGION, SECRET
-from tests.support.function import Account, account
+from tests.support.deployment import SECRET
+from tests.support.disks import account_with_disks, disk
+from tests.support.function import Account
 
 HOUR, DAY = 3600.0, 86_400.0
 SECONDS_BETWEEN_PROBES = 30.0
 LONGEST_CALL = 10.0
 IS_OPEN = {"1", "2", "3"}
-
-# A lean rule: each message is read a dozen times.
-RULE = """
-[[rule]]
-name = "disk"
-source = "my.disks"
-detail_type = "Disk"
-key = ["detail.disk"]
-firing = "detail.state == 'full'"
-resolved = "detail.state == 'fine'"
-fields = { short_description = "{{ detail.disk }}" }
-"""
 
 pytestmark = pytest.mark.no_cover  # every line is covered elsewhere, and measuring doubles the time
 
@@ -59,8 +46,7 @@ def servicenow(clock: FakeClock) -> Iterator[Simulator]:
 @pytest.fixture
 def aws(clock: FakeClock, servicenow: Simulator, tmp_path: Path) -> Iterator[Account]:
     """Provide a stack with one rule, which says nothing."""
-    (tmp_path / "disks.toml").write_text(RULE)
-    with patch("common.bridge.events.RULES", tmp_path), account(clock, servicenow, SECRET) as made:
+    with account_with_disks(clock, servicenow, tmp_path) as made:
         yield made
 
 
@@ -68,21 +54,10 @@ def _flapping(problems: int, events: int, now: float) -> Events:
     """Return disks that were full and fine in turn before `now`; every other one is full in the end."""
     return {
         f"disk-{number}": [
-            _disk(f"disk-{number}", now - 7200 + 60 * index, is_full=bool((index + number) % 2))
+            disk(f"disk-{number}", now - 7200 + 60 * index, is_full=bool((index + number) % 2))
             for index in range(events)
         ]
         for number in range(problems)
-    }
-
-
-def _disk(name: str, at: float, *, is_full: bool) -> dict[str, Any]:
-    return {
-        "source": "my.disks",
-        "detail-type": "Disk",
-        "account": ACCOUNT,
-        "region": REGION,
-        "time": datetime.fromtimestamp(at, UTC).isoformat(),
-        "detail": {"disk": name, "state": "full" if is_full else "fine"},
     }
 
 
@@ -125,7 +100,7 @@ def test_fault_67_an_outage_of_hours_loses_nothing(
 ) -> None:
     """Nothing is given up, only probes disturb ServiceNow, and everything is delivered soon after it is back."""
     function = aws.environment()
-    aws.put(json.dumps(_disk("before", clock.now(), is_full=True)))
+    aws.put(json.dumps(disk("before", clock.now(), is_full=True)))
     aws.poll_until(function)
     before = servicenow.records("incident")
     began = clock.now()
@@ -158,12 +133,12 @@ def test_messages_that_need_no_write_do_not_close_the_circuit(
 ) -> None:
     """What the ledger knows already goes through as a probe, but says nothing about ServiceNow."""
     function = aws.environment()
-    known = json.dumps(_disk("known", clock.now(), is_full=True))
+    known = json.dumps(disk("known", clock.now(), is_full=True))
     aws.put(known)
     aws.poll_until(function)
     servicenow.add_fault(Fault(on="any", times=None, status=503))
     for index in range(5):
-        aws.put(json.dumps(_disk(f"new-{index}", clock.now(), is_full=True)))
+        aws.put(json.dumps(disk(f"new-{index}", clock.now(), is_full=True)))
         aws.poll(function)
     calls = len(servicenow.calls)
     clock.advance(SECONDS_BETWEEN_PROBES + 1)
@@ -172,7 +147,7 @@ def test_messages_that_need_no_write_do_not_close_the_circuit(
         aws.poll(function)
     clock.advance(10)
     for index in range(5, 10):
-        aws.put(json.dumps(_disk(f"new-{index}", clock.now(), is_full=True)))
+        aws.put(json.dumps(disk(f"new-{index}", clock.now(), is_full=True)))
         aws.poll(function)
     assert len(servicenow.calls) == calls + 1
 
