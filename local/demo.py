@@ -1,4 +1,4 @@
-"""`make demo`: an alarm opens one incident, a repeat changes nothing, the recovery resolves it."""
+"""`make demo`: an alarm opens one incident, a person takes it and AWS is told, the recovery resolves it."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,9 @@ from local.stack import LocalStack, run_stack
 from local.terminal import Terminal, exit_status
 
 _STATES = {"1": "New", "2": "In Progress", "3": "On Hold", "6": "Resolved", "7": "Closed", "8": "Canceled"}
-_NEW, _RESOLVED = "1", "6"
+_NEW, _IN_PROGRESS, _RESOLVED = "1", "2", "6"
+_WATCHES = {"WatchSchedule": "rate(5 minutes)"}
+"""Longer than it takes, so that only the look that is shown is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +35,51 @@ def main() -> None:
     terminal = Terminal()
     with exit_status(terminal):
         terminal.say("An AWS alarm opens and resolves a ServiceNow incident, all on this machine.", "bold")
-        with run_stack(terminal) as stack:
+        with run_stack(terminal, parameters=_WATCHES) as stack:
             with terminal.step("Put the client credentials into Secrets Manager"):
                 stack.store_credentials()
+                stack.record_changes()
             observations = play(stack, terminal)
         _print_result(terminal, observations)
 
 
 def play(stack: LocalStack, terminal: Terminal) -> list[Observation]:
-    """Put ALARM, the same event again, and OK.
+    """Put ALARM, the same event again, let a person take the incident, and put OK.
 
-    Raises LocalStackError unless one incident opens, stays and resolves.
+    Raises LocalStackError unless one incident opens, stays, is told to AWS and resolves.
     """
     alarm = alarm_event("ALARM", name=DEFAULT_NAME)
     opened = _observe(stack, terminal, "ALARM", lambda: put_event(stack.root, alarm))
     _expect(opened.state == _NEW, f"The incident {opened.number} is {_STATES[opened.state]} instead of New.")
-    kept = _observe(stack, terminal, "The same ALARM again", lambda: put_event(stack.root, alarm))
+    kept = _observe(stack, terminal, "ALARM again", lambda: put_event(stack.root, alarm))
     _expect(kept.state == _NEW, f"The repeat made {kept.number} {_STATES[kept.state]}.")
+    taken = _observe(stack, terminal, "A person takes it", lambda: _take(stack))
+    _expect(taken.state == _IN_PROGRESS, f"{taken.number} is {_STATES[taken.state]} instead of In Progress.")
     recovery = alarm_event("OK", name=DEFAULT_NAME)
     resolved = _observe(stack, terminal, "OK", lambda: put_event(stack.root, recovery))
     _expect(resolved.state == _RESOLVED, f"{resolved.number} is {_STATES[resolved.state]} instead of Resolved.")
-    _expect(opened.number == kept.number == resolved.number, "The three events led to different incidents.")
-    return [opened, kept, resolved]
+    _expect(opened.number == kept.number == resolved.number, "The events led to different incidents.")
+    return [opened, kept, taken, resolved]
+
+
+def _take(stack: LocalStack) -> None:
+    """Take the incident as a person does, and let the watch tell AWS, as its schedule would."""
+    _look(stack)  # the first one tells nothing of the past
+    [incident] = stack.simulator.records("incident")
+    stack.simulator.update("incident", incident["sys_id"], {"state": _IN_PROGRESS})
+    _look(stack)
+    told: list[str] = []
+
+    def is_told() -> bool:
+        told.extend(event["detail"]["record"]["state"] for event in stack.record_changes())
+        return _IN_PROGRESS in told
+
+    stack.wait_until(is_told, "AWS was not told that somebody took the incident")
+
+
+def _look(stack: LocalStack) -> None:
+    answer = stack.root.functions.invoke(FunctionName=stack.outputs["WatchFunctionName"], Payload=b"{}")
+    _expect("FunctionError" not in answer, "The watch could not look at ServiceNow.")
 
 
 def _observe(stack: LocalStack, terminal: Terminal, title: str, put: Callable[[], object]) -> Observation:
@@ -98,7 +123,7 @@ def _print_result(terminal: Terminal, observations: list[Observation]) -> None:
     calls = sum(each.calls for each in observations)
     tokens = sum(each.token_requests for each in observations)
     terminal.say(
-        f"One incident: opened, kept, resolved. Token requests: {tokens}, ServiceNow calls: {calls}. "
+        f"One incident: opened, kept, taken, resolved. Token requests: {tokens}, ServiceNow calls: {calls}. "
         f"{terminal.elapsed:.1f} s.",
         "bold green",
     )

@@ -1,15 +1,20 @@
 """The change gate, deployed: the state machine of events/changes waits on a local Step Functions."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from botocore.exceptions import ClientError
 
+from common.gate.reminders import reminder
 from local import sam
-from local.stack import LocalStack
+from local.clients import Clients
+from local.stack import DEPLOYMENT, STACK_NAME, LocalStack
+from local.stack import SOURCE as OWN_SOURCE
+from tests.e2e.identities import clients_of_role
 
 MACHINE = Path(__file__).resolve().parents[2] / "events" / "changes" / "state-machine.asl.json"
 NEVER = "cron(0 0 1 1 ? 2099)"
@@ -17,6 +22,9 @@ NEVER = "cron(0 0 1 1 ? 2099)"
 
 SOURCE = "shop.checkout"
 """An application that the local stack lists."""
+
+UNKNOWN = "AAAA" * 10
+"""A token that no task waits with."""
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +106,53 @@ def test_an_execution_waits_until_people_have_decided(
     assert ended.get("error") == error
     assert gate.undelivered_messages() == 0
     assert gate.dead_letters() == []
+
+
+CALLS: dict[str, Callable[[Clients, str], object]] = {
+    "answer a task": lambda aws, _: aws.client("stepfunctions").send_task_success(taskToken=UNKNOWN, output="{}"),
+    "fail a task": lambda aws, _: aws.client("stepfunctions").send_task_failure(taskToken=UNKNOWN),
+    "see whether a task waits": lambda aws, _: aws.client("stepfunctions").send_task_heartbeat(taskToken=UNKNOWN),
+    "ask for another look": lambda aws, queue: aws.queues.send_message(
+        QueueUrl=queue, MessageBody=reminder(DEPLOYMENT, "permissions")
+    ),
+    "tell a change": lambda aws, _: aws.events.put_events(
+        Entries=[{"Source": OWN_SOURCE, "DetailType": "ServiceNow Record Changed", "Detail": "{}"}]
+    ),
+}
+MAY: dict[str, set[str]] = {
+    "ActionsFunctionRole": {"answer a task", "fail a task"},
+    "ApiFunctionRole": {"see whether a task waits", "ask for another look"},
+    "EventsFunctionRole": {"ask for another look"},
+    "WatchFunctionRole": {"tell a change"},
+    "DoctorFunctionRole": set(),
+}
+"""What each role may do of what the gate and the watch need, by its name in the template; all else is denied."""
+
+
+@pytest.mark.parametrize("role", MAY)
+def test_a_role_may_do_its_part_and_no_other(gate: LocalStack, role: str) -> None:
+    """Who opens changes answers nobody, and who answers asks nobody. Nothing waits with the token of the calls."""
+    found = gate.root.cloudformation.describe_stack_resources(StackName=STACK_NAME)["StackResources"]
+    made = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found}
+    clients = clients_of_role(gate, made[role])
+
+    allowed = {title for title, call in CALLS.items() if not refused(call, clients, made["ActionQueue"])}
+
+    assert allowed == MAY[role]
+
+
+def refused(call: Callable[[Clients, str], object], clients: Clients, queue: str) -> bool:
+    """Tell whether a call lacks the permission; that the token is unknown comes after that."""
+    try:
+        call(clients, queue)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        assert code in {
+            "AccessDenied",
+            "AccessDeniedException",
+            "AuthorizationError",
+            "TaskDoesNotExist",
+            "InvalidToken",
+        }
+        return code not in {"TaskDoesNotExist", "InvalidToken"}
+    return False

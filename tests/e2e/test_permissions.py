@@ -1,5 +1,8 @@
 """What the deployed roles may do, tried with them: a table of calls, and of the roles that may make them.
 
+These are the roles of a stack as it is by default. Those of the watch and of the actions function, and what ChangeGate
+adds to the others, are tried in test_watch.py and test_change_gate.py, which switch them on.
+
 The account's own key, which is never refused, only sets up what the calls are about and proves that each of them is a
 proper one. Two things are not in the table, because MiniStack can't tell them: it does not know the `:*` at the end of
 a log group's ARN, so nobody may write logs; nor `dynamodb:LeadingKeys`, which keeps UpdateItem to the items that count,
