@@ -2,6 +2,7 @@
 
 import json
 from typing import Any, override
+from uuid import uuid4
 
 import boto3
 from botocore.config import Config
@@ -47,7 +48,7 @@ def clients_of_role(stack: LocalStack, role_name: str) -> Clients:
     iam = stack.root.iam
     role = iam.get_role(RoleName=role_name)["Role"]
     role_arn = role["Arn"]
-    user_name = f"assumes-{role_name}"[:64]
+    user_name = f"{uuid4().hex[:8]}-assumes-{role_name}"[:64]
     user = new_user(stack, user_name, {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role_arn})
     trust: Any = role["AssumeRolePolicyDocument"]
     user_arn = iam.get_user(UserName=user_name)["User"]["Arn"]
