@@ -2,11 +2,15 @@
 
 import importlib
 import sys
+import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from common.clock import SystemClock
 from local.simulator import Simulator
 from tests.integration.api.conftest import Running
 from tests.integration.api.gateway import ALICE, BOB, Gateway
@@ -49,11 +53,14 @@ def receive(stack: Deployment) -> Iterator[Receive]:
 def test_what_begins_inside_waits_and_opens_when_the_window_is_ended(
     api: Gateway, servicenow: Simulator, receive: Receive
 ) -> None:
-    """The record says where its problem began; the next environment sees the change."""
-    opened = api.call("PUT", "/windows/deploy-shop", {"match": MATCH, "for": "30m"})
+    """The record says where its problem began; the next environment sees the change. Windows end on whole seconds."""
+    began = time.time()
+    with patch.object(SystemClock, "now", lambda _: began - 5):
+        opened = api.call("PUT", "/windows/deploy-shop", {"match": MATCH, "for": "30m"})
     assert opened.status == 200
     assert opened.json.items() >= {"name": "deploy-shop", "quiet": "hold", "account": ACCOUNT}.items()
-    api.call("POST", "/alerts", ALERT)
+    at = {"occurred_at": datetime.fromtimestamp(began - 3, UTC).isoformat()}
+    api.call("POST", "/alerts", ALERT | at)
     api.call("POST", "/alerts", ALERT | {"dedup_key": "another", "summary": "Another"})
 
     assert len(receive()) == 1
