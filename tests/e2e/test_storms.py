@@ -39,6 +39,7 @@ def stormy(deployed: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Lo
             deployed.deploy()
     finally:
         OWN.unlink()
+    deployed.dead_letters()
     return deployed
 
 
