@@ -71,23 +71,23 @@ def test_what_is_masked_is_resolved_all_the_same(switched_on: LocalStack) -> Non
 
 def test_what_begins_while_somebody_deploys_opens_when_the_window_ends(switched_on: LocalStack) -> None:
     """It ends by itself, and the record says where its problem began; what recovers inside opens nothing."""
-    pipeline = caller(switched_on, "pipeline")
-    opened = pipeline.call("PUT", "/windows/deploy", {"match": "starts_with(detail.alarmName, 'shop ')", "for": "20s"})
+    pipeline = caller(switched_on, "kiosk-pipeline")
+    opened = pipeline.call("PUT", "/windows/deploy", {"match": "starts_with(detail.alarmName, 'kiosk ')", "for": "20s"})
     assert opened.status == 200, opened
-    for name in ("shop down", "shop slow"):
+    for name in ("kiosk down", "kiosk slow"):
         switched_on.put_alarm("ALARM", name=name)
-    switched_on.put_alarm("OK", name="shop slow")
+    switched_on.put_alarm("OK", name="kiosk slow")
 
     def waiting() -> bool:
         lines = switched_on.function_log(200).count("An event waits for its hour.")
         return lines > 0 and switched_on.queue_depth().waiting == 0
 
     switched_on.wait_until(waiting, "nothing waits for the window")
-    assert [row for row in switched_on.simulator.records("incident") if "shop" in row["short_description"]] == []
+    assert [row for row in switched_on.simulator.records("incident") if "kiosk" in row["short_description"]] == []
     switched_on.wait_until_handled(60.0)
 
-    [incident] = [row for row in switched_on.simulator.records("incident") if "shop" in row["short_description"]]
-    assert "shop down" in incident["short_description"]
+    [incident] = [row for row in switched_on.simulator.records("incident") if "kiosk" in row["short_description"]]
+    assert "kiosk down" in incident["short_description"]
     [note] = switched_on.simulator.journal(incident["sys_id"], "work_notes")
     assert note.startswith("Began inside the maintenance window deploy (until ")
 
