@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from common.batches import fitting
 from common.clock import Clock
 from common.dead_letters import DeadLetters
 from common.errors import PermanentError, TransientError
@@ -109,17 +110,7 @@ def _event(alert: CallersAlert, origin: Origin, now: datetime) -> dict[str, Any]
 
 def _together(refused: Iterable[Refused]) -> Iterator[list[Refused]]:
     """Return as many of them in one list as a letter holds; what is longer than a letter is cut."""
-    some: list[Refused] = []
-    size = 0
-    for each in map(_cut, refused):
-        length = len(json.dumps([each.reason, *each.contents]))
-        if some and size + length > _LONGEST_KEPT:
-            yield some
-            some, size = [], 0
-        some.append(each)
-        size += length
-    if some:
-        yield some
+    return fitting(map(_cut, refused), lambda each: len(json.dumps([each.reason, *each.contents])), _LONGEST_KEPT)
 
 
 def _cut(refused: Refused) -> Refused:

@@ -1,12 +1,13 @@
 """Onto an event bus, or in shadow mode only into the log."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from common.aws_errors import code_of, needs_a_person, reason_of
+from common.batches import fitting
 from common.clock import Clock
 from common.errors import ConfigurationError, TransientError
 from common.incidents.own_events import RECORD_CHANGED
@@ -58,7 +59,8 @@ class EventBus:
         for attempt in range(_TRIES):
             if attempt:
                 self._clock.sleep(full_jitter(attempt, base=0.2, cap=1.0))
-            results = [result for some in _fitting(entries[number] for number in waiting) for result in self._put(some)]
+            calls = fitting((entries[number] for number in waiting), _size, _MOST_BYTES)
+            results = [result for some in calls for result in self._put(some)]
             taken = len(waiting)
             waiting = [number for number, result in zip(waiting, results, strict=True) if "ErrorCode" in result]
             self._telemetry.count("RecordChangesPut", taken - len(waiting))
@@ -94,19 +96,8 @@ class EventBus:
         }
 
 
-def _fitting(entries: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Yield entries in their order, as many together as one call may hold."""
-    together: list[dict[str, Any]] = []
-    size = 0
-    for entry in entries:
-        own = len(entry["Detail"]) + sum(map(len, entry["Resources"])) + _AROUND
-        if together and size + own > _MOST_BYTES:
-            yield together
-            together, size = [], 0
-        together.append(entry)
-        size += own
-    if together:
-        yield together
+def _size(entry: Mapping[str, Any]) -> int:
+    return len(entry["Detail"]) + sum(map(len, entry["Resources"])) + _AROUND
 
 
 class ShadowBus:
