@@ -28,6 +28,8 @@ from common.queue import (
     DefectError,
     EventQueue,
     Message,
+    as_error,
+    has_time_for_a_call,
     in_time,
     pause_before_return,
     pause_until,
@@ -39,7 +41,6 @@ from common.telemetry import Telemetry
 EXPIRES_SOON = 5 * 86_400.0
 """Seconds: a message that waits for longer is counted as one that the queue will soon delete."""
 
-_QUEUE_CALL_SECONDS = 5.0
 _random = SystemRandom()
 
 # A message, or one of the problems of which it tells, with the event that says so.
@@ -114,7 +115,7 @@ class Intake:
             try:
                 alerts = self._alerts(event)
             except Exception as error:  # noqa: BLE001 (one bad message must not take its neighbours along)
-                self._settle((message, None), self._as_error(error, message), deadline, stay)
+                self._settle((message, None), as_error(error, message, self._telemetry), deadline, stay)
                 continue
             told = replace(message, is_part=True) if len(alerts) > 1 else message
             for alert in alerts:
@@ -133,7 +134,7 @@ class Intake:
                 event = read_event(message.body, self._topics)
                 events = split(event, self._rules)
             except Exception as error:  # noqa: BLE001 (the same)
-                self._settle((message, None), self._as_error(error, message), deadline, stay)
+                self._settle((message, None), as_error(error, message, self._telemetry), deadline, stay)
                 continue
             if len(events) == 1:
                 yield message, event
@@ -167,17 +168,8 @@ class Intake:
             self._context.expect(max((alert for _, alert in group), key=lambda alert: alert.order))
             self._desk.apply(Fold.of(alert for _, alert in group), deadline)
         except Exception as error:  # noqa: BLE001 (the same)
-            return self._as_error(error, group[0][0])
+            return as_error(error, group[0][0], self._telemetry)
         return None
-
-    def _as_error(self, error: Exception, message: Message) -> BridgeError:
-        if isinstance(error, BridgeError):
-            return error
-        self._telemetry.count("Defects")
-        self._telemetry.log.error(
-            "A defect of the bridge stopped a message.", message_id=message.message_id, exc_info=error
-        )
-        return DefectError(type(error).__name__)
 
     def _settle(self, pair: _Settled, error: BridgeError | None, deadline: Deadline, stay: list[str]) -> None:
         message, alert = pair
@@ -207,7 +199,7 @@ class Intake:
         report = self._telemetry.log.error if held else self._telemetry.log.info
         report(error.message, action=error.action, receives=message.receives, extra=_named(pair))
         stay.append(message.message_id)
-        if _has_time(deadline):
+        if has_time_for_a_call(deadline):
             self._queue.later(message, pause)
 
     def _left_to_do(self, message: Message, alert: Alert, deadline: Deadline) -> NotDueError | None:
@@ -229,7 +221,7 @@ class Intake:
             self._refuse(pair, message.ended(error), deadline, stay)
             return
         stay.append(message.message_id)
-        if _has_time(deadline):
+        if has_time_for_a_call(deadline):
             self._queue.later(message, pause)
 
     def _tell_of_waiting(self, message: Message, alert: Alert, until: int) -> None:
@@ -263,12 +255,12 @@ class Intake:
         message, _ = pair
         self._telemetry.count("EventsRefused")
         self._telemetry.log.error(error.message, action=error.action, extra=_named(pair))
-        if not _has_time(deadline) or not self._queue.dead_letter(message, error):
+        if not has_time_for_a_call(deadline) or not self._queue.dead_letter(message, error):
             stay.append(message.message_id)
 
     def _finish(self, messages: Sequence[Message], deadline: Deadline, stay: Sequence[str]) -> None:
         for message in messages:
-            if message.message_id not in stay and _has_time(deadline):
+            if message.message_id not in stay and has_time_for_a_call(deadline):
                 self._queue.finish(message)
 
 
@@ -277,7 +269,3 @@ def _named(pair: _Settled) -> dict[str, str]:
     message, alert = pair
     named = {"message_id": message.message_id}
     return named if alert is None else {**named, "event_id": alert.event_id, "dedup_key": alert.key}
-
-
-def _has_time(deadline: Deadline) -> bool:
-    return deadline.remaining() > _QUEUE_CALL_SECONDS

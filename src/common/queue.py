@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from common.clock import Deadline
 from common.dead_letters import DeadLetters, report_refusal
 from common.errors import PROBE_UNDER_WAY, AmbiguousError, BridgeError, PermanentError
 from common.retry import LONGEST_RETRY_AFTER
@@ -15,6 +16,7 @@ from common.telemetry import Telemetry
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
 
+_CALL_SECONDS = 5.0
 _FIRST_PAUSE = 15.0
 _LONGEST_PAUSE = LONGEST_RETRY_AFTER
 # With what a message may have to wait for the breaker's probe after it, this stays below a quarter of an hour.
@@ -135,6 +137,20 @@ class EventQueue:
             report_refusal(self._telemetry, error, operation=operation)
             return False
         return True
+
+
+def has_time_for_a_call(deadline: Deadline) -> bool:
+    """Return whether what is left of the function's time is enough for a call of the queue, tried twice."""
+    return deadline.remaining() > _CALL_SECONDS
+
+
+def as_error(error: Exception, message: Message, telemetry: Telemetry) -> BridgeError:
+    """Return an error of handling a message in the vocabulary: what nobody expected is counted, logged and a defect."""
+    if isinstance(error, BridgeError):
+        return error
+    telemetry.count("Defects")
+    telemetry.log.error("A defect of the bridge stopped a message.", message_id=message.message_id, exc_info=error)
+    return DefectError(type(error).__name__)
 
 
 def pause_before_return(receives: int, error: BridgeError, *, held: bool, sample: float) -> float:

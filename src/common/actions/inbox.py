@@ -19,6 +19,8 @@ from common.queue import (
     DefectError,
     EventQueue,
     Message,
+    as_error,
+    has_time_for_a_call,
     pause_before_return,
 )
 from common.telemetry import Telemetry
@@ -26,7 +28,6 @@ from common.telemetry import Telemetry
 NEEDS_SECONDS = 20.0
 """What following one change may take: a role, two calls of AWS that are tried twice each, and the queue's."""
 
-_QUEUE_CALL_SECONDS = 5.0
 _random = SystemRandom()
 
 
@@ -53,18 +54,20 @@ class Inbox:
 
     def process(self, messages: Sequence[Message], deadline: Deadline) -> list[str]:
         """Handle a batch and return the ids of the messages that stay in the queue."""
-        stay: list[str] = []
-        # What was received often may kill the function: it comes last, and what was done before it is not done again.
-        for message in sorted(messages, key=lambda message: message.receives > SUSPICIOUS_RECEIVES):
-            if message.receives > SUSPICIOUS_RECEIVES:
-                self._finish(messages, stay, deadline)
-            if not self._settled(message, self._attempt(message, deadline), deadline):
-                stay.append(message.message_id)
-        return stay
+        suspects = [message for message in messages if message.receives > SUSPICIOUS_RECEIVES]
+        others = [message for message in messages if message.receives <= SUSPICIOUS_RECEIVES]
+        stay = [message.message_id for message in others if not self._handled(message, deadline)]
+        if suspects:
+            # Should a suspect kill the function, then what was done before it is not done again.
+            self._finish(others, stay, deadline)
+        return [*stay, *(message.message_id for message in suspects if not self._handled(message, deadline))]
+
+    def _handled(self, message: Message, deadline: Deadline) -> bool:
+        return self._settled(message, self._attempt(message, deadline), deadline)
 
     def _finish(self, messages: Sequence[Message], stay: Sequence[str], deadline: Deadline) -> None:
         for message in messages:
-            if message.receives <= SUSPICIOUS_RECEIVES and message.message_id not in stay and _has_time(deadline):
+            if message.message_id not in stay and has_time_for_a_call(deadline):
                 self._queue.finish(message)
 
     def _attempt(self, message: Message, deadline: Deadline) -> BridgeError | None:
@@ -74,13 +77,8 @@ class Inbox:
             change = change_in(message.body, deployment=self._deployment)
             for follower in self._followers:
                 follower.follow(change, deadline)
-        except BridgeError as error:
-            return error
-        except Exception as error:
-            # One bad message must not take its neighbours along.
-            self._telemetry.count("Defects")
-            self._telemetry.log.exception("A defect of the bridge stopped a message.", message_id=message.message_id)
-            return DefectError(type(error).__name__)
+        except Exception as error:  # noqa: BLE001 (one bad message must not take its neighbours along)
+            return as_error(error, message, self._telemetry)
         return None
 
     def _settled(self, message: Message, error: BridgeError | None, deadline: Deadline) -> bool:
@@ -97,15 +95,11 @@ class Inbox:
             return self._refused(message, message.ended(error), deadline)
         report = self._telemetry.log.error if held else self._telemetry.log.info
         report(error.message, action=error.action, receives=message.receives, message_id=message.message_id)
-        if _has_time(deadline):
+        if has_time_for_a_call(deadline):
             self._queue.later(message, pause)
         return False
 
     def _refused(self, message: Message, error: BridgeError, deadline: Deadline) -> bool:
         self._telemetry.count("ActionsRefused")
         self._telemetry.log.error(error.message, action=error.action, message_id=message.message_id)
-        return _has_time(deadline) and self._queue.dead_letter(message, error)
-
-
-def _has_time(deadline: Deadline) -> bool:
-    return deadline.remaining() > _QUEUE_CALL_SECONDS
+        return has_time_for_a_call(deadline) and self._queue.dead_letter(message, error)
