@@ -12,7 +12,7 @@ from secrets import token_hex
 from common.actions.change import RecordChange
 from common.errors import NotYetError
 from common.incidents.item import deployment_prefix
-from common.incidents.ledger import KEPT_AFTER_RECOVERY, Attributes, Ledger, LostRaceError
+from common.incidents.ledger import KEPT_AFTER_RECOVERY, Attributes, Ledger, LostRaceError, version_of
 
 TURN_KEY = "action/"
 """How the keys of these items begin."""
@@ -48,22 +48,20 @@ class Turns:
         Raises NotYetError while somebody else follows a change of the same record.
         """
         key = f"{self._place}{change.sys_id}"
-        stored = self._ledger.call("get_item", Key={"pk": {"S": key}}, ConsistentRead=True).get("Item", {})
+        stored = self._ledger.stored(key)
         if _age(stored) > (change.time, change.updates):
             return None
         now = self._ledger.now()
         until = int(stored.get("lock_until", {"N": "0"})["N"])
         if until > now:
             raise _somebody((until - now) / 1000)
-        version = int(stored.get("version", {"N": "0"})["N"])
+        version = version_of(stored)
         lock_until = now + int((seconds + _LONGER_THAN_A_RUN) * 1000)
         turn = Turn(key, change.time, change.updates, version, self._new_owner(), lock_until)
         try:
             self._write(turn)
-        except LostRaceError as lost:
-            # The SDK repeated a write whose answer was lost, and meets its own.
-            if lost.stored is None or lost.stored.get("owner") != {"S": turn.owner}:
-                raise _somebody(1.0) from None
+        except LostRaceError:
+            raise _somebody(1.0) from None
         return replace(turn, version=version + 1)
 
     def end(self, turn: Turn) -> None:

@@ -11,7 +11,7 @@ from common.context.request import Request
 from common.errors import TransientError
 from common.incidents.alert import FollowUp
 from common.incidents.item import deployment_prefix
-from common.incidents.ledger import Attributes, Ledger, LostRaceError
+from common.incidents.ledger import Attributes, Ledger, LostRaceError, version_of
 
 FOLLOW_UP_KEY = "follow-up/"
 """How the keys of all of it begin."""
@@ -45,16 +45,16 @@ class Claims:
 
     def is_taken(self, request: Request, kind: FollowUp) -> bool:
         """Tell whether somebody adds this already, or did."""
-        stored = self._read(self._key(request, kind))
+        stored = self._ledger.stored(self._key(request, kind))
         return bool(stored) and "free" not in stored
 
     def take(self, request: Request, kind: FollowUp, owner: str) -> Claim | None:
         """Take the right to add this; None where another has it."""
         key = self._key(request, kind)
-        stored = self._read(key)
+        stored = self._ledger.stored(key)
         if stored and "free" not in stored:
             return None
-        claim = Claim(key, owner, int(stored.get("version", {"N": "0"})["N"]))
+        claim = Claim(key, owner, version_of(stored))
         return self._write(claim, {})
 
     def give_back(self, claim: Claim) -> None:
@@ -68,7 +68,7 @@ class Claims:
         """
         key = f"{self._place}minute"
         for _ in range(_TRIES):
-            stored = self._read(key)
+            stored = self._ledger.stored(key)
             minute = self._ledger.now() // 1000 // _MINUTE
             is_current = stored.get("minute", {}).get("N") == str(minute)
             used = int(stored["used"]["N"]) if is_current else 0
@@ -76,14 +76,10 @@ class Claims:
             if not granted:
                 return 0
             values = {"minute": {"N": str(minute)}, "used": {"N": str(used + granted)}}
-            claim = Claim(key, "", int(stored.get("version", {"N": "0"})["N"]))
+            claim = Claim(key, "", version_of(stored))
             if self._write(claim, values) is not None:
                 return granted
         raise TransientError("Others took their share first each time.", action="Nothing: the message comes back.")
-
-    def _read(self, key: str) -> Attributes:
-        answer = self._ledger.call("get_item", Key={"pk": {"S": key}}, ConsistentRead=True)
-        return dict(answer.get("Item", {}))
 
     def _write(self, claim: Claim, values: Attributes) -> Claim | None:
         """Write an item where it is still as it was seen; None where it is not."""
@@ -96,10 +92,8 @@ class Claims:
         }
         try:
             self._ledger.put(item, seen=claim.version)
-        except LostRaceError as lost:
-            # The SDK repeated a write whose answer was lost, and meets its own.
-            is_ours = bool(claim.owner) and lost.stored is not None and lost.stored.get("owner") == {"S": claim.owner}
-            return replace(claim, version=claim.version + 1) if is_ours else None
+        except LostRaceError:
+            return None
         return replace(claim, version=claim.version + 1)
 
     def _key(self, request: Request, kind: FollowUp) -> str:

@@ -167,9 +167,8 @@ class Corrections:
         return f"{CONTEXT_KEY}{self._deployment}/late/{problem}"
 
     def _read(self, problem: str) -> _Late | None:
-        answer = self._ledger.call("get_item", Key={"pk": {"S": self._key(problem)}}, ConsistentRead=True)
-        stored = answer.get("Item")
-        if stored is None:
+        stored = self._ledger.stored(self._key(problem))
+        if not stored:
             return None
         tags = {name: text["S"] for name, text in stored["tags"]["M"].items()}
         return _Late(int(stored["order"]["N"]), tags, stored["done"]["BOOL"], int(stored["version"]["N"]))

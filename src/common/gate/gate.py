@@ -14,7 +14,7 @@ from common.gate.tokens import UNREACHABLE, TokenUsedUpError
 from common.gate.verdict import Outcome, Verdict
 from common.incidents.alert import digest
 from common.incidents.item import deployment_prefix
-from common.incidents.ledger import Attributes, Ledger, LostRaceError
+from common.incidents.ledger import Attributes, Ledger, LostRaceError, version_of
 from common.incidents.waiting import Waiting
 from common.telemetry import Telemetry
 
@@ -60,10 +60,9 @@ class Gate:
 
     def read(self, problem: str) -> Place:
         """Return who waits for the change of a problem of the ledger; a token that is too old is none."""
-        answer = self._ledger.call("get_item", Key={"pk": {"S": self._prefix + problem}}, ConsistentRead=True)
-        stored = answer.get("Item")
+        stored = self._ledger.stored(self._prefix + problem)
         if not stored or int(stored["expires_at"]["N"]) * 1000 <= self._ledger.now():
-            return Place(problem, int(stored["version"]["N"]) if stored else 0)
+            return Place(problem, version_of(stored))
         return _decode(problem, stored)
 
     def expect(self, problem: str, waiting: Waiting, *, asked_at: int) -> None:

@@ -118,7 +118,7 @@ class ChangeWindows:
         return self._seen
 
     def _shared(self) -> Sequence[ChangeWindow]:
-        item = self._ledger.call("get_item", Key={"pk": {"S": self._key}}, ConsistentRead=True).get("Item")
+        item = self._ledger.stored(self._key)
         now = self._ledger.now()
         changes = [ChangeWindow(**each) for each in json.loads(item["changes"]["S"])] if item else []
         asked, answered, version = (int(item[name]["N"]) if item else 0 for name in ("asked", "answered", "version"))

@@ -51,7 +51,7 @@ class Covers:
     def __init__(self, desk: "Desk") -> None:
         """Judge what is covered for `desk`."""
         self._desk = desk
-        self._key = {"pk": {"S": f"{COVERS_KEY}{digest(desk.deployment)}"}}
+        self._key = f"{COVERS_KEY}{digest(desk.deployment)}"
 
     def check(self, item: Item, fold: Fold, deadline: Deadline) -> None:
         """Raise NotDueError where a problem that would open a record is covered, after it was noted there, once."""
@@ -74,7 +74,7 @@ class Covers:
             return
         problem = problem_of(self._desk.deployment, key)
         item = self._desk.ledger.read(problem, dedup_key=key, table=fold.newest.table)
-        stored = self._list()
+        stored = self._desk.ledger.stored(self._key)
         name = f"{_ENTRY}{problem}"
         if item.fires is (name in stored):
             return
@@ -95,7 +95,7 @@ class Covers:
 
     def _covering(self, item: Item, alert: Alert) -> Item | None:
         """Return the item of a problem that fires and covers the one of `alert`."""
-        for name, entry in sorted(self._list().items()):
+        for name, entry in sorted(self._desk.ledger.stored(self._key).items()):
             problem = name.removeprefix(_ENTRY)
             if not name.startswith(_ENTRY) or problem == item.problem or not _covers(entry["M"], alert):
                 continue
@@ -104,15 +104,11 @@ class Covers:
                 return covering
         return None
 
-    def _list(self) -> Attributes:
-        found: Attributes = self._desk.ledger.call("get_item", Key=self._key, ConsistentRead=True).get("Item", {})
-        return found
-
     def _update(self, expression: str, names: Mapping[str, str], values: Attributes | None = None) -> Attributes:
         arguments: dict[str, Any] = {} if values is None else {"ExpressionAttributeValues": values}
         answer = self._desk.ledger.call(
             "update_item",
-            Key=self._key,
+            Key={"pk": {"S": self._key}},
             UpdateExpression=expression,
             ExpressionAttributeNames=names,
             ReturnValues="UPDATED_NEW",

@@ -138,8 +138,8 @@ class OpenWindows:
 
     def stored(self) -> tuple[tuple[CallersWindow, ...], int]:
         """Return what is stored, and its version. Raises as `Ledger.call`; ConfigurationError where it is no list."""
-        item = self._ledger.call("get_item", Key={"pk": {"S": self._key}}, ConsistentRead=True).get("Item")
-        if item is None:
+        item = self._ledger.stored(self._key)
+        if not item:
             return (), 0
         try:
             found = tuple(

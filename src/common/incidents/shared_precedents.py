@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, override
 
 from common.errors import BridgeError
-from common.incidents.ledger import Ledger, LostRaceError
+from common.incidents.ledger import Ledger, LostRaceError, version_of
 from common.incidents.precedents import Precedents
 
 LOOKED_UP_EVERY = 300_000
@@ -62,13 +62,13 @@ class SharedPrecedents(Precedents):
             return True
 
     def _mark_accepted(self, kind: _Kind, at: int) -> None:
-        stored = self._read(kind)
+        stored = self._ledger.stored(self._key(kind))
         if any(_accepted(stored) <= first < at for first, _ in _refused(stored, at).values()):
             self._write(kind, stored, {"accepted": {"N": str(at)}}, at)
 
     def _mark_refused(self, kind: _Kind, problem: str) -> bool:
         """Write down that a problem was refused; return whether nobody saw another accepted since its first time."""
-        stored, now = self._read(kind), self._ledger.now()
+        stored, now = self._ledger.stored(self._key(kind)), self._ledger.now()
         refused = _refused(stored, now)
         first, _ = refused.pop(problem, (now, now))
         kept = dict(list(refused.items())[1 - _MOST_PROBLEMS :]) | {problem: (first, now)}
@@ -76,12 +76,8 @@ class SharedPrecedents(Precedents):
         self._write(kind, stored, {"refused": {"M": times}}, now)
         return _accepted(stored) <= first
 
-    def _read(self, kind: _Kind) -> _Attributes:
-        answer = self._ledger.call("get_item", Key={"pk": {"S": self._key(kind)}}, ConsistentRead=True)
-        return dict(answer.get("Item", {}))
-
     def _write(self, kind: _Kind, stored: _Attributes, changes: _Attributes, now: int) -> None:
-        seen = int(stored.get("version", {"N": "0"})["N"])
+        seen = version_of(stored)
         expires_at = {"N": str(now // 1000 + _KEPT_SECONDS)}
         item = (
             stored | changes | {"pk": {"S": self._key(kind)}, "version": {"N": str(seen + 1)}, "expires_at": expires_at}

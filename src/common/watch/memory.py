@@ -13,7 +13,7 @@ from typing import Any
 from common.clock import Clock
 from common.errors import TransientError
 from common.incidents.item import deployment_prefix
-from common.incidents.ledger import KEPT_AFTER_RECOVERY, Attributes, Ledger, LostRaceError, objects_in
+from common.incidents.ledger import KEPT_AFTER_RECOVERY, Attributes, Ledger, LostRaceError, objects_in, version_of
 from common.retry import full_jitter
 from common.servicenow.records import Record
 from common.watch.decide import Known, is_over, known_of
@@ -56,20 +56,18 @@ class Memory:
     def begin(self, table: str, owner: str, *, seconds: float) -> Mark | None:
         """Take the mark of a table for at most so many seconds; None while another run has it."""
         key = self._mark_key(table)
-        stored = self.ledger.call("get_item", Key={"pk": {"S": key}}, ConsistentRead=True).get("Item", {})
+        stored = self.ledger.stored(key)
         now = self.ledger.now()
         if int(stored.get("lock_until", {"N": "0"})["N"]) > now:
             return None
-        version = int(stored.get("version", {"N": "0"})["N"])
+        version = version_of(stored)
         since, began = (int(stored[name]["N"]) if name in stored else None for name in ("since", "began"))
         after = stored.get("after", {"S": ""})["S"]
         mark = Mark(table, owner, version, now + int(seconds * 1000), since, began, after)
         try:
             return self._write(mark)
-        except LostRaceError as lost:
-            # The SDK repeated a write whose answer was lost, and meets its own.
-            is_ours = lost.stored is not None and lost.stored.get("owner") == {"S": owner}
-            return replace(mark, version=version + 1) if is_ours else None
+        except LostRaceError:
+            return None
 
     def end(self, mark: Mark) -> None:
         """Give a mark back. One that another run has taken over meanwhile stays as that run has it."""
