@@ -17,15 +17,30 @@ from typing import Any
 @contextmanager
 def aws_server(secret: str) -> Iterator[str]:
     """Run the server with one secret and one parameter, which is empty at first; yield its address."""
-    command = [sys.executable, "-m", "bench.aws_server", secret]
+    with served_by("bench.aws_server", secret) as address:
+        yield address
+
+
+@contextmanager
+def served_by(module: str, *arguments: str) -> Iterator[str]:
+    """Run a module that calls `serve` in a process of its own, and yield its address."""
     process = subprocess.Popen(  # noqa: S603 (a fixed command)
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", module, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     with process:
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("the server has no pipes")
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
         process.stdin.close()
+
+
+def serve(exchange: type[BaseHTTPRequestHandler]) -> None:
+    """Answer until the standard input ends; print the port first."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), exchange)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdout.write(f"{server.server_address[1]}\n")
+    sys.stdout.flush()
+    sys.stdin.read()
 
 
 class _Exchange(BaseHTTPRequestHandler):
@@ -61,14 +76,6 @@ class _Exchange(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
-def _main(secret: str) -> None:
-    _Exchange.secret = secret
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Exchange)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdout.write(f"{server.server_address[1]}\n")
-    sys.stdout.flush()
-    sys.stdin.read()
-
-
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    _Exchange.secret = sys.argv[1]
+    serve(_Exchange)

@@ -11,15 +11,13 @@ import importlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -29,7 +27,7 @@ from unittest.mock import patch
 
 from bench import start_up
 from bench.api_start import built_package, runtime_of_lambda
-from bench.aws_server import aws_server
+from bench.aws_server import aws_server, serve, served_by
 from bench.batch_of_ten import SETTINGS
 from bench.fixed_server import fixed_server
 from bench.parts import CLIENT_ID, CLIENT_SECRET
@@ -65,7 +63,7 @@ def _opening() -> Result:
     marker = Pending(Operation.OPEN, {ONLY_MEMBER: order_key(moment, firing=True)}, 0, "").marker
     with (
         fixed_server({"correlation_display": marker}, _SERVICENOW_SECONDS) as (host, authorities),
-        _slow_aws() as aws,
+        served_by("bench.enriched") as aws,
         _rules() as rules,
         _function(host, authorities, aws, {}, rules) as plain,
         _function(host, authorities, aws, _ON, rules) as enriched,
@@ -172,18 +170,6 @@ def _rules() -> Iterator[Path]:
         yield rules
 
 
-@contextlib.contextmanager
-def _slow_aws() -> Iterator[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bench.enriched"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    with process:
-        if process.stdin is None or process.stdout is None:
-            raise RuntimeError("the server has no pipes")
-        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
-        process.stdin.close()
-
-
 def _cbor(value: Any) -> bytes:  # noqa: ANN401 (texts, and lists and objects of fewer than 24)
     if isinstance(value, str):
         text = value.encode()
@@ -226,13 +212,5 @@ class _Exchange(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
-def _main() -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Exchange)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdout.write(f"{server.server_address[1]}\n")
-    sys.stdout.flush()
-    sys.stdin.read()
-
-
 if __name__ == "__main__":
-    _main()
+    serve(_Exchange)
