@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from common.aws_errors import code_of, needs_a_person, reason_of
+from common.aws_errors import meaning
 from common.clock import Clock
-from common.errors import ConfigurationError, PermanentError, TransientError
+from common.errors import ConfigurationError, PermanentError
 
 if TYPE_CHECKING:
     from mypy_boto3_sts.client import STSClient
@@ -134,17 +134,12 @@ class Accounts:
                 **outside,
             )["Credentials"]
         except (ClientError, BotoCoreError) as error:
-            if needs_a_person(error):
-                raise ConfigurationError(
-                    f"The role {arn} can't be assumed ({code_of(error)}).",
-                    action="Look whether the role is there, and whether its trust names this function's role and the "
-                    "external id of the parameter MemberRoleExternalId.",
-                    code=reason_of(error),
-                ) from None
-            raise TransientError(
-                f"STS did not answer ({code_of(error)}).",
-                action="Nothing is lost; if this stays, look at the AWS Health Dashboard.",
-                code=reason_of(error),
+            raise meaning(
+                error,
+                refused=f"The role {arn} can't be assumed",
+                action="Look whether the role is there, and whether its trust names this function's role and the "
+                "external id of the parameter MemberRoleExternalId.",
+                failed="STS did not answer",
             ) from None
         return {
             "aws_access_key_id": credentials["AccessKeyId"],

@@ -1,14 +1,19 @@
-"""Which of a few known reasons an error of AWS has. Pure; nothing of its text is passed on."""
+"""Which of a few known reasons an error of AWS has, and what it means. Pure; nothing of its text is passed on."""
 
 import re
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+
+from common.errors import ConfigurationError, TransientError
 
 _BUSY = re.compile(r"Throttl")
 _ABSENT = re.compile(r"NotFound|NonExistent|DoesNotExist")
 _DENIED = re.compile(r"AccessDenied|NotAuthorized|UnrecognizedClient|InvalidClientTokenId|InvalidSecurity")
 _OF_THE_KEY = re.compile(r"Decryption|InvalidKeyId|KMS|Kms")
 _NAMES_THE_KEY = re.compile(r"KMS|\bkms:")
+IF_IT_STAYS = "Nothing is lost; if this stays, look at the AWS Health Dashboard."
+"""What a person does about what AWS will do later."""
+
 _FOR_A_PERSON = frozenset({"key_refused", "aws_denied", "aws_absent"})
 
 
@@ -41,3 +46,17 @@ def code_of(error: ClientError | BotoCoreError) -> str:
 def needs_a_person(error: ClientError | BotoCoreError) -> bool:
     """Tell whether a right, a key or what the call names is missing, so that no repetition can help."""
     return reason_of(error) in _FOR_A_PERSON
+
+
+def meaning(
+    error: ClientError | BotoCoreError, *, refused: str, action: str, failed: str, otherwise: str = IF_IT_STAYS
+) -> ConfigurationError | TransientError:
+    """Return what an error means, in the vocabulary.
+
+    Where a person has to give a right, a key or what the call names: a ConfigurationError that says `refused`, and to
+    do `action`. Else a TransientError that says `failed`. Both get AWS's code behind what they say.
+    """
+    code, reason = code_of(error), reason_of(error)
+    if needs_a_person(error):
+        return ConfigurationError(f"{refused} ({code}).", action=action, code=reason)
+    return TransientError(f"{failed} ({code}).", action=otherwise, code=reason)

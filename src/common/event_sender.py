@@ -1,12 +1,13 @@
 """Into the event queue: what the API's doors take, in the shape of EventBridge's events."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from common.aws_errors import code_of, needs_a_person, reason_of
+from common.batches import fitting
 from common.errors import ConfigurationError, TransientError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class EventSender:
         Raises TransientError where the queue did not take all of them; sending them all again does no harm. Raises
         ConfigurationError where it takes none until a person has mended a right, a key or the queue itself.
         """
-        batches = list(_batches(bodies))
+        batches = list(fitting(bodies, len, LARGEST, number=_BATCH))
         if len(batches) <= 1:
             for batch in batches:
                 self._send(batch)
@@ -65,16 +66,3 @@ class EventSender:
         entries: Any = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
         answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
         return [bodies[int(failed["Id"])] for failed in answer.get("Failed", [])]
-
-
-def _batches(bodies: Iterable[str]) -> Iterable[list[str]]:
-    batch: list[str] = []
-    size = 0
-    for body in bodies:
-        if batch and (len(batch) == _BATCH or size + len(body) > LARGEST):
-            yield batch
-            batch, size = [], 0
-        batch.append(body)
-        size += len(body)
-    if batch:
-        yield batch

@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 
-from common.accounts import Accounts, Member
+from common.accounts import Accounts
 from common.actions.accessanalyzer import AccessAnalyzer
 from common.actions.follower import Follower, Performer, RuleFollower
 from common.actions.guardduty import GuardDuty
@@ -16,6 +16,7 @@ from common.actions.securityhub import SecurityHub
 from common.actions.trial import try_out
 from common.actions.turns import Turns
 from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG, RULES
+from common.bridge.members import members_of
 from common.clock import Clock, SystemClock
 from common.incidents.ledger import Ledger
 from common.incidents.rules import rules_to_run
@@ -52,14 +53,7 @@ def build_actions(environment: Mapping[str, str]) -> Actions:
     rules = rules_to_run(RULES, settings.allowed_tables)
     ledger = Ledger(boto3.client("dynamodb", config=QUICK_CONFIG), settings.ledger_table, clock=clock)
     turns = Turns(ledger, deployment=settings.deployment)
-    accounts = Accounts(
-        settings.account,
-        settings.region,
-        Member(settings.member_role_name, settings.member_role_external_id, service),
-        lambda: boto3.client("sts", config=AWS_CONFIG),
-        clock=clock,
-        partition=settings.partition,
-    )
+    accounts = members_of(settings, clock, session=service)
     performers = performers_of(settings, accounts, service, clock, telemetry)
     followers: list[Follower] = [RuleFollower(rules, performers, turns, telemetry=telemetry)]
     if settings.change_gate:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import boto3
 
-from common.accounts import Accounts, Member
 from common.bridge.access import Access, access_of, client_of, whole
-from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG
+from common.bridge.clients import QUICK_CONFIG
+from common.bridge.members import members_of
 from common.context.additions import Source
 from common.context.aws import Services
 from common.context.changes import READ, Changes
@@ -53,15 +53,7 @@ def build_follow_ups(environment: Mapping[str, str]) -> FollowUps:
 def services_of(settings: FollowUpSettings, environment: Mapping[str, str], access: Access) -> Services:
     """Return a way into the services of AWS, here and where MemberRoleName leads."""
     session = environment.get("POWERTOOLS_SERVICE_NAME", "servicenow-bridge")
-    accounts = Accounts(
-        settings.account,
-        settings.region,
-        Member(settings.member_role_name, settings.member_role_external_id, session),
-        lambda: boto3.client("sts", config=AWS_CONFIG),
-        clock=access.clock,
-        partition=settings.partition,
-    )
-    return Services(accounts)
+    return Services(members_of(settings, access.clock, session=session))
 
 
 def sources_of(settings: FollowUpSettings, services: Services, access: Access) -> dict[FollowUp, Source]:

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from common.aws_errors import code_of, needs_a_person, reason_of
-from common.errors import ConfigurationError, TransientError
+from common.aws_errors import meaning
 from common.servicenow.change_requests import TABLE
 
 if TYPE_CHECKING:
@@ -33,16 +32,11 @@ class Reminders:
         try:
             self._sqs.send_message(QueueUrl=self._actions_queue_url, MessageBody=reminder(self._deployment, dedup_key))
         except (ClientError, BotoCoreError) as error:
-            if needs_a_person(error):
-                raise ConfigurationError(
-                    f"The queue of actions refuses a message ({code_of(error)}).",
-                    action="Check that ACTIONS_QUEUE_URL exists and that the function's role may use it and its key.",
-                    code=reason_of(error),
-                ) from None
-            raise TransientError(
-                f"The queue of actions did not take a message ({code_of(error)}).",
-                action="Nothing is lost; if this stays, look at the AWS Health Dashboard.",
-                code=reason_of(error),
+            raise meaning(
+                error,
+                refused="The queue of actions refuses a message",
+                action="Check that ACTIONS_QUEUE_URL exists and that the function's role may use it and its key.",
+                failed="The queue of actions did not take a message",
             ) from None
 
 

@@ -6,8 +6,8 @@ https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PutApprovalResu
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from common.aws_errors import code_of, needs_a_person, reason_of
-from common.errors import BridgeError, ConfigurationError, PermanentError, TransientError
+from common.aws_errors import code_of, meaning
+from common.errors import BridgeError, PermanentError
 
 UNREACHABLE = "aws_unreachable"
 """The code of an error after which nobody knows whether a call got there."""
@@ -36,15 +36,11 @@ def meant(error: ClientError | BotoCoreError) -> BridgeError:
             action="Use the token of a task or an approval that still waits, in the Region of the stack.",
             code="token_used_up",
         )
-    if needs_a_person(error):
-        return ConfigurationError(
-            f"The function may not answer what waits for a change ({code}).",
-            action="Deploy again with ChangeGate=true; where another policy denies it, allow states:SendTask… and "
-            "codepipeline:PutApprovalResult to the function's role.",
-            code=reason_of(error),
-        )
-    return TransientError(
-        f"AWS did not take the answer to what waits for a change ({code}).",
-        action="Nothing: it is sent again. If this stays, look at the AWS Health Dashboard.",
-        code=reason_of(error),
+    return meaning(
+        error,
+        refused="The function may not answer what waits for a change",
+        action="Deploy again with ChangeGate=true; where another policy denies it, allow states:SendTask… and "
+        "codepipeline:PutApprovalResult to the function's role.",
+        failed="AWS did not take the answer to what waits for a change",
+        otherwise="Nothing: it is sent again. If this stays, look at the AWS Health Dashboard.",
     )

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from common.aws_errors import code_of, needs_a_person, reason_of
+from common.aws_errors import meaning
 from common.batches import fitting
 from common.clock import Clock
-from common.errors import ConfigurationError, TransientError
 from common.incidents.own_events import RECORD_CHANGED
 from common.retry import full_jitter
 from common.telemetry import Telemetry
@@ -72,17 +71,12 @@ class EventBus:
         try:
             return self._events.put_events(Entries=entries)["Entries"]
         except (ClientError, BotoCoreError) as error:
-            if needs_a_person(error):
-                raise ConfigurationError(
-                    f"The event bus refuses what changed in ServiceNow ({code_of(error)}).",
-                    action="Check that the bus of the parameter EventBusName exists, and that the role of the watch "
-                    "function may put events on it.",
-                    code=reason_of(error),
-                ) from None
-            raise TransientError(
-                f"The event bus did not answer ({code_of(error)}).",
-                action="Nothing is lost; if this stays, look at the AWS Health Dashboard.",
-                code=reason_of(error),
+            raise meaning(
+                error,
+                refused="The event bus refuses what changed in ServiceNow",
+                action="Check that the bus of the parameter EventBusName exists, and that the role of the watch "
+                "function may put events on it.",
+                failed="The event bus did not answer",
             ) from None
 
     def _entry(self, event: Told) -> dict[str, Any]:
