@@ -1,5 +1,6 @@
 """What is off by default, deployed: shares of callers, masked records, internals for one role, the trail."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -72,6 +73,7 @@ def test_what_is_masked_is_resolved_all_the_same(switched_on: LocalStack) -> Non
 def test_what_begins_while_somebody_deploys_opens_when_the_window_ends(switched_on: LocalStack) -> None:
     """It ends by itself, and the record says where its problem began; what recovers inside opens nothing."""
     pipeline = caller(switched_on, "kiosk-pipeline")
+    began = int(time.time() * 1000)
     opened = pipeline.call("PUT", "/windows/deploy", {"match": "starts_with(detail.alarmName, 'kiosk ')", "for": "20s"})
     assert opened.status == 200, opened
     for name in ("kiosk down", "kiosk slow"):
@@ -79,8 +81,10 @@ def test_what_begins_while_somebody_deploys_opens_when_the_window_ends(switched_
     switched_on.put_alarm("OK", name="kiosk slow")
 
     def waiting() -> bool:
-        lines = switched_on.function_log(200).count("An event waits for its hour.")
-        return lines > 0 and switched_on.queue_depth().waiting == 0
+        group = switched_on.outputs["EventsLogGroupName"]
+        lines = switched_on.root.logs.filter_log_events(logGroupName=group, startTime=began)["events"]
+        told = any("An event waits for its hour." in line["message"] for line in lines)
+        return told and switched_on.queue_depth().waiting == 0
 
     switched_on.wait_until(waiting, "nothing waits for the window")
     assert [row for row in switched_on.simulator.records("incident") if "kiosk" in row["short_description"]] == []
