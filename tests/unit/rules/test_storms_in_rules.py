@@ -41,6 +41,15 @@ def test_a_storm_is_told_by_the_record_that_gathers_it(tmp_path: Path) -> None:
     assert storm.joining == "Joined: Disk a"
 
 
+def test_a_storm_beyond_one_problem_is_told_in_the_singular(tmp_path: Path) -> None:
+    """Its time in its largest unit."""
+    one = STORM.replace("20", "1").replace("5m", "60m")
+    storm = alert_of(load(tmp_path, f"{one} }}\n")).storm
+    assert storm is not None
+    assert storm.fields["short_description"].startswith("Storm: more than one problem within 1 hour (")
+    assert "The first one has a record of its own: its child.\n\nThe first one here" in storm.fields["description"]
+
+
 def test_fields_of_a_storm_are_what_its_rule_says(tmp_path: Path) -> None:
     """And inert, as all that comes from events."""
     fields = '{ urgency = "2", description = "[code]{{ detail.disk }}" }'

@@ -7,6 +7,7 @@ from typing import Any
 from common.incidents.alert import dedup_key
 from common.incidents.expressions import Expression, Template
 from common.incidents.fields import inert_fields, inert_note
+from common.incidents.history import duration
 from common.incidents.rules.table import RuleTable
 from common.incidents.storm import Storm
 from common.servicenow.event_management import EVENT_TABLE
@@ -35,13 +36,14 @@ class StormRule:
         values = [expression.text(event) for expression in self.by]
         what = fields.get("short_description", "")
         where = ", ".join(filter(None, values))
-        bound = f"more than {self.more_than} problems within {self.within // 60} minutes"
+        one = self.more_than == 1
+        bound = f"more than {'one problem' if one else f'{self.more_than} problems'} within {duration(self.within)}"
         own = {
             "short_description": f"Storm: {bound}{f' ({where})' if where else ''}",
-            "description": f"In {where or 'this deployment'} {bound} began. Those beyond the first {self.more_than} "
-            "are told in this record, which resolves when all of its problems have recovered. The first ones have "
-            "records of their own: its children.\n\n"
-            f"The first one here: {what}",
+            "description": f"In {where or 'this deployment'} {bound} began. Those beyond the first"
+            f"{'' if one else f' {self.more_than}'} are told in this record, which resolves when all of its problems "
+            f"have recovered. The first {'one has a record of its own' if one else 'ones have records of their own'}: "
+            f"its {'child' if one else 'children'}.\n\nThe first one here: {what}",
             "impact": "1",
             "urgency": "1",
         }
