@@ -2,22 +2,17 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from common.api.admission import as_caller
 from common.api.problems import Kind, ProblemError, invalid
 from common.api.wanted_window import Wanted
-from common.incidents.open_windows import (
-    CallersWindow,
-    OpenWindows,
-    TooManyWindowsError,
-    ended,
-    opened,
-)
+from common.incidents.open_windows import CallersWindow, OpenWindows, TooManyWindowsError, ended, opened
 from common.incidents.plain_expressions import parse_plain
 
 _ACCOUNT = re.compile(r"arn:[a-z0-9-]+:(?:iam|sts)::([0-9]{12}):")
+_SECOND = 1000
 _OFF = "This deployment takes no windows."
 _ON = "Ask its operators to set the parameter ApiWindows."
 
@@ -36,9 +31,11 @@ class Windows:
         self._wide = frozenset(map(as_caller, wide))
 
     def put(self, caller: str, account: str, name: str, wanted: Wanted, now: datetime) -> dict[str, Any]:
-        """Open a window, or set an open one anew, and return it. Raises ProblemError. `account` is that of the API."""
+        """Open a window, or set an open one anew, and return it. Raises ProblemError. `account` is that of the API.
+
+        One that goes on for the same counts from when it was opened, however often its end is moved.
+        """
         self._check_on()
-        end = self._end(wanted, now)
         if not wanted.match and not wanted.rules:
             raise invalid("Neither match nor rules say what is to be quiet.", "Name as little as will do.")
         if wanted.match:
@@ -47,12 +44,11 @@ class Windows:
             except ValueError as error:
                 raise invalid(f"match is wrong: {error}") from None
         own = _ACCOUNT.match(caller)
-        window = CallersWindow(
+        asked = CallersWindow(
             name=name,
             caller=caller,
-            # Events tell their time to the second: what begins in this one is inside.
-            begin=_milliseconds(now) // 1000 * 1000,
-            end=_milliseconds(end),
+            begin=_whole_second(now),
+            end=_milliseconds(_end(wanted, now)),
             quiet=wanted.quiet,
             rules=tuple(wanted.rules),
             match=wanted.match,
@@ -60,38 +56,26 @@ class Windows:
         )
 
         def change(windows: Sequence[CallersWindow]) -> Sequence[CallersWindow]:
-            self._check_owner(self._open(windows, name, now), caller)
+            self._check_owner(_open(windows, name, now), caller)
             try:
-                return opened(windows, window, _milliseconds(now))
+                changed = opened(windows, asked, _milliseconds(now))
             except TooManyWindowsError as error:
                 raise ProblemError(
                     Kind.CONFLICT, f"{error} are open already.", action="End those that are not needed any more."
                 ) from None
+            self._check_length(changed[-1])
+            return changed
 
-        self._windows.change(change)
-        return _shown(window)
-
-    def _end(self, wanted: Wanted, now: datetime) -> datetime:
-        if (wanted.until is None) is not bool(wanted.lasts):
-            raise invalid("Either for or until says when the window ends.")
-        end = wanted.end(now)
-        if end <= now:
-            raise invalid("The window's end is not ahead.")
-        if end - now > timedelta(hours=self._hours):
-            raise invalid(
-                f"The window lasts longer than {self._hours} hours.",
-                "Send a shorter one and send it again before it ends, or ask the operators about ApiWindowHours.",
-            )
-        return end
+        return _shown(self._windows.change(change)[-1])
 
     def end(self, caller: str, name: str, now: datetime) -> dict[str, Any]:
         """End a window now and return it. Raises ProblemError where none is open."""
         self._check_on()
-        at = _milliseconds(now) // 1000 * 1000
+        at = _whole_second(now)
         found: list[CallersWindow] = []
 
         def change(windows: Sequence[CallersWindow]) -> Sequence[CallersWindow]:
-            window = self._of(windows, name, now)
+            window = _one(windows, name, now)
             self._check_owner(window, caller)
             found.append(window)
             return ended(windows, name, at, at)
@@ -102,7 +86,7 @@ class Windows:
     def read(self, name: str, now: datetime) -> dict[str, Any]:
         """Return an open window. Raises ProblemError where there is none."""
         self._check_on()
-        return _shown(self._of(self._windows.stored()[0], name, now))
+        return _shown(_one(self._windows.stored()[0], name, now))
 
     def all_open(self, now: datetime) -> list[dict[str, Any]]:
         """Return all that are open."""
@@ -113,15 +97,13 @@ class Windows:
         if self._reach == "off":
             raise ProblemError(Kind.NOT_FOUND, _OFF, action=_ON)
 
-    def _of(self, windows: Sequence[CallersWindow], name: str, now: datetime) -> CallersWindow:
-        found = self._open(windows, name, now)
-        if found is None:
-            raise ProblemError(Kind.NOT_FOUND, "No window of this name is open.")
-        return found
-
-    def _open(self, windows: Sequence[CallersWindow], name: str, now: datetime) -> CallersWindow | None:
-        at = _milliseconds(now)
-        return next((each for each in reversed(windows) if each.name == name and each.end > at), None)
+    def _check_length(self, window: CallersWindow) -> None:
+        # A second more, because it begins on a whole one.
+        if window.end - window.begin >= self._hours * 3_600_000 + _SECOND:
+            raise invalid(
+                f"The window lasts longer than {self._hours} hours, counted from {_text(window.begin)}.",
+                "Send an earlier end, or ask the operators about ApiWindowHours.",
+            )
 
     def _check_owner(self, window: CallersWindow | None, caller: str) -> None:
         if window is not None and caller not in (window.caller, *self._wide):
@@ -132,8 +114,34 @@ class Windows:
             )
 
 
+def _end(wanted: Wanted, now: datetime) -> datetime:
+    if (wanted.until is None) is not bool(wanted.lasts):
+        raise invalid("Either for or until says when the window ends.")
+    end = wanted.end(now)
+    if end <= now:
+        raise invalid("The window's end is not ahead.")
+    return end
+
+
+def _one(windows: Sequence[CallersWindow], name: str, now: datetime) -> CallersWindow:
+    found = _open(windows, name, now)
+    if found is None:
+        raise ProblemError(Kind.NOT_FOUND, "No window of this name is open.")
+    return found
+
+
+def _open(windows: Sequence[CallersWindow], name: str, now: datetime) -> CallersWindow | None:
+    at = _milliseconds(now)
+    return next((each for each in reversed(windows) if each.name == name and each.end > at), None)
+
+
 def _milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
+
+
+def _whole_second(moment: datetime) -> int:
+    """Return it as events tell their time, so that what begins in this second is inside."""
+    return _milliseconds(moment) // _SECOND * _SECOND
 
 
 def _text(milliseconds: int) -> str:

@@ -69,7 +69,7 @@ class TooManyWindowsError(Exception):
 
 
 def opened(windows: Iterable[CallersWindow], window: CallersWindow, now: int) -> tuple[CallersWindow, ...]:
-    """Return the windows at `now` with one more. Raises TooManyWindowsError.
+    """Return the windows at `now` with one more, which is the last. Raises TooManyWindowsError.
 
     One of the same name that is still open ends now, or goes on where it is for the same.
     """
@@ -152,8 +152,8 @@ class OpenWindows:
                 action=f"Delete the item {self._key} of the ledger's table, and open the windows again.",
             ) from None
 
-    def change(self, change: Callable[[tuple[CallersWindow, ...]], Sequence[CallersWindow]]) -> None:
-        """Store what `change` makes of the windows. Raises what it raises, and as `Ledger.call`."""
+    def change(self, change: Callable[[tuple[CallersWindow, ...]], Sequence[CallersWindow]]) -> Sequence[CallersWindow]:
+        """Store and return what `change` makes of the windows. Raises what it raises, and as `Ledger.call`."""
         for _ in range(_MOST_TRIES):
             windows, version = self.stored()
             changed = change(windows)
@@ -168,7 +168,7 @@ class OpenWindows:
                 self._ledger.put(dict(attributes), seen=version)
             except LostRaceError:
                 continue
-            return
+            return changed
         raise TransientError(
             "Others changed windows at the same time.", action="Send the request again.", retry_after=1.0
         )

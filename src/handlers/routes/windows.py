@@ -23,7 +23,7 @@ router = new_router()
     responses=responses(200, models.OpenWindow, "The window. It counts within a quarter of a minute.", 409, 413, 415),
 )
 def open_window(name: parameters.WindowName, window: Annotated[models.NewWindow, Body()]) -> Response[str]:
-    """Hold, note or drop what begins from now on. It ends by itself; sent again, it ends later."""
+    """Hold, note or drop what begins from now on. It ends by itself; sent again, its end moves."""
     turn = in_hand()
     request = turn.request
     wanted = window.wanted()

@@ -112,13 +112,34 @@ def test_nobody_changes_anothers_window(api: Gateway) -> None:
     assert api.call("DELETE", "/windows/w").kind == "not-found"
 
 
+@pytest.mark.attack
+def test_no_window_is_prolonged_for_ever(api: Gateway) -> None:
+    """It lasts two hours here, counted from when it was opened; for something else it is another window."""
+    opened = 1_800_000_000.25
+    asked = {"match": MATCH, "for": "90m"}
+    with patch.object(SystemClock, "now", lambda _: opened):
+        first = api.call("PUT", "/windows/w", asked)
+    with patch.object(SystemClock, "now", lambda _: opened + 1800):
+        again = api.call("PUT", "/windows/w", asked)
+        assert (again.status, again.json["from"]) == (200, first.json["from"])
+        assert again.json["until"] == "2027-01-15T10:00:00Z"
+        assert api.call("GET", "/windows/w").json == again.json
+    with patch.object(SystemClock, "now", lambda _: opened + 1802):
+        refused = api.call("PUT", "/windows/w", asked)
+        assert (refused.status, refused.kind) == (400, "invalid-request")
+        assert "longer than 2 hours, counted from 2027-01-15T08:00:00Z" in refused.text
+        assert api.call("GET", "/windows/w").json == again.json
+        other = api.call("PUT", "/windows/w", asked | {"match": "`true`"})
+        assert (other.status, other.json["from"]) == (200, "2027-01-15T08:30:02Z")
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
         ({"for": "30m"}, "Neither match nor rules say what is to be quiet."),
         ({"match": MATCH}, "Either for or until says when the window ends."),
         ({"match": MATCH, "for": "30m", "until": "2026-01-31T08:00:00Z"}, "Either for or until says"),
-        ({"match": MATCH, "for": "121m"}, "The window lasts longer than 2 hours."),
+        ({"match": MATCH, "for": "121m"}, "The window lasts longer than 2 hours, counted from "),
         ({"match": MATCH, "until": "2026-01-31T08:00:00Z"}, "The window's end is not ahead."),
         ({"match": "a b", "for": "30m"}, "match is wrong: 'a b' is no JMESPath expression"),
         ({"match": "[@,@]" + "|[@,@][]" * 100, "for": "30m"}, "match is wrong: it builds values"),
