@@ -17,6 +17,8 @@ type Span = tuple[int, int]
 
 # A year of weeks, from a Monday: 2026-01-05 to 2027-01-11, UTC.
 _YEAR = (1_767_571_200_000, 1_799_625_600_000)
+# 9999-01-01, UTC: in its last year the calendar has no days left to count from.
+_LAST_YEAR = 253_370_764_800_000
 
 
 class Schedule(Protocol):
@@ -67,7 +69,9 @@ class Weekly:
         return (_minutes(self.end) - _minutes(self.start)) % 1440 * 60 or 86_400
 
     def span(self, at: int) -> Span | None:
-        """Return the opening that contains `at`."""
+        """Return the opening that contains `at`; None in the last year of the calendar."""
+        if at >= _LAST_YEAR:
+            return None
         today = datetime.fromtimestamp(at / 1000, self.zone).date()
         back = self.nominal // 86_400 + 2
         found = [self._of(today + timedelta(days=shift)) for shift in range(-back, 2) if self._opens(today, shift)]

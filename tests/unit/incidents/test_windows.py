@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from copy import replace
+from datetime import UTC, time
 
 import pytest
 
 from common.incidents.alert import Alert, Status
 from common.incidents.due import due, healed, hour_of
 from common.incidents.expressions import Expression
-from common.incidents.schedule import DAY, Dates
+from common.incidents.schedule import DAY, Dates, Weekly
 from common.incidents.windows import LONGEST_WINDOW, Quiet, Quieting, Window, quieted, quieting_of
 from tests.support.problems import RECORD, fold, settled
 from tests.support.world import KEY
@@ -94,6 +95,9 @@ def test_what_the_sender_itself_mutes_is_held() -> None:
     assert says(window(quiet=Quiet.NOTE), alert=muted) == ("w", "note", 11)
     assert says(alert=replace(muted, quiet_until=PROBLEM.occurred_at)) is None
     assert says(alert=replace(muted, quiet_until=900 * DAY)) == ("rule", "hold", 10 + LONGEST_WINDOW // HOUR)
+    for_ever = replace(muted, quiet_until=253_402_300_799_000)  # the last second of 9999
+    daily = Window(name="w", place="here", schedule=Weekly(frozenset(range(7)), time(1), UTC, seconds=3600))
+    assert says(daily, alert=for_ever) == ("rule", "hold", 10 + LONGEST_WINDOW // HOUR)
 
 
 SENTENCE = "Began inside the maintenance window w (until 1970-01-01 11:00 UTC)."

@@ -168,6 +168,12 @@ def mistakes(directory: Path, *own: str) -> str:
             DATES.replace("until = 2026", "until = 9999") + "quiet = 'drop'\n",
             "until makes it quiet for more than 31 days without a break: use an override for that.",
         ),
+        (
+            DATES.replace(
+                "until = 2026-11-23T11:00:00+01:00", "until = 9999-12-31T23:59:59\nzone = 'America/New_York'"
+            ),
+            "until makes it quiet for more than 4 days without a break",
+        ),
         (EVENING + 'for = "97h"\n', "days makes it quiet for more than 4 days without a break"),
         (
             EVENING.replace('"friday"', '["mon","tue","wed","thu","fri","sat","sun"]') + "for = '24h'\nquiet = 'drop'",

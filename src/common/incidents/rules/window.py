@@ -15,7 +15,8 @@ from common.incidents.windows import LONGEST_WINDOW, Quiet, Window, utc
 LONGEST_QUIET = 31 * DAY
 """Milliseconds for which a window may drop or note what begins in it; for more there is an override."""
 
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_DAY_OF = {name: day for day, full in enumerate(_DAYS) for name in (full, full[:3])}
 
 _TEXTS = ("name", "match", "quiet", "zone", "start", "end", "for")
 _FIELDS = (*_TEXTS, "rules", "from", "until", "days")
@@ -95,7 +96,7 @@ class _WindowTable(RuleTable):
         moments = {name: self._moment(name) for name in ("from", "until") if name in self.content}
         if self.mistakes:
             return None
-        begin, end = (round(moments[name].astimezone(UTC).timestamp() * 1000) for name in ("from", "until"))
+        begin, end = (round(moments[name].timestamp() * 1000) for name in ("from", "until"))
         if end <= begin:
             self.wrong("until", "is not after from")
             return None
@@ -117,11 +118,10 @@ class _WindowTable(RuleTable):
 
     def _weekly(self) -> Weekly | None:
         names = [name.lower() for name in self.names("days")]
-        days = frozenset(day for day, full in enumerate(DAYS) for name in names if name in (full, full[:3]))
         if not names:
-            self.wrong("days", f"is missing: name some of {', '.join(DAYS)}")
-        elif unknown := [name for name in names if not any(name in (full, full[:3]) for full in DAYS)]:
-            self.wrong("days", f"has {unknown[0]!r}, which is none of {', '.join(DAYS)}")
+            self.wrong("days", f"is missing: name some of {', '.join(_DAYS)}")
+        elif unknown := [name for name in names if name not in _DAY_OF]:
+            self.wrong("days", f"has {unknown[0]!r}, which is none of {', '.join(_DAYS)}")
         start = self._clock("start")
         if ("end" in self.content) == ("for" in self.content):
             self.wrong("end", 'or for is needed, and not both: end = "04:00" or for = "6h"')
@@ -132,7 +132,7 @@ class _WindowTable(RuleTable):
         zone = self._zone("say in which zone the clock stands")
         if self.mistakes or start is None or zone is None or found is None:
             return None
-        return Weekly(days, start, zone, end, int(found[1]) * _SECONDS[found[2]])
+        return Weekly(frozenset(_DAY_OF[name] for name in names), start, zone, end, int(found[1]) * _SECONDS[found[2]])
 
     def _clock(self, name: str) -> time | None:
         found = _CLOCK.fullmatch(self.content.get(name, ""))
