@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from common.incidents.rules.checked import entries
-from common.incidents.rules.table import CHANGE, Mistake
+from common.incidents.rules.on_change import CHANGE
+from common.incidents.rules.table import Mistake
 
 _ENTRY = re.compile(rf"{CHANGE} (\d+), ")
 

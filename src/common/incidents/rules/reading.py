@@ -1,11 +1,13 @@
 """A table of a rule file becomes a rule or an override."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from common.incidents.alert import DEFAULT_TABLE, Policy
 from common.incidents.expressions import Expression, Template
 from common.incidents.rules.names import ANY
+from common.incidents.rules.on_change import check_objects, read_object, read_on_change
 from common.incidents.rules.override import Override
 from common.incidents.rules.rule import Rule
 from common.incidents.rules.storms import check_storm, read_covers, read_storm
@@ -76,10 +78,10 @@ def read_rule(place: str, content: Mapping[str, Any], tables: Collection[str]) -
         covers=read_covers(table),
         once=table.switch("once") or False,
         follow_ups=table.follow_ups(),
-        object=table.named_object(),
-        on_change=table.on_change(),
+        object=read_object(table),
+        on_change=read_on_change(table),
     )
-    table.check_objects(rule.on_change, rule.object)
+    check_objects(table, rule.on_change, rule.object)
     if rule.resolved is not None:
         table.check_states(target, policy)
     check_storm(table, target, rule.storm)
@@ -123,7 +125,7 @@ def read_override(
         runbook=table.link("runbook"),
         fields=table.templates("fields"),
         policy=table.policy(),
-        on_change=table.on_change(),
+        on_change=read_on_change(table),
     )
     if override.group and any(each.tags for each in (*override.group, override.condition) if each is not None):
         table.wrong("group", "can't depend on tags, which may not be known when the problem is over")
@@ -141,10 +143,9 @@ def check_override(override: Override, rules: Collection[Rule], tables: Collecti
         table.wrong("rules", f"names no rule that there is: {names}")
     for rule in concerned:
         changed = override.over(rule)
-        table.check_objects(override.on_change, rule.object)
-        policy = {name: getattr(changed.policy, name) for name in Policy.__dataclass_fields__}
+        check_objects(table, override.on_change, rule.object)
         if changed.resolved is not None:
-            table.check_states(changed.table, policy)
+            table.check_states(changed.table, asdict(changed.policy))
         check_storm(table, changed.table, changed.storm)
     return list(dict.fromkeys(table.mistakes))
 

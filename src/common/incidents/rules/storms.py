@@ -1,6 +1,6 @@
 """The entries `storm` and `covers`: what a rule says of many problems at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,9 +95,7 @@ def check_storm(table: RuleTable, target: str, storm: StormRule | None) -> None:
 
 def read_covers(table: RuleTable) -> tuple[str, ...]:
     """Return the expressions of the entry `covers`, as they are written; each is one that can be read."""
-    expressions: Sequence[Expression] = table.expressions("covers")
-    if "covers" in table.content and not expressions and not table.mistakes:
-        return ()
+    expressions = table.expressions("covers")
     for expression in expressions:
         if expression.tags:
             table.wrong("covers", "can't ask for tags, which may not be known when it is judged")

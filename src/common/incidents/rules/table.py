@@ -1,7 +1,7 @@
 """One table of a rule file: reads its entries and collects what is wrong with them."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -10,7 +10,6 @@ from common.incidents.alert import DEFAULT_TABLE, FollowUp, OnRecovery, OnRepeat
 from common.incidents.episodes import MOST_BEGINNINGS
 from common.incidents.expressions import Expression, Template
 from common.incidents.rules.names import LEVELS, OWN_COLUMNS, is_name
-from common.incidents.rules.on_change import ACTIONS, BECOMES, FEEDBACK, NEEDS, PARTS, OnChange
 from common.servicenow.event_management import EVENT_TABLE
 
 _CHOICES: Mapping[str, type[StrEnum]] = {
@@ -31,10 +30,6 @@ LONGEST_WAIT = 12 * 3600
 """Seconds: longer than any spike lasts, and short beside the seven days for which the queue keeps a message."""
 
 _DURATION = re.compile(r"(0|[1-9][0-9]{0,5})([smh])")
-CHANGE = "on_change"
-"""How the name of a field begins that stands in an entry of that list; its number follows, from 1 on."""
-
-_CHANGE = ("to", "close_code", "match", "action", "set", "feedback")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 STATES_BY_PEOPLE: Mapping[str, str] = {
@@ -114,7 +109,7 @@ class RuleTable:
 
     def expression(self, name: str) -> Expression | None:
         """Return the expression of an entry; None where it is left out."""
-        return self._parse(name, self.content[name]) if name in self.content else None
+        return self.parse(name, self.content[name]) if name in self.content else None
 
     def expression_without_tags(self, name: str) -> Expression | None:
         """Return the same of an entry for which no tags are looked up."""
@@ -129,7 +124,7 @@ class RuleTable:
         if not isinstance(sources, list):
             self.wrong(name, "is no list of expressions")
             return ()
-        return tuple(parsed for source in sources if (parsed := self._parse(name, source)) is not None)
+        return tuple(parsed for source in sources if (parsed := self.parse(name, source)) is not None)
 
     def list_place(self, name: str) -> Expression | None:
         """Return the expression that names where a list stands in the event's detail; None where it is left out."""
@@ -222,59 +217,6 @@ class RuleTable:
             self.wrong(name, f"is longer than {LONGEST_WAIT // 3600}h")
         return seconds
 
-    def named_object(self) -> dict[str, Expression]:
-        """Return the expressions that name the object of AWS."""
-        found = {}
-        for name, source in self.section("object").items():
-            if name not in PARTS:
-                self.wrong(f"object.{name}", f"is not known; the entries are {', '.join(PARTS)}")
-            elif (expression := self._parse(f"object.{name}", source)) is not None:
-                found[name] = expression
-        return found
-
-    def on_change(self) -> tuple[OnChange, ...]:
-        """Return what changes in ServiceNow do."""
-        entries = self.content.get("on_change", [])
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            self.wrong("on_change", "is no list of tables")
-            return ()
-        return tuple(self._change(number, entry) for number, entry in enumerate(entries, start=1))
-
-    def check_objects(self, entries: Iterable[OnChange], named: Collection[str]) -> None:
-        """Note actions on an object that the rule does not name."""
-        for action in sorted({entry.action for entry in entries} & NEEDS.keys()):
-            if not any(set(way) <= set(named) for way in NEEDS[action]):
-                ways = " or ".join(" and ".join(way) for way in NEEDS[action])
-                self.wrong("on_change", f"has the action {action}, for which object has to name {ways}")
-
-    def _change(self, number: int, entry: Mapping[str, Any]) -> OnChange:
-        inner = RuleTable(self.place, entry, self.tables)
-        inner.check_names(_CHANGE, ("match", "action", "set", "feedback"))
-        to, codes = inner.names("to"), inner.names("close_code")
-        action, value, feedback = (str(entry.get(name, "")) for name in ("action", "set", "feedback"))
-        if not to:
-            inner.wrong("to", f"is missing; it is one or several of {', '.join(BECOMES)}")
-        for name in to:
-            if name not in BECOMES:
-                inner.wrong("to", f"has {name}, which is none of {', '.join(BECOMES)}")
-        if action not in ACTIONS:
-            inner.wrong("action", f"is {action or 'missing'}; the actions are {', '.join(ACTIONS)}")
-        elif "set" not in entry or value not in ("", *ACTIONS[action]):
-            inner.wrong("set", f"is {value or 'missing'}; {action} can set {', '.join(ACTIONS[action])}")
-        if feedback and (action != "guardduty" or feedback not in FEEDBACK):
-            inner.wrong("feedback", f"is {feedback}; it is one of {', '.join(FEEDBACK)}, for the action guardduty")
-        condition = inner.expression_without_tags("match")
-        for mistake in inner.mistakes:
-            self.wrong(f"{CHANGE} {number}, {mistake.field}", mistake.why)
-        return OnChange(
-            to=frozenset(to),
-            action=action,
-            value=value,
-            close_codes=frozenset(codes),
-            condition=condition,
-            feedback=feedback,
-        )
-
     def check_states(self, table: str, policy: Mapping[str, Any]) -> None:
         """Note a policy that asks for what a table can't do, or for states that only the deployment knows."""
         if table in (DEFAULT_TABLE, EVENT_TABLE):
@@ -298,9 +240,10 @@ class RuleTable:
                 f"is missing: say which state of {table} means reopened, or set on_return to replace",
             )
 
-    def _parse(self, name: str, source: object) -> Expression | None:
+    def parse(self, place: str, source: object) -> Expression | None:
+        """Return the expression in `source`, which stands at `place` inside this table; None where it is none."""
         try:
             return Expression.parse(str(source))
         except ValueError as error:
-            self.wrong(name, f"is wrong: {error}")
+            self.wrong(place, f"is wrong: {error}")
             return None
