@@ -1,8 +1,12 @@
 """Time as a dependency: wall clock, monotonic clock, sleeping, and the deadline of a piece of work."""
 
+import re
 import time
 from dataclasses import dataclass
 from typing import Protocol
+
+_DURATION = re.compile(r"(0|[1-9][0-9]{0,5})([smh])")
+_UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 class Clock(Protocol):
@@ -48,3 +52,9 @@ class Deadline:
     def within(self, seconds: float) -> "Deadline":
         """Return this deadline, or the one that many seconds from now if that comes first."""
         return Deadline(self.clock, min(self.at, self.clock.monotonic() + seconds))
+
+
+def seconds_in(duration: str) -> int | None:
+    """Return the seconds of a text such as "90s", "2m" or "1h"; None where it is none."""
+    found = _DURATION.fullmatch(duration)
+    return int(found[1]) * _UNITS[found[2]] if found else None

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from common.clock import Deadline, SystemClock
+from common.clock import Deadline, SystemClock, seconds_in
 from tests.support.clock import FakeClock
 
 
@@ -38,3 +38,12 @@ def test_the_clock_of_the_machine() -> None:
     before = clock.monotonic()
     clock.sleep(0.001)
     assert clock.monotonic() - before >= 0.001
+
+
+@pytest.mark.parametrize(
+    ("duration", "seconds"),
+    [("0s", 0), ("90s", 90), ("2m", 120), ("1h", 3600), ("01m", None), ("1d", None), ("1h ", None), ("", None)],
+)
+def test_a_duration_is_a_number_and_a_unit(duration: str, seconds: int | None) -> None:
+    """Seconds, minutes or hours."""
+    assert seconds_in(duration) == seconds

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-_UNITS = {"s": 1, "m": 60, "h": 3600}
+from common.clock import seconds_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,4 +21,4 @@ class Wanted:
         """Return when it ends by itself."""
         if self.until is not None:
             return self.until
-        return now + timedelta(seconds=int(self.lasts[:-1]) * _UNITS[self.lasts[-1]])
+        return now + timedelta(seconds=seconds_in(self.lasts) or 0)

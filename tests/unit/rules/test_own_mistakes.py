@@ -30,6 +30,11 @@ def mistakes(directory: Path, *own: str, tables: tuple[str, ...] = ()) -> str:
         ("[[override]]\nfields = { impact = 4 }\n", "fields.impact is none of 1, 2, 3."),
         ("[[override]]\nfields = { urgency = 'high' }\n", "fields.urgency is none of 1, 2, 3."),
         ("[[override]]\nfields = { message_key = 'x' }\n", "fields.message_key is set by the bridge itself."),
+        (
+            "[[override]]\naccepts = 'correlation_display'\n",
+            "accepts has 'correlation_display', which no event may set",
+        ),
+        ("[[override]]\naccepts = ['u_*', 'sys_id']\n", "accepts has 'sys_id', which no event may set."),
         ("[[override]]\ntable = 'problem'\n", "table is problem, which may not be written: add it to the parameter"),
         ("[[override]]\ntable = 'Problem'\n", "table is no name that ServiceNow uses"),
         ("override = 'x'\n", "own/0.toml: override is no list of tables; every override begins with [[override]]."),

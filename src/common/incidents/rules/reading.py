@@ -1,12 +1,13 @@
 """A table of a rule file becomes a rule or an override."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from common.incidents.alert import DEFAULT_TABLE, Policy
 from common.incidents.expressions import Expression, Template
-from common.incidents.rules.names import ANY
+from common.incidents.rules.names import ANY, is_column
 from common.incidents.rules.on_change import check_objects, read_object, read_on_change
 from common.incidents.rules.override import Override
 from common.incidents.rules.rule import Rule
@@ -32,6 +33,9 @@ _NO_TAGS = (
     *("when", "each", "key", "origin", "firing", "resolved", "time", "table_from", "fields_from", "group"),
     *("quiet_until", "quiet_by"),
 )
+
+# In a pattern of names, as fnmatch has them.
+_WILDCARD = re.compile(r"[*?\[]")
 
 
 def read_rule(place: str, content: Mapping[str, Any], tables: Collection[str]) -> tuple[Rule | None, list[Mistake]]:
@@ -66,7 +70,7 @@ def read_rule(place: str, content: Mapping[str, Any], tables: Collection[str]) -
         runbook=table.link("runbook"),
         fields=table.templates("fields"),
         fields_from=table.expression("fields_from"),
-        accepts=table.names("accepts"),
+        accepts=_accepted(table),
         firing_note=notes.get("firing", Template(())),
         resolved_note=notes.get("resolved", Template(())),
         policy=Policy(**policy),
@@ -87,6 +91,15 @@ def read_rule(place: str, content: Mapping[str, Any], tables: Collection[str]) -
     check_storm(table, target, rule.storm)
     _check_tags(table, rule)
     return (None if table.mistakes else rule), table.mistakes
+
+
+def _accepted(table: RuleTable) -> tuple[str, ...]:
+    """Return the columns that an event may set, and patterns of them. Notes a column that none ever may."""
+    names = table.names("accepts")
+    for name in names:
+        if not _WILDCARD.search(name) and not is_column(name):
+            table.wrong("accepts", f"has {name[:80]!r}, which no event may set")
+    return names
 
 
 def _check_tags(table: RuleTable, rule: Rule) -> None:
@@ -120,7 +133,7 @@ def read_override(
         group=table.expressions("group") if "group" in content else None,
         storm=read_storm(table) or False if "storm" in content else None,
         covers=read_covers(table) if "covers" in content else None,
-        accepts=table.names("accepts"),
+        accepts=_accepted(table),
         follow_ups=table.follow_ups() if "with" in content else None,
         runbook=table.link("runbook"),
         fields=table.templates("fields"),

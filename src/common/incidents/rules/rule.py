@@ -259,9 +259,10 @@ class Rule:
             return {}
         for name in found:
             if not is_column(name) or not any(fnmatch.fnmatchcase(name, pattern) for pattern in self.accepts):
+                way = f", or add it to what the rule {self.name} accepts" if is_column(name) else ""
                 raise PermanentError(
                     f"The event's {self.fields_from.source}.{name[:80]!r} may not be set by an event.",
-                    action=f"Leave it out, or add it to what the rule {self.name} accepts.",
+                    action=f"Leave it out{way}.",
                 )
         return {name: as_text(value) for name, value in found.items()}
 

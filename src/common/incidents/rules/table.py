@@ -1,11 +1,11 @@
 """One table of a rule file: reads its entries and collects what is wrong with them."""
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from common.clock import seconds_in
 from common.incidents.alert import DEFAULT_TABLE, FollowUp, OnRecovery, OnRepeat, OnReturn
 from common.incidents.episodes import MOST_BEGINNINGS
 from common.incidents.expressions import Expression, Template
@@ -28,9 +28,6 @@ FLAPPING = "flapping"
 
 LONGEST_WAIT = 12 * 3600
 """Seconds: longer than any spike lasts, and short beside the seven days for which the queue keeps a message."""
-
-_DURATION = re.compile(r"(0|[1-9][0-9]{0,5})([smh])")
-_UNITS = {"s": 1, "m": 60, "h": 3600}
 
 STATES_BY_PEOPLE: Mapping[str, str] = {
     "problem": "since Rome the Table API does not move a problem's state",
@@ -209,13 +206,12 @@ class RuleTable:
 
     def seconds(self, name: str) -> int:
         """Return the seconds of an entry such as "2m"; 0 where it is wrong."""
-        found = _DURATION.fullmatch(str(self.content[name]))
-        seconds = int(found[1]) * _UNITS[found[2]] if found else 0
-        if found is None:
+        seconds = seconds_in(str(self.content[name]))
+        if seconds is None:
             self.wrong(name, 'is no time such as "90s", "2m" or "1h"')
         elif seconds > LONGEST_WAIT:
             self.wrong(name, f"is longer than {LONGEST_WAIT // 3600}h")
-        return seconds
+        return seconds or 0
 
     def check_states(self, table: str, policy: Mapping[str, Any]) -> None:
         """Note a policy that asks for what a table can't do, or for states that only the deployment knows."""
