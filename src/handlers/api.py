@@ -7,8 +7,9 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.api import models, parameters
-from common.api.admission import WEBHOOK, account_of, admit, caller_of
+from common.api.admission import admit
 from common.api.audit import note_write
+from common.api.callers import WEBHOOK, account_of, caller_of
 from common.api.problems import Kind, ProblemError
 from common.api.resolver import new_resolver, only_parameters, reply, responses
 from common.api.swagger import swagger_page
@@ -35,9 +36,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     seconds = context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS
     try:
         # First of all, so that requests that are refused count too; but whoever sends a webhook has yet to prove it.
-        if not (caller := caller_of(event)).startswith(WEBHOOK):
+        caller = caller_of(event)
+        if not caller.startswith(WEBHOOK):
             bridge.limit.take(caller, account_of(event))
-        admitted = admit(event)
+        admitted = admit(event, caller)
         begin(Turn(bridge, admitted, Deadline.after(bridge.clock, seconds), app.context))
         answer = app.resolve(admitted.event, context)
     except ProblemError as problem:

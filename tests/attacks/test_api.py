@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from common.api.admission import admit, parse_json
+from common.api.admission import parse_json
 from common.api.allow_list import AllowList
+from common.api.callers import caller_of
 from common.api.files import file_of
 from common.api.problems import ProblemError
 from common.errors import ConfigurationError
@@ -127,22 +128,20 @@ def _cursor(api: Gateway) -> str:
 def test_a_context_of_another_shape_is_no_crash(authorizer: object) -> None:
     """A Lambda authoriser chooses its own members; who is not named by one is nobody."""
     with pytest.raises(ProblemError) as refused:
-        admit({"path": "/incidents", "httpMethod": "GET", "requestContext": {"authorizer": authorizer}})
+        caller_of({"path": "/incidents", "httpMethod": "GET", "requestContext": {"authorizer": authorizer}})
     assert refused.value.kind.status == 403
 
 
 def test_a_context_with_a_text_for_claims_still_names_its_principal() -> None:
     """It got 502 for every call."""
     context = {"authorizer": {"claims": "text", "principalId": "billing"}}
-    assert admit({"path": "/x", "httpMethod": "GET", "requestContext": context}).caller == "principal:billing"
+    assert caller_of({"path": "/x", "httpMethod": "GET", "requestContext": context}) == "principal:billing"
 
 
 def test_an_issuer_and_a_subject_can_not_be_cut_in_another_place() -> None:
     """`https://a#b` and `c` are not `https://a` and `b#c`."""
     callers = {
-        admit(
-            {"path": "/x", "httpMethod": "GET", "requestContext": {"authorizer": {"claims": {"iss": iss, "sub": sub}}}}
-        ).caller
+        caller_of({"path": "/x", "requestContext": {"authorizer": {"claims": {"iss": iss, "sub": sub}}}})
         for iss, sub in (("https://a#b", "c"), ("https://a", "b#c"))
     }
     assert len(callers) == 2

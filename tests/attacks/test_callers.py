@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from common.api.audit import on_behalf
+from common.api.callers import on_behalf
 from local.simulator import Simulator
 from tests.integration.api.gateway import ALICE, BOB, Gateway
 from tests.support.deployment import ACCOUNT

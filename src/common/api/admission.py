@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from common.api.callers import WEBHOOK
 from common.api.problems import Kind, ProblemError, invalid
 from common.strict_json import is_deeper, no_constant
 
@@ -21,30 +22,20 @@ FILE_LIMIT = 4 * 1024 * 1024
 DEEPEST = 16
 """The most levels of a JSON body."""
 
-PUBLIC_PATH = "/swagger"
-"""The page about the API, the one thing that needs no signature, where the deployment shows it at all."""
-
 ALERTS_PATH = "/alerts"
 """Where a webhook may bring as many alerts as Lambda takes: its sender would not send them again in smaller parts."""
-
-WEBHOOK = "webhook:"
-"""What the caller of a webhook begins with; its source follows. That it is this source it has yet to prove."""
 
 _JSON_TYPE = re.compile(r"application/json(\s*;\s*charset=\"?utf-8\"?)?", re.IGNORECASE)
 _WITH_BODY = frozenset({"POST", "PATCH", "PUT"})
 _FILE_ROUTE = re.compile(r"/incidents/[^/]+/attachments/*")
-_WEBHOOK_ROUTE = re.compile(r"/webhooks/([^/]+)/*")
 _SUSPICIOUS_PATH = re.compile(r"\.\.|//|[\\\x00-\x1f\x7f]")
-_ROLE = re.compile(r"arn:(?P<partition>[a-z0-9-]+):iam::(?P<account>[0-9]{12}):role/(?:.*/)?(?P<name>[^/]+)")
-_ASSUMED_ROLE = re.compile(r"(arn:[a-z0-9-]+:sts::[0-9]{12}:assumed-role/[^/]+)/.+")
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """A request that may go on: the event with its body decoded, and the bytes of a file or webhook as they came.
 
-    `caller` names who signed it, empty for a path that anybody may see, and of a webhook who it says that it is. All
-    sessions of a role are one caller, because whoever may assume the role chooses their names.
+    `caller` is what `caller_of` says.
     """
 
     event: dict[str, Any]
@@ -52,42 +43,28 @@ class Admitted:
     file: bytes
 
 
-def admit(event: Mapping[str, Any]) -> Admitted:
-    """Return the request that an event of API Gateway (REST, proxy integration) holds. Raises ProblemError."""
+def admit(event: Mapping[str, Any], caller: str) -> Admitted:
+    """Return the request of a caller that an event of API Gateway (REST, proxy integration) holds.
+
+    Raises ProblemError.
+    """
     path = str(event.get("path") or "")
     if _SUSPICIOUS_PATH.search(unquote(path)):
         raise invalid("The path holds .., // or a character that no path of this API has.")
-    admitted = Admitted(dict(event), caller_of(event), b"")
+    bare = {**event, "body": None, "isBase64Encoded": False}
     if event.get("httpMethod") not in _WITH_BODY:
-        admitted.event.update(body=None, isBase64Encoded=False)
-        return admitted
-    if admitted.caller.startswith(WEBHOOK) or _FILE_ROUTE.fullmatch(path):
-        data = _body(event, FILE_LIMIT)
-        admitted.event.update(body=None, isBase64Encoded=False)
-        return Admitted(admitted.event, admitted.caller, data)
+        return Admitted(bare, caller, b"")
+    if caller.startswith(WEBHOOK) or _FILE_ROUTE.fullmatch(path):
+        return Admitted(bare, caller, _body(event, FILE_LIMIT))
     data = _body(event, FILE_LIMIT if path.rstrip("/") == ALERTS_PATH else JSON_LIMIT)
     if not _JSON_TYPE.fullmatch(content_type(event)):
         raise ProblemError(
             Kind.MEDIA_TYPE, "The body is not declared as JSON.", action="Send Content-Type: application/json."
         )
     try:
-        admitted.event.update(body=data.decode(), isBase64Encoded=False)
+        return Admitted({**bare, "body": data.decode()}, caller, b"")
     except UnicodeDecodeError:
         raise invalid("The body is not UTF-8.") from None
-    return admitted
-
-
-def account_of(event: Mapping[str, Any]) -> str:
-    """Return the account of the API that took a request, empty where the event does not say."""
-    return str((event.get("requestContext") or {}).get("accountId") or "")
-
-
-def as_caller(arn: str) -> str:
-    """Return what `caller_of` calls the sessions of a role of IAM, or a user, by its ARN."""
-    found = _ROLE.fullmatch(arn)
-    if found is None:
-        return arn
-    return f"arn:{found['partition']}:sts::{found['account']}:assumed-role/{found['name']}"
 
 
 def content_type(event: Mapping[str, Any]) -> str:
@@ -145,34 +122,3 @@ def _body(event: Mapping[str, Any], limit: int) -> bytes:
 
 def _too_large(limit: int) -> ProblemError:
     return ProblemError(Kind.TOO_LARGE, f"The body is larger than {limit} bytes.", action="Send less at once.")
-
-
-def caller_of(event: Mapping[str, Any]) -> str:
-    """Return who signed a request, or whose webhook it says that it is; empty for a path that anybody may see.
-
-    Raises ProblemError where it is nobody.
-    """
-    webhook = _WEBHOOK_ROUTE.fullmatch(str(event.get("path") or ""))
-    if webhook is not None and event.get("httpMethod") == "POST":
-        return f"{WEBHOOK}{webhook[1]}"
-    if str(event.get("path") or "").rstrip("/") == PUBLIC_PATH:
-        return ""
-    context = event.get("requestContext") or {}
-    arn = (context.get("identity") or {}).get("userArn")
-    if arn:
-        role = _ASSUMED_ROLE.fullmatch(arn)
-        return role.group(1) if role else str(arn)
-    authorizer = context.get("authorizer")
-    if isinstance(authorizer, dict):
-        # A Lambda authoriser may call any text of its own "claims"; only Cognito's are an object.
-        claims = authorizer.get("claims")
-        if isinstance(claims, dict) and claims.get("iss") and claims.get("sub"):
-            # As JSON, because either may hold whatever would stand between them.
-            return f"token:{json.dumps([str(claims['iss']), str(claims['sub'])])}"
-        if authorizer.get("principalId"):
-            return f"principal:{authorizer['principalId']}"
-    raise ProblemError(
-        Kind.FORBIDDEN,
-        "Nobody has signed this request.",
-        action="Sign it with AWS Signature Version 4, service execute-api.",
-    )

@@ -5,7 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from common.api.admission import WEBHOOK, Admitted
+from common.api.admission import Admitted
+from common.api.callers import WEBHOOK
 from common.api.problems import TYPE_PREFIX, Kind
 from common.telemetry import Telemetry
 from common.text import one_line
@@ -17,10 +18,6 @@ _PATH = re.compile(
 )
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,79}")
 _MOST_NAMES = 100
-_ARN = re.compile(
-    r"arn:[a-z0-9-]+:(?:iam|sts)::(?P<account>[0-9]{12}):(?P<kind>user|assumed-role)/(?:.*/)?(?P<name>[^/]+)"
-)
-_KINDS = {"user": "user", "assumed-role": "role"}
 
 
 def note_write(telemetry: Telemetry, request: Admitted, answer: Mapping[str, Any]) -> None:
@@ -47,14 +44,6 @@ def note_write(telemetry: Telemetry, request: Admitted, answer: Mapping[str, Any
         status=answer.get("statusCode"),
         request_id=str((request.event.get("requestContext") or {}).get("requestId") or ""),
     )
-
-
-def on_behalf(caller: str) -> str:
-    """Return in few words who a caller is, for a person who reads the record."""
-    found = _ARN.fullmatch(caller)
-    if found is None:
-        return one_line(caller)
-    return f"{_KINDS[found['kind']]} {found['name']} of AWS account {found['account']}"
 
 
 def _route(path: str, found: re.Match[str] | None) -> str:

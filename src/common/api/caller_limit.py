@@ -4,11 +4,10 @@ One item of the ledger's table for each caller says how much of its share is use
 A minute pays one share off; what one request of many alerts takes beyond it is paid off in the minutes that follow.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
-from common.api.admission import WEBHOOK
+from common.api.callers import class_of
 from common.api.problems import Kind, ProblemError
 from common.clock import Deadline
 from common.errors import BridgeError, HeldError, TransientError
@@ -35,7 +34,6 @@ _COUNTERS = {
     "authoriser": "CallsOfAuthorizers",
     "webhook": "CallsOfWebhooks",
 }
-_ARN = re.compile(r"arn:[a-z0-9-]+:(?:iam|sts)::(?P<account>[0-9]{12}):(?P<kind>[a-z-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,18 +186,6 @@ class CallerLimit:
 
 
 _NAMES = {"#minute": "minute", "#used": "used", "#expires": "expires_at"}
-
-
-def class_of(caller: str, account: str) -> str:
-    """Return which of five classes a caller is of; `account` is the API's own."""
-    if caller.startswith(WEBHOOK):
-        return "webhook"
-    found = _ARN.match(caller)
-    if found is None:
-        return "authoriser"
-    if found["account"] != account:
-        return "other account"
-    return "role" if found["kind"] == "assumed-role" else "user"
 
 
 def _number(number: int) -> dict[str, str]:

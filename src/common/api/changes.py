@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from common.api.audit import on_behalf
+from common.api.callers import on_behalf
 from common.api.creation import Created, Creation
 from common.api.ownership import Ownership
 from common.api.problems import Kind, ProblemError, harmless_to_repeat

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from common.api.admission import as_caller
+from common.api.callers import as_caller
 from common.api.problems import Kind, ProblemError
 from common.telemetry import Telemetry
 

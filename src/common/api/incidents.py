@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from common.api.allow_list import LONG_TEXTS, READ_ALWAYS, AllowList
-from common.api.audit import on_behalf
+from common.api.callers import on_behalf
 from common.api.creation import Created, Creation
 from common.api.once import Once
 from common.api.ownership import Ownership

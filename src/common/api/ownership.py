@@ -3,7 +3,7 @@
 import json
 import re
 
-from common.api.admission import as_caller
+from common.api.callers import as_caller
 from common.api.problems import Kind, ProblemError
 from common.api.requests import Sender
 from common.incidents.ledger import Ledger

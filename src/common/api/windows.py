@@ -1,17 +1,15 @@
 """`PUT /windows/{name}`: a pipeline that deploys says what is to be quiet meanwhile, and for whom it may say so."""
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from common.api.admission import as_caller
+from common.api.callers import as_caller, own_account
 from common.api.problems import Kind, ProblemError, invalid
 from common.api.wanted_window import Wanted
 from common.incidents.open_windows import CallersWindow, OpenWindows, TooManyWindowsError, ended, opened
 from common.incidents.plain_expressions import parse_plain
 
-_ACCOUNT = re.compile(r"arn:[a-z0-9-]+:(?:iam|sts)::([0-9]{12}):")
 _SECOND = 1000
 _OFF = "This deployment takes no windows."
 _ON = "Ask its operators to set the parameter ApiWindows."
@@ -43,7 +41,6 @@ class Windows:
                 parse_plain(wanted.match)
             except ValueError as error:
                 raise invalid(f"match is wrong: {error}") from None
-        own = _ACCOUNT.match(caller)
         asked = CallersWindow(
             name=name,
             caller=caller,
@@ -52,7 +49,7 @@ class Windows:
             quiet=wanted.quiet,
             rules=tuple(wanted.rules),
             match=wanted.match,
-            account="" if self._reach == "all" else (own[1] if own else account),
+            account="" if self._reach == "all" else own_account(caller, account),
         )
 
         def change(windows: Sequence[CallersWindow]) -> Sequence[CallersWindow]:

@@ -6,8 +6,8 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from common.api import models, parameters
-from common.api.admission import account_of
 from common.api.alerts import Origin
+from common.api.callers import account_of
 from common.api.problems import Kind, ProblemError
 from common.api.resolver import reply, responses
 from common.api.unproven import PROVE, UNPROVEN, delivery_of

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from common.api import parameters
 from common.api import window_models as models
-from common.api.admission import account_of
+from common.api.callers import account_of
 from common.api.resolver import reply, responses
 from handlers.routes.turn import Turn, in_hand, new_router
 

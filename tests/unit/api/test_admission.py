@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.api.admission import DEEPEST, FILE_LIMIT, JSON_LIMIT, admit, content_type, parse_json
+from common.api.admission import DEEPEST, FILE_LIMIT, JSON_LIMIT, Admitted, admit, content_type, parse_json
 from common.api.problems import Kind, ProblemError
 
 USER = "arn:aws:iam::123456789012:user/alice"
@@ -21,23 +21,22 @@ def event(body: str | None = "{}", **changes: Any) -> dict[str, Any]:  # noqa: A
         "path": "/incidents",
         "httpMethod": "POST",
         "headers": {"content-type": "application/json"},
-        "requestContext": {"identity": {"userArn": USER}},
         "body": body,
         "isBase64Encoded": False,
         **changes,
     }
 
 
+def taken(sent: dict[str, Any]) -> Admitted:
+    """Return the request of somebody who may send it."""
+    return admit(sent, USER)
+
+
 def kind_of(changed: dict[str, Any]) -> Kind:
     """Return why a request is not admitted."""
     with pytest.raises(ProblemError) as caught:
-        admit(changed)
+        taken(changed)
     return caught.value.kind
-
-
-def caller(**context: Any) -> str:  # noqa: ANN401
-    """Return who sends a request with that context."""
-    return admit(event(requestContext=context)).caller
 
 
 def test_a_request_arrives_decoded_and_the_event_is_left_alone() -> None:
@@ -45,7 +44,7 @@ def test_a_request_arrives_decoded_and_the_event_is_left_alone() -> None:
     given = event(base64.b64encode(b'{"a": "\xc3\xa4"}').decode(), isBase64Encoded=True)
     before = dict(given)
 
-    admitted = admit(given)
+    admitted = taken(given)
 
     assert (admitted.event["body"], admitted.event["isBase64Encoded"]) == ('{"a": "ä"}', False)
     assert given == before
@@ -54,7 +53,7 @@ def test_a_request_arrives_decoded_and_the_event_is_left_alone() -> None:
 @pytest.mark.parametrize("method", ["GET", "DELETE", "HEAD"])
 def test_a_body_that_no_operation_reads_is_dropped(method: str) -> None:
     """Whatever it holds, and however it is declared."""
-    admitted = admit(event("x" * (FILE_LIMIT + 1), httpMethod=method, headers=None))
+    admitted = taken(event("x" * (FILE_LIMIT + 1), httpMethod=method, headers=None))
 
     assert admitted.event["body"] is None
 
@@ -62,7 +61,7 @@ def test_a_body_that_no_operation_reads_is_dropped(method: str) -> None:
 @pytest.mark.parametrize("path", ["/incidents/INC0010001/attachments", "/incidents/INC0010001/attachments/"])
 def test_a_file_is_kept_as_bytes(path: str) -> None:
     """It is no text, and has a limit of its own."""
-    admitted = admit(event(base64.b64encode(b"\xff" * (JSON_LIMIT + 1)).decode(), path=path, isBase64Encoded=True))
+    admitted = taken(event(base64.b64encode(b"\xff" * (JSON_LIMIT + 1)).decode(), path=path, isBase64Encoded=True))
 
     assert admitted.file == b"\xff" * (JSON_LIMIT + 1)
     assert admitted.event["body"] is None
@@ -76,7 +75,7 @@ def test_a_limit_is_the_largest_size_that_is_taken(extra: int) -> None:
         if extra:
             assert kind_of(sent) is Kind.TOO_LARGE
         else:
-            assert admit(sent).event["body"] == text
+            assert taken(sent).event["body"] == text
 
 
 def test_characters_count_as_the_bytes_that_they_are() -> None:
@@ -85,7 +84,7 @@ def test_characters_count_as_the_bytes_that_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("declared", "taken"),
+    ("declared", "is_taken"),
     [
         ("application/json", True),
         ("application/json; charset=utf-8", True),
@@ -96,11 +95,11 @@ def test_characters_count_as_the_bytes_that_they_are() -> None:
         ("", False),
     ],
 )
-def test_json_has_to_be_declared_as_json(declared: str, *, taken: bool) -> None:
+def test_json_has_to_be_declared_as_json(declared: str, *, is_taken: bool) -> None:
     """In any case of letters, in UTF-8."""
     given = event(headers={"CONTENT-TYPE": declared})
-    if taken:
-        assert admit(given).event["body"] == "{}"
+    if is_taken:
+        assert taken(given).event["body"] == "{}"
     else:
         assert kind_of(given) is Kind.MEDIA_TYPE
 
@@ -115,48 +114,6 @@ def test_a_request_without_headers_has_no_content_type() -> None:
 def test_91_a_path_that_climbs_is_not_admitted(path: str) -> None:
     """Nor one with characters that no path of this API has, written plainly or encoded."""
     assert kind_of(event(path=path)) is Kind.INVALID_REQUEST
-
-
-@pytest.mark.parametrize(
-    ("arn", "origin"),
-    [
-        (USER, USER),
-        ("arn:aws:sts::123456789012:assumed-role/billing/i-1", "arn:aws:sts::123456789012:assumed-role/billing"),
-        ("arn:aws:sts::123456789012:assumed-role/billing/x/y", "arn:aws:sts::123456789012:assumed-role/billing"),
-        ("arn:aws-cn:sts::123456789012:assumed-role/b/i", "arn:aws-cn:sts::123456789012:assumed-role/b"),
-        ("arn:aws:sts::123456789012:federated-user/bob", "arn:aws:sts::123456789012:federated-user/bob"),
-    ],
-)
-def test_101_sessions_of_a_role_are_one_caller(arn: str, origin: str) -> None:
-    """Whoever may assume the role chooses the session's name, so it separates nobody from anybody."""
-    assert caller(identity={"userArn": arn}) == origin
-
-
-def test_101_callers_of_another_authoriser_are_told_apart_by_issuer_and_subject() -> None:
-    """A subject alone means nothing without who issued it."""
-    claims = {"iss": "https://login.example.com", "sub": "42"}
-
-    assert (
-        caller(identity={"userArn": None}, authorizer={"claims": claims}) == 'token:["https://login.example.com", "42"]'
-    )
-    assert caller(authorizer={"principalId": "billing"}) == "principal:billing"
-    assert caller(identity={"userArn": USER}, authorizer={"claims": claims}) == USER
-
-
-@pytest.mark.parametrize(
-    "context", [{}, {"identity": None}, {"identity": {"userArn": ""}}, {"authorizer": {"claims": {"sub": "42"}}}]
-)
-def test_92_nobody_is_nobody(context: dict[str, Any]) -> None:
-    """A request that names no caller is refused, whatever the gateway thought of it."""
-    assert kind_of(event(requestContext=context)) is Kind.FORBIDDEN
-
-
-def test_only_the_page_about_the_api_is_for_everybody() -> None:
-    """Its path, and none that begins with it."""
-    nobody: dict[str, Any] = {"requestContext": {}, "httpMethod": "GET"}
-
-    assert admit(event(path="/swagger", **nobody)).caller == ""
-    assert kind_of(event(path="/swagger/incidents", **nobody)) is Kind.FORBIDDEN
 
 
 @pytest.mark.parametrize("levels", [DEEPEST, DEEPEST + 1])
