@@ -9,8 +9,8 @@ from common.incidents.alert import DEFAULT_TABLE
 from common.incidents.rules import Mistake
 from common.incidents.rules.checked import entries
 from common.incidents.rules.names import CLOSE_CODES, OWN
-from common.incidents.rules.places import located
 from common.incidents.rules.on_change import CHANGE
+from common.incidents.rules.places import located
 from local.simulator.tables import default_tables
 
 OF_A_NEW_INSTANCE = frozenset(default_tables()[DEFAULT_TABLE].fields["close_code"].choices)

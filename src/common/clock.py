@@ -5,6 +5,9 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
+DAY = 86_400_000
+"""Milliseconds."""
+
 _DURATION = re.compile(r"(0|[1-9][0-9]{0,5})([smh])")
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 

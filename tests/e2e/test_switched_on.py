@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from common.incidents.open_windows import FRESH_SECONDS
+from common.incidents.windows import FRESH_SECONDS
 from local import sam
 from local.emulator import ACCOUNT
 from local.stack import LocalStack

@@ -8,7 +8,7 @@ from random import SystemRandom
 from common.api.requests import RequestKey
 from common.clock import Clock, Deadline
 from common.errors import AmbiguousError, BridgeError, NotYetError
-from common.incidents.alert import Alert, Status
+from common.incidents.alert import Alert, Fold, Status
 from common.incidents.desk import Desk
 from common.incidents.item import Item, Pending, RecordReference, problem_of
 from common.incidents.steps import CLOCK_MARGIN, SERVICENOW_COMMITS_WITHIN
@@ -66,7 +66,7 @@ class Creation:
                 trouble = _under_way(item, self.ledger.now())
             else:
                 try:
-                    applied = self._desk.apply_to(item, alert, deadline)
+                    applied = self._desk.apply_to(item, Fold.of([alert]), deadline)
                 except (NotYetError, AmbiguousError) as error:
                     is_mine = is_mine or isinstance(error, AmbiguousError)
                     trouble = error

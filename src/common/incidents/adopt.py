@@ -58,14 +58,15 @@ def adopt(  # noqa: PLR0913 (two ends, and what to look for)
 
 
 def _active(records: Records, deployment: str, table: str, deadline: Deadline) -> Iterator[Seen]:
-    mine = term("correlation_id", "STARTSWITH", deployment_prefix(deployment))
-    terms = [mine, equals("active", "true")]
-    while page := records.find(table, all_of(terms, order_by="sys_id"), deadline, limit=_PAGE):
-        last = page[-1].sys_id
-        if len(terms) > 2 and last <= terms[2].removeprefix("sys_id>"):  # noqa: PLR2004 (the third term is the page's)
-            return
+    mine = [term("correlation_id", "STARTSWITH", deployment_prefix(deployment)), equals("active", "true")]
+    last = ""
+    further: list[str] = []
+    while page := records.find(table, all_of([*mine, *further], order_by="sys_id"), deadline, limit=_PAGE):
+        if page[-1].sys_id <= last:
+            return  # the same page again
         yield from map(seen, page)
-        terms = [*terms[:2], term("sys_id", ">", last)]
+        last = page[-1].sys_id
+        further = [term("sys_id", ">", last)]
 
 
 def _adopt_one(ledger: Ledger, problem: str, table: str, record: Seen, *, dry_run: bool) -> str:

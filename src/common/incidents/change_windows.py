@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from common.clock import Clock, Deadline
+from common.clock import DAY, Clock, Deadline
 from common.errors import BridgeError
 from common.incidents.ledger import Ledger, LostRaceError
-from common.incidents.schedule import DAY, Dates
-from common.incidents.windows import Window
+from common.incidents.schedule import Dates
+from common.incidents.windows import FRESH_SECONDS, NAMING, Window
 from common.servicenow.query import all_of, equals
 from common.servicenow.records import Record, Records
 from common.telemetry import Telemetry
@@ -25,7 +25,6 @@ TABLE = "change_request"
 IMPLEMENT = "-1"
 """The state in which a change is carried out, as ServiceNow's default change models number it."""
 
-NAMING = ("cmdb_ci", "business_service")
 CHANGE_FIELDS = (
     *("sys_id", "number", "state", "start_date", "end_date"),
     *(f"{name}{part}" for name in NAMING for part in ("", ".name", ".correlation_id", ".object_id")),
@@ -34,9 +33,6 @@ CHANGE_FIELDS = (
 
 ASKED_EVERY = 60_000
 """Milliseconds between two questions to ServiceNow."""
-
-FRESH_SECONDS = 15.0
-"""How long an environment believes what it read last."""
 
 _BELIEVED = 180_000  # milliseconds: whoever asked last may have been killed, the next one asks a minute later
 _LOOK_UP_SECONDS = 8.0

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from common.incidents.alert import DEFAULT_TABLE, Alert, Fold, OnRepeat, Policy
 from common.incidents.event_management import CLEAR, RECOVERED, event_time
-from common.incidents.fields import LENGTHS, shorten
+from common.incidents.fields import LENGTHS, ended_with, shorten
 from common.incidents.groups import firing_members
 from common.incidents.history import past_of
-from common.incidents.item import Item, Operation, Pending, RecordReference
+from common.incidents.item import RECOVERIES, Item, Operation, Pending, RecordReference
 from common.incidents.steps import Condition, Seen
 from common.servicenow.event_management import EVENT_TABLE
 from common.servicenow.records import Record
@@ -20,8 +20,6 @@ _RESOLVED = "6"
 _CLOSED_OR_CANCELED = frozenset({"7", "8"})
 ENDING = frozenset({"state", "close_code", "close_notes"})
 """The fields by which a record is resolved."""
-
-_RECOVERIES = frozenset({Operation.RESOLVE, Operation.RECOVERY_NOTE})
 
 
 def record_fields(item: Item, fold: Fold, default_close_code: str) -> dict[str, str]:
@@ -43,10 +41,10 @@ def _change(item: Item, fold: Fold, pending: Pending, default_close_code: str) -
     if operation is Operation.REOPEN_STATE:
         # The note is in the record already, and whoever finishes another's write does not have its alerts.
         return _state(_reopened_state(item.table, fold.newest.policy))
-    alert = fold.speaker(pending.orders, firing=operation not in _RECOVERIES)
+    alert = fold.speaker(pending.orders, firing=operation not in RECOVERIES)
     firing = firing_members(item)
     told = past_of(item)
-    note = {"work_notes": _ended_with(_counted_note(alert.note, firing), told)}
+    note = {"work_notes": ended_with(_counted_note(alert.note, firing), told)}
     title = _title(item, alert, firing)
     match operation:
         case Operation.OPEN:
@@ -76,11 +74,7 @@ def _resolution(table: str, alert: Alert, note: str, default_close_code: str) ->
 def _counted_note(note: str, firing: int | None) -> str:
     if firing is None:
         return note
-    return _ended_with(note, f"Alarms of this group that fire now: {firing}.")
-
-
-def _ended_with(note: str, ending: str) -> str:
-    return "\n".join(filter(None, (shorten(note, LENGTHS["work_notes"] - len(ending) - 1), ending))) if ending else note
+    return ended_with(note, f"Alarms of this group that fire now: {firing}.")
 
 
 def _title(item: Item, alert: Alert, firing: int | None) -> dict[str, str]:
@@ -106,7 +100,7 @@ def _count(alert: Alert, firing: int | None) -> str:
 def _event(item: Item, fold: Fold, pending: Pending) -> dict[str, str]:
     """Return an Event Management event: sending it again with the same key does no harm."""
     operation = pending.operation
-    recovers = operation in _RECOVERIES
+    recovers = operation in RECOVERIES
     redone = operation is Operation.REOPEN_STATE
     alert = fold.newest if redone else fold.speaker(pending.orders, firing=not recovers)
     changes = {"message_key": item.problem, "resolution_state": "New", "time_of_event": event_time(alert.occurred_at)}

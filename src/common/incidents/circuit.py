@@ -32,6 +32,7 @@ from common.errors import (
 )
 from common.incidents.alert import Fold
 from common.incidents.desk import Desk
+from common.incidents.ledger import CHECK_TABLE
 from common.incidents.work import Applied
 from common.servicenow.refusals import UndecidedError
 from common.telemetry import Telemetry
@@ -43,7 +44,6 @@ CIRCUIT_KEY = "circuit/"
 """What the key of the breaker's item begins with; a problem's key is a hash without a slash."""
 
 _RECOVERY_SECONDS = 30
-_TABLE = "Check that LEDGER_TABLE exists and that the function's role may use it and its key."
 _HELD = "held"
 _jitter = SystemRandom()
 
@@ -69,8 +69,8 @@ _CONFIG = CircuitBreakerConfig(
     recovery_timeout=_RECOVERY_SECONDS,
     success_threshold=2,
     # A message that is wrong, whose turn has not come or that needs no write says nothing about ServiceNow, and one
-    # whose kind of write is refused nothing about the other kinds. As a
-    # success it would close the circuit in the middle of an outage.
+    # whose kind of write is refused nothing about the other kinds. As a success it would close the circuit in the
+    # middle of an outage.
     ignored_exceptions=(PermanentError, NotYetError, UndecidedError, _NothingWrittenError),
 )
 
@@ -110,14 +110,14 @@ class _SharedState(CircuitBreakerDynamoDBPersistence):
             raise self._named(error) from None
 
     def _named(self, error: ClientError | BotoCoreError) -> BridgeError:
-        """Return what an error of DynamoDB means; it is counted here, because Powertools swallows most of them."""
+        """Return what an error of DynamoDB means."""
         code, reason = code_of(error), reason_of(error)
         if not needs_a_person(error):
-            return TransientError(f"The state of the circuit can't be kept ({code}).", action=_TABLE, code=reason)
+            return TransientError(f"The state of the circuit can't be kept ({code}).", action=CHECK_TABLE, code=reason)
         message = f"The ledger table refuses the state of the circuit ({code})."
         self.telemetry.count("AccessRefusals")
-        self.telemetry.log.error(message, action=_TABLE, extra={"reason": code})
-        return ConfigurationError(message, action=_TABLE, code=reason)
+        self.telemetry.log.error(message, action=CHECK_TABLE, extra={"reason": code})
+        return ConfigurationError(message, action=CHECK_TABLE, code=reason)
 
     @override
     def _item_to_record(self, item: dict[str, Any]) -> Any:

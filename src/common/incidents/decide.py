@@ -8,8 +8,9 @@ announces, and nothing is ever called under a lock that another worker may still
 from collections.abc import Mapping, Sequence
 from copy import replace
 
+from common.clock import DAY
 from common.incidents.alert import Fold, OnRecovery, OnRepeat, OnReturn, Policy, is_firing
-from common.incidents.episodes import DAY, beginnings
+from common.incidents.episodes import beginnings
 from common.incidents.groups import is_listed
 from common.incidents.item import Item, Operation, Pending, correlation_id_of, order_in
 from common.incidents.steps import (
@@ -160,18 +161,20 @@ def missing(item: Item, others: Sequence[Seen], fold: Fold, moment: Moment) -> S
     `others` are the records that ServiceNow shows under its number, or for its problem. Where the record itself is
     among them, it was not deleted. One other that is open stands for the problem from now on.
     """
-    same = next((seen for seen in others if item.record and seen.reference.sys_id == item.record.sys_id), None)
-    if same is not None:
+    if (same := _itself(item, others)) is not None:
         return refused(item, same, fold, moment)
     return _elsewhere(item, others) or gone(item, fold, moment)
 
 
 def not_found(item: Item, others: Sequence[Seen], policy: Policy, moment: Moment) -> Step:
     """Return what follows when the look-up of a pending write finds no record under the known sys_id (row 4d)."""
-    same = [seen for seen in others if item.record and seen.reference.sys_id == item.record.sys_id]
-    if same:
-        return found(item, same[:1], policy, moment)
+    if (same := _itself(item, others)) is not None:
+        return found(item, [same], policy, moment)
     return _elsewhere(item, others) or _found_none(item)
+
+
+def _itself(item: Item, others: Sequence[Seen]) -> Seen | None:
+    return next((seen for seen in others if item.record and seen.reference.sys_id == item.record.sys_id), None)
 
 
 def _elsewhere(item: Item, others: Sequence[Seen]) -> Step | None:

@@ -5,7 +5,7 @@ from copy import replace
 from secrets import token_hex
 
 from common.clock import Deadline
-from common.incidents.alert import ONLY_MEMBER, Alert, Fold, Status
+from common.incidents.alert import ONLY_MEMBER, Fold, Status
 from common.incidents.covers import Covers
 from common.incidents.due import OLDEST_EVENT, NotDueError, check_age, due, healed
 from common.incidents.episodes import turned
@@ -16,7 +16,7 @@ from common.incidents.item import Item, problem_of
 from common.incidents.ledger import Ledger
 from common.incidents.precedents import Precedents
 from common.incidents.storms import Storms
-from common.incidents.work import Applied, Work, soon_after
+from common.incidents.work import Applied, Work
 from common.servicenow.records import Records
 from common.servicenow.refusals import DoubtfulError
 from common.telemetry import Telemetry
@@ -40,7 +40,6 @@ class Desk:
         """Use `close_code` where a rule names none; `new_owner` returns a name for each claim.
 
         `after` is told what was done for which alerts, with the problem's item as it was before; it never raises.
-
         `precedents` are what refusals that nobody understands are judged by; without them by this environment's own.
         """
         self.ledger = ledger
@@ -90,24 +89,12 @@ class Desk:
         """Apply what is due where it belongs: in the record of a storm, else in the problem's own and its overflow."""
         item, gathering = self.storms.place(item, fold)
         if gathering is not None:
-            own = self._apply(item, fold, deadline) if item.is_child else None
+            own = self.apply_to(item, fold, deadline) if item.is_child else None
             return self.storms.tell(item, gathering, fold, own, deadline)
         overflow = {key: self.read(key, fold) for key in overflow_keys(item, fold)}
         items = {fold.key: item, **overflow}
-        applied = [self._apply(items[part.key], part, deadline) for part in placed(item, overflow, fold)]
+        applied = [self.apply_to(items[part.key], part, deadline) for part in placed(item, overflow, fold)]
         return Applied(tuple(operation for part in applied for operation in part.operations), applied[0].record)
-
-    def apply_gathered(self, item: Item, fold: Fold, deadline: Deadline) -> Applied:
-        """Do to the record of a storm, whose item was just read, what a fold of its members says."""
-        return self._apply(item, fold, deadline)
-
-    def soon(self) -> float:
-        """Return the seconds after which who lost a race comes back."""
-        return soon_after(0)
-
-    def apply_to(self, item: Item, alert: Alert, deadline: Deadline) -> Applied:
-        """Do what `apply` does for one alert of now, given the item of its problem as it was just read."""
-        return self._apply(item, Fold.of([alert]), deadline)
 
     def _remember(self, item: Item, fold: Fold) -> None:
         """Write down that a problem was over, though its recovery is to settle: so its comings and goings are counted.
@@ -129,7 +116,8 @@ class Desk:
         item = item.standing_for(alert.object for alert in fold.alerts)
         return pruned(item, self.ledger.now() - OLDEST_EVENT).asked_with(fold.newest.fingerprint)
 
-    def _apply(self, item: Item, fold: Fold, deadline: Deadline) -> Applied:
+    def apply_to(self, item: Item, fold: Fold, deadline: Deadline) -> Applied:
+        """Do what `apply` does for what is due, given the item of the problem or the storm as it was just read."""
         try:
             applied = Work(self, fold, deadline, self.new_owner()).run(item)
         except DoubtfulError as error:

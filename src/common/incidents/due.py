@@ -7,16 +7,16 @@ tell whether it still counts: a recovery leaves its own, newer one behind, and s
 from collections.abc import Iterable, Mapping
 from copy import replace
 
+from common.clock import DAY
 from common.errors import NotYetError, PermanentError
 from common.incidents.alert import Alert, Fold, Status
 from common.incidents.item import Item
 
-OLDEST_EVENT = 30 * 86_400_000
+OLDEST_EVENT = 30 * DAY
 """Milliseconds: the ledger forgets a problem 60 days after it was over, so that older events could open it anew."""
 
 FURTHEST_FUTURE = 300_000
 """Milliseconds: an event from the future would make everything that follows look old."""
-
 
 WINDOW = "window"
 """What an alert waits for that began inside a maintenance window."""

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from copy import replace
 from typing import NamedTuple
 
+from common.clock import DAY
 from common.incidents.alert import is_firing
 
 MOST_BEGINNINGS = 20
@@ -16,7 +17,7 @@ MOST_BEGINNINGS = 20
 MOST_FORMER = 5
 """Records before the present one whose numbers are remembered, the newest."""
 
-DAY, MONTH = 86_400_000, 30 * 86_400_000
+MONTH = 30 * DAY
 """Milliseconds."""
 
 

@@ -72,6 +72,13 @@ def with_footer(text: str, footer: str) -> str:
     return "\n\n".join(filter(None, (body, ending)))
 
 
+def ended_with(note: str, ending: str) -> str:
+    """Return a note with a last line, cut before it where the journal field is too short."""
+    if not ending:
+        return note
+    return "\n".join(filter(None, (shorten(note, LENGTHS["work_notes"] - len(ending) - 1), ending)))
+
+
 def shorten(text: str, longest: int) -> str:
     """Return `text`, cut with an ellipsis where it is longer than `longest` characters."""
     return text if len(text) <= longest else text[: longest - 1] + _ELLIPSIS

@@ -34,6 +34,10 @@ class Operation(StrEnum):
     RECOVERY_NOTE = "recovery-note"
 
 
+RECOVERIES = frozenset({Operation.RESOLVE, Operation.RECOVERY_NOTE})
+"""The writes that tell of a recovery."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordReference:
     """The record that stands for the problem. `number` is what people call it, such as INC0010001."""
@@ -67,10 +71,10 @@ class Item(NamedTuple):
     and reused by the next try. `pending` is None while the item is settled. `fingerprint` is set where a caller's
     request made the item: what the first request with this key asked for. `resources` are ARNs of what the event that
     opened the record is about, `objects` the objects of AWS that its record stands for, each as its alert named it.
-    `past` is what people are told of how the problem came and went.
-    `joined` is the dedup key of the storm in whose record the problem is told;
-    with `is_child` it has a record of its own beside. `children` are, of a storm, the problems that are to become that.
-    `covered_in` is the sys_id of the record that was told of the problem instead of one of its own.
+    `past` is what people are told of how the problem came and went. `joined` is the dedup key of the storm in whose
+    record the problem is told; with `is_child` it has a record of its own beside. `children` are, of a storm, the
+    problems that are to become that. `covered_in` is the sys_id of the record that was told of the problem instead of
+    one of its own.
     """
 
     problem: str

@@ -14,6 +14,7 @@ _NOBODYS = PermanentError(
     "No rule understands what was sent.",
     action="Correct what the tool sends (docs/sources.md has the bodies), or add a rule; then replay the message.",
 )
+_MOST_TYPES = 1000
 
 
 class Judge:
@@ -40,16 +41,16 @@ class Judge:
 
     def alert(self, event: Mapping[str, Any]) -> Alert | None:
         """Return the alert of an event; None where nothing is to be done. Raises PermanentError as rules do."""
-        if not self._by_a_door(event):
-            return self._judged(event)
         try:
             return self._judged(event)
         except PermanentError as error:
+            if not self._by_a_door(event):
+                raise
             raise PermanentError(f"Of {event['source']}: {error.message}", action=error.action) from None
 
     def _by_a_door(self, event: Mapping[str, Any]) -> bool:
         sent: str = event["source"]
-        return bool(self._doors) and sent.startswith(self._doors)
+        return sent.startswith(self._doors)
 
     def _judged(self, event: Mapping[str, Any]) -> Alert | None:
         rule, alert = self._of_event(event)
@@ -95,7 +96,7 @@ class Judge:
     def _drop_unknown(self, event: Mapping[str, Any]) -> None:
         self._telemetry.count("EventsUnknown")
         kind = (str(event["source"])[:128], str(event["detail-type"])[:128])
-        if kind in self._unknown_types or len(self._unknown_types) >= 1000:  # noqa: PLR2004 (a bound on memory)
+        if kind in self._unknown_types or len(self._unknown_types) >= _MOST_TYPES:
             return
         self._unknown_types.add(kind)
         self._telemetry.log.warning(

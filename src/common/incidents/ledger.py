@@ -27,6 +27,7 @@ KEPT_AFTER_RECOVERY = 60 * 86_400
 _LOST_RACE = "ConditionalCheckFailedException"
 # The table's key is another than the bridge's, for example.
 _OTHER_TABLE = "ValidationException"
+CHECK_TABLE = "Check that LEDGER_TABLE exists and that the function's role may use it and its key."
 _ACTION = "Nothing was lost; if this stays, look at the ledger table's throttling and at the AWS Health Dashboard."
 
 type Attributes = dict[str, Any]
@@ -130,7 +131,7 @@ class Ledger:
 def _refused(operation: str, error: ClientError | BotoCoreError) -> ConfigurationError:
     return ConfigurationError(
         f"The ledger table refuses {operation} ({code_of(error)}).",
-        action="Check that LEDGER_TABLE exists and that the function's role may use it and its key.",
+        action=CHECK_TABLE,
         code=reason_of(error),
     )
 

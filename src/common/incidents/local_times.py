@@ -1,7 +1,8 @@
 """Times in texts, with the time of day where the readers are beside them."""
 
 import re
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
+from email.utils import parsedate_to_datetime
 from functools import cache
 
 # ISO 8601 with its zone, as events and AWS write it; not within an address, a path or a longer word.
@@ -11,7 +12,6 @@ _ISO = (
 )
 # RFC 1123, as AWS Health writes it.
 _HTTP = r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} (?:GMT|UTC)\b"
-_OF_HTTP = "%a, %d %b %Y %H:%M:%S %Z"
 
 
 def with_local_times(text: str, zone: tzinfo | None) -> str:
@@ -29,8 +29,7 @@ def _times() -> re.Pattern[str]:
 
 def _beside(written: str, zone: tzinfo) -> str:
     try:
-        is_http = "," in written
-        told = datetime.strptime(written, _OF_HTTP).replace(tzinfo=UTC) if is_http else datetime.fromisoformat(written)
+        told = parsedate_to_datetime(written) if "," in written else datetime.fromisoformat(written)
         local = told.astimezone(zone)
     except (ValueError, OverflowError):
         return written

@@ -15,7 +15,7 @@ from common.errors import BridgeError, ConfigurationError, TransientError
 from common.incidents.expressions import Expression
 from common.incidents.ledger import Ledger, LostRaceError
 from common.incidents.schedule import Dates
-from common.incidents.windows import LONGEST_WINDOW, Quiet, Window
+from common.incidents.windows import FRESH_SECONDS, LONGEST_WINDOW, Quiet, Window
 from common.telemetry import Telemetry
 
 WINDOWS_KEY = "windows/"
@@ -23,9 +23,6 @@ WINDOWS_KEY = "windows/"
 
 MOST_OPEN = 100
 """Windows that one deployment may have open at once."""
-
-FRESH_SECONDS = 15.0
-"""How long an environment believes what it read last."""
 
 MOST_OF_ONE = 20
 """Windows that one caller may have open at once, so that nobody takes all of them."""

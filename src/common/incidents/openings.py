@@ -5,11 +5,10 @@ that is tried again counts once, and the name of the storm's record, on which al
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from common.incidents.alert import dedup_key, digest
 from common.incidents.ledger import Attributes, Ledger, LostRaceError
-from common.incidents.storm import Storm
+from common.incidents.storm import GATHERING, Storm
 
 OPENINGS_KEY = "openings/"
 """What the key of such an item begins with; a problem's key is a hash without a slash."""
@@ -108,12 +107,14 @@ class Openings:
             self._stale = {pk: stale} if stale else {}
             return
         names = {f"#old{index}": name for index, name in enumerate(stale)}
-        arguments: dict[str, Any] = {"ExpressionAttributeNames": names}
         self._ledger.call(
-            "update_item", Key={"pk": {"S": pk}}, UpdateExpression=f"REMOVE {', '.join(names)}", **arguments
+            "update_item",
+            Key={"pk": {"S": pk}},
+            UpdateExpression=f"REMOVE {', '.join(names)}",
+            ExpressionAttributeNames=names,
         )
 
 
 def _name(storm: Storm, problem: str, now: int) -> str:
     """Return the dedup key of a new gathering: what opened it tells it apart from those before."""
-    return dedup_key("storm", storm.key, digest(problem, str(now))[:16])
+    return dedup_key(GATHERING, storm.key, digest(problem, str(now))[:16])

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Protocol
 
-DAY = 86_400_000
-"""Milliseconds."""
+from common.clock import DAY
 
 type Span = tuple[int, int]
 """Begin and end in milliseconds since the epoch; the end is no longer inside."""

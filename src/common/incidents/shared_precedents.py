@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, override
 
 from common.errors import BridgeError
-from common.incidents.ledger import Ledger, LostRaceError, version_of
+from common.incidents.ledger import Attributes, Ledger, LostRaceError, version_of
 from common.incidents.precedents import Precedents
 
 LOOKED_UP_EVERY = 300_000
@@ -20,7 +20,6 @@ _KEPT_SECONDS = 2 * 86_400
 _MOST_PROBLEMS = 100
 
 type _Kind = tuple[str, str]
-type _Attributes = dict[str, Any]
 
 
 class SharedPrecedents(Precedents):
@@ -76,7 +75,7 @@ class SharedPrecedents(Precedents):
         self._write(kind, stored, {"refused": {"M": times}}, now)
         return _accepted(stored) <= first
 
-    def _write(self, kind: _Kind, stored: _Attributes, changes: _Attributes, now: int) -> None:
+    def _write(self, kind: _Kind, stored: Attributes, changes: Attributes, now: int) -> None:
         seen = version_of(stored)
         expires_at = {"N": str(now // 1000 + _KEPT_SECONDS)}
         item = (

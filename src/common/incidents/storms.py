@@ -14,13 +14,12 @@ from common.incidents.alert import DEFAULT_TABLE, Fold
 from common.incidents.due import NotDueError
 from common.incidents.item import Item, Operation
 from common.incidents.openings import Openings
-from common.incidents.work import RaceLostError
+from common.incidents.work import COME_BACK, RaceLostError, soon_after
 
 if TYPE_CHECKING:
     from common.incidents.desk import Desk
     from common.incidents.work import Applied
 
-_COME_BACK = "Nothing is to be done; the message comes back by itself."
 _MOST_STORMS = 3
 _MOST_RACES = 3
 _LINK_NEEDS_SECONDS = 15.0
@@ -60,7 +59,7 @@ class Storms:
             if pure.takes(gathering, told) or item.pending is not None:
                 return item, replace(gathering, children=first) if first and not gathering.version else gathering
             item = self._set_free(item, gathering, fold)
-        raise NotYetError("Storms begin and end too fast.", action=_COME_BACK, retry_after=self._desk.soon())
+        raise NotYetError("Storms begin and end too fast.", action=COME_BACK, retry_after=soon_after(0))
 
     def tell(self, item: Item, gathering: Item, fold: Fold, own: "Applied | None", deadline: Deadline) -> "Applied":
         """Bring the storm's record to what a problem says that has joined it, and the problem's item with it.
@@ -105,10 +104,10 @@ class Storms:
         told = pure.gathered(fold)
         for _ in range(_MOST_RACES):
             try:
-                return self._desk.apply_gathered(gathering, told, deadline), gathering
+                return self._desk.apply_to(gathering, told, deadline), gathering
             except RaceLostError:
                 gathering = self._desk.read(item.joined, told)
-        return self._desk.apply_gathered(gathering, told, deadline), gathering
+        return self._desk.apply_to(gathering, told, deadline), gathering
 
     def _link_children(self, gathering: Item, fold: Fold, deadline: Deadline) -> None:
         """Make the problems that opened before the storm its children, as far as they have a record by now.

@@ -12,14 +12,21 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from common.clock import DAY
 from common.incidents.alert import Alert, Status
 from common.incidents.expressions import Expression
-from common.incidents.fields import LENGTHS, inert_note, shorten
-from common.incidents.schedule import DAY, Dates, Schedule
+from common.incidents.fields import ended_with, inert_note
+from common.incidents.schedule import Dates, Schedule
 from common.servicenow.event_management import EVENT_TABLE
 
 LONGEST_WINDOW = 4 * DAY
 """Milliseconds for which a problem is held at most: the queue keeps a message for seven days, an outage needs some."""
+
+FRESH_SECONDS = 15.0
+"""How long an environment believes what it read last of windows that are opened elsewhere."""
+
+NAMING = ("cmdb_ci", "business_service")
+"""The fields by which a record names its configuration item and its service."""
 
 _LOW = {"impact": 2, "urgency": 3}
 _LOW_OF_EVENTS = 4
@@ -76,7 +83,7 @@ class Quieting:
 
 def named_items(fields: Mapping[str, str]) -> Collection[str]:
     """Return what a record names as its configuration item and its service, in lower case."""
-    return {text.lower() for name in ("cmdb_ci", "business_service") if (text := fields.get(name, ""))}
+    return {text.lower() for name in NAMING if (text := fields.get(name, ""))}
 
 
 def quieting_of(
@@ -124,11 +131,11 @@ def quieted(alert: Alert, quieting: Quieting) -> Alert:
 
     Its record says where it began either way.
     """
-    sentence = f"Began inside the maintenance window {quieting.window} (until {utc(quieting.until)})."
+    sentence = inert_note(f"Began inside the maintenance window {quieting.window} (until {utc(quieting.until)}).")
     fields = dict(alert.fields)
     notes = quieting.quiet is Quiet.NOTE
     if alert.table == EVENT_TABLE:
-        fields["description"] = _with(sentence, fields.get("description", ""))
+        fields["description"] = ended_with(fields.get("description", ""), sentence)
         if notes and fields.get("severity", "").isdecimal():
             fields["severity"] = str(max(int(fields["severity"]), _LOW_OF_EVENTS))
     else:
@@ -138,8 +145,8 @@ def quieted(alert: Alert, quieting: Quieting) -> Alert:
     return replace(
         alert,
         fields=fields,
-        note=_with(sentence, alert.note),
-        quiet_note=inert_note(sentence),
+        note=ended_with(alert.note, sentence),
+        quiet_note=sentence,
         quiet_until=0 if notes else quieting.until,
         quiet_by=quieting.window,
     )
@@ -148,8 +155,3 @@ def quieted(alert: Alert, quieting: Quieting) -> Alert:
 def utc(milliseconds: int) -> str:
     """Return a moment as people read it: to the minute, in UTC."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _with(sentence: str, text: str) -> str:
-    ending = inert_note(sentence)
-    return "\n".join(filter(None, (shorten(text, LENGTHS["work_notes"] - len(ending) - 1), ending)))

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 CLAIM_NEEDS_SECONDS = 15.0
 """What must be left of a function's time before it begins a write: the call, its settling, and a reserve."""
 
-_COME_BACK = "Nothing is to be done; the message comes back by itself."
+COME_BACK = "Nothing is to be done; the message comes back by itself."
+"""What a person is to do about what another try mends."""
+
 _MOST_STEPS = 12
 _MOST_OTHERS = 10
 _STATE = "PATCH of state"
@@ -67,7 +69,7 @@ class Work:
                 case Wait(milliseconds):
                     raise NotYetError(
                         "Another write for this problem may be under way.",
-                        action=_COME_BACK,
+                        action=COME_BACK,
                         retry_after=soon_after(milliseconds),
                     )
                 case Conflict():
@@ -78,12 +80,12 @@ class Work:
                         "replay the message from the dead-letter queue.",
                     )
                 case Over():
-                    raise NotYetError("The storm has just ended.", action=_COME_BACK, retry_after=soon_after(0))
+                    raise NotYetError("The storm has just ended.", action=COME_BACK, retry_after=soon_after(0))
                 case LookUp():
                     step = self.looked_up(item)
                 case write:
                     item, step = self.write(write)
-        raise TransientError("The problem did not come to rest.", action=_COME_BACK)
+        raise TransientError("The problem did not come to rest.", action=COME_BACK)
 
     def moment(self) -> Moment:
         """Return now, and how long this worker has."""
@@ -95,7 +97,7 @@ class Work:
         if step.then is Next.CALL and self.deadline.remaining() < CLAIM_NEEDS_SECONDS:
             raise NotYetError(
                 "Too little of the function's time is left to begin a write.",
-                action=_COME_BACK,
+                action=COME_BACK,
                 retry_after=0.0,
             )
         item = self.desk.ledger.write(step.item)
@@ -236,7 +238,7 @@ class Work:
 
     def why(self, item: Item) -> BridgeError:
         """Return the error that sent the work back, with the time at which another try can get further."""
-        trouble = self.trouble or TransientError("It was not carried out.", action=_COME_BACK)
+        trouble = self.trouble or TransientError("It was not carried out.", action=COME_BACK)
         if isinstance(trouble, AmbiguousError):
             known = soon_after(item.pending_write.lock_until - self.desk.ledger.now())
             trouble.retry_after = max(known, trouble.retry_after or 0.0)
@@ -248,7 +250,7 @@ class RaceLostError(NotYetError):
 
     def __init__(self) -> None:
         """Come back soon."""
-        super().__init__("Another worker was faster.", action=_COME_BACK, retry_after=soon_after(0))
+        super().__init__("Another worker was faster.", action=COME_BACK, retry_after=soon_after(0))
 
 
 def soon_after(milliseconds: int) -> float:

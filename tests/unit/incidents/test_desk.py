@@ -191,10 +191,10 @@ def test_an_item_that_was_read_already_is_not_read_again(office: Office) -> None
     item = office.item()
     (firing,) = alerts("F1")
 
-    applied = office.desk.apply_to(item, firing, Deadline.after(office.clock, 60))
+    applied = office.desk.apply_to(item, Fold.of([firing]), Deadline.after(office.clock, 60))
 
     assert applied.record == office.item().record
     assert office.dynamodb.calls == ["get_item", "put_item", "put_item", "get_item"]
     with pytest.raises(NotYetError):
-        office.desk.apply_to(item, firing, Deadline.after(office.clock, 60))
+        office.desk.apply_to(item, Fold.of([firing]), Deadline.after(office.clock, 60))
     assert office.records.calls == ["create incident"]

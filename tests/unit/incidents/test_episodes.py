@@ -4,7 +4,8 @@ from itertools import permutations
 
 import pytest
 
-from common.incidents.episodes import DAY, MOST_BEGINNINGS, MOST_FORMER, Past, beginnings, turned
+from common.clock import DAY
+from common.incidents.episodes import MOST_BEGINNINGS, MOST_FORMER, Past, beginnings, turned
 from common.incidents.item import RecordReference
 from tests.support.problems import order, orders, settled
 

@@ -9,7 +9,7 @@ from typing import override
 
 import pytest
 
-from common.clock import Deadline
+from common.clock import DAY, Deadline
 from common.errors import BridgeError, ConfigurationError, TransientError
 from common.incidents.change_windows import ChangeWindow, ChangeWindows, change_of, merged
 from common.incidents.ledger import Ledger
@@ -22,7 +22,7 @@ from common.incidents.open_windows import (
     ended,
     opened,
 )
-from common.incidents.schedule import DAY, Dates
+from common.incidents.schedule import Dates
 from common.servicenow.records import Page, Record, Records
 from tests.support.clock import FakeClock
 from tests.support.ledger import THROTTLED, InMemoryDynamoDB, refusal

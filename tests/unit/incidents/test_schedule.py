@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from common.incidents.schedule import DAY, Dates, Schedule, Weekly, longest_run, meet
+from common.clock import DAY
+from common.incidents.schedule import Dates, Schedule, Weekly, longest_run, meet
 
 BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
 EVERY_DAY = frozenset(range(7))

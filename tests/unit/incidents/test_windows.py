@@ -6,10 +6,11 @@ from datetime import UTC, time
 
 import pytest
 
+from common.clock import DAY
 from common.incidents.alert import Alert, Status
 from common.incidents.due import due, healed, hour_of
 from common.incidents.expressions import Expression
-from common.incidents.schedule import DAY, Dates, Weekly
+from common.incidents.schedule import Dates, Weekly
 from common.incidents.windows import LONGEST_WINDOW, Quiet, Quieting, Window, quieted, quieting_of
 from tests.support.problems import RECORD, fold, settled
 from tests.support.world import KEY

@@ -11,12 +11,12 @@ from common.incidents.rules.checked import CHECKED, entries, read_checked
 from common.incidents.rules.matching import Rules, generality
 from common.incidents.rules.names import CLOSE_CODES, OWN
 from common.incidents.rules.override import Override
-from common.incidents.rules.places import located
+from common.incidents.rules.places import lines_of, located
 from common.incidents.rules.reading import check_override, read_override, read_rule
 from common.incidents.rules.rule import Rule
 from common.incidents.rules.surroundings import ACCOUNTS, Surroundings, account_mistakes
-from common.incidents.rules.table import Mistake
-from common.incidents.rules.window import check_windows, lines_of, read_window
+from common.incidents.rules.table import Mistake, is_tables
+from common.incidents.rules.window import check_windows, read_window
 from common.incidents.windows import Window
 
 _HEADINGS = ("rule", "override", "window", ACCOUNTS)
@@ -150,12 +150,12 @@ class _Files:
         self.overrides += self._entries(file, "override", content.get("override", []), read_override)
         self.mistakes[before:] = located(self.mistakes[before:], file, text, content)
         if "window" in content:
-            self.windows += self._entries(file, "window", content["window"], read_window, lines_of(text))
+            self.windows += self._entries(file, "window", content["window"], read_window, lines_of(text, "window"))
 
     def _entries[Entry](
         self, file: str, heading: str, content: object, read: _Read[Entry], lines: Sequence[int] = ()
     ) -> Iterable[Entry]:
-        if not isinstance(content, list) or not all(isinstance(table, dict) for table in content):
+        if not is_tables(content):
             why = f"is no list of tables; every {heading} begins with [[{heading}]]"
             self.mistakes.append(Mistake(file, heading, why))
             return

@@ -68,7 +68,7 @@ class Rules:
         Fields are those of a new record, so that a recovery asks for less; what is passed over asks for nothing.
         """
         rule = self._meant_for(event)
-        if rule is None or not self._asks(rule) or not rule.reacts_to(event):
+        if rule is None or not self._asks(rule) or rule.status_of(event) is None:
             return frozenset()
         may_apply = [each for each in self._overrides[rule.name] if each.may_hold(rule, event)]
         parts: tuple[Rule | Override, ...] = (rule, *may_apply)

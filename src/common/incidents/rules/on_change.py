@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.incidents.expressions import Expression
-from common.incidents.rules.table import RuleTable
+from common.incidents.rules.table import RuleTable, is_tables
 
 CHANGE = "on_change"
 """How the name of a field begins that stands in an entry of that list; its number follows, from 1 on."""
@@ -86,7 +86,7 @@ def read_object(table: RuleTable) -> dict[str, Expression]:
 def read_on_change(table: RuleTable) -> tuple[OnChange, ...]:
     """Return what changes in ServiceNow do."""
     entries = table.content.get(CHANGE, [])
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+    if not is_tables(entries):
         table.wrong(CHANGE, "is no list of tables")
         return ()
     return tuple(_read_entry(table, number, entry) for number, entry in enumerate(entries, start=1))

@@ -73,5 +73,5 @@ class Override:
             policy=replace(rule.policy, **self.policy),
             on_change=(*self.on_change, *rule.on_change),
             overrides=(*rule.overrides, self.name),
-            dropped_by=rule.dropped_by if self.drop is None else self.name * self.drop,
+            dropped_by=rule.dropped_by if self.drop is None else (self.name if self.drop else ""),
         )

@@ -1,15 +1,21 @@
-"""Where in its file an entry of `on_change` stands, for a person who has to correct it."""
+"""Where in its file a window or an entry of `on_change` stands, for a person who has to correct it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from common.incidents.rules.checked import entries
 from common.incidents.rules.on_change import CHANGE
-from common.incidents.rules.table import Mistake
+from common.incidents.rules.table import Mistake, is_tables
 
 _ENTRY = re.compile(rf"{CHANGE} (\d+), ")
+_HEADING = re.compile(r"\s*\[\[([\w.\s]+)\]\]")
+
+
+def lines_of(text: str, heading: str) -> list[int]:
+    """Return the lines of a file at which `[[heading]]` stands, from 1 on."""
+    return [number for number, found in _headings(text) if found == heading]
 
 
 def located(mistakes: Iterable[Mistake], file: str, text: str, content: Mapping[str, Any]) -> list[Mistake]:
@@ -20,15 +26,11 @@ def located(mistakes: Iterable[Mistake], file: str, text: str, content: Mapping[
     lines = {
         (place, number): line
         for heading in ("rule", "override")
-        if _is_tables(content.get(heading))
+        if is_tables(content.get(heading))
         for (place, _), starts in zip(entries(file, heading, content), _starts(text, heading), strict=False)
         for number, line in enumerate(starts, start=1)
     }
     return [_located(mistake, file, lines) for mistake in mistakes]
-
-
-def _is_tables(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(table, dict) for table in value)
 
 
 def _located(mistake: Mistake, file: str, lines: Mapping[tuple[str, int], int]) -> Mistake:
@@ -40,10 +42,16 @@ def _located(mistake: Mistake, file: str, lines: Mapping[tuple[str, int], int]) 
 def _starts(text: str, heading: str) -> list[list[int]]:
     """Return of each `[[heading]]` of a text the lines at which its entries of `on_change` begin."""
     found: list[list[int]] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        bare = re.sub(r"\s|#.*", "", line)
-        if bare == f"[[{heading}]]":
+    for number, name in _headings(text):
+        if name == heading:
             found.append([])
-        elif bare == f"[[{heading}.{CHANGE}]]" and found:
+        elif name == f"{heading}.{CHANGE}" and found:
             found[-1].append(number)
     return found
+
+
+def _headings(text: str) -> Iterator[tuple[int, str]]:
+    """Yield each line that begins an entry of a list of tables, and the name of that list."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if found := _HEADING.match(line):
+            yield number, re.sub(r"\s", "", found[1])

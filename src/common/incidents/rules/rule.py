@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from common.clock import DAY
 from common.errors import PermanentError
 from common.incidents.alert import (
     DEFAULT_TABLE,
@@ -16,6 +17,7 @@ from common.incidents.alert import (
     dedup_key,
     digest,
 )
+from common.incidents.due import FURTHEST_FUTURE, OLDEST_EVENT
 from common.incidents.event_management import SEVERITY_OF_EVENTS, event_fields
 from common.incidents.expressions import Expression, Template, as_text, milliseconds
 from common.incidents.fields import inert_fields, inert_note, with_footer
@@ -32,9 +34,7 @@ from common.text import link_line, one_line
 _LONGEST_ID = 64
 _MOST_RESOURCES = 3
 _LONGEST_ARN = 1000
-# Milliseconds. The desk refuses what is older than 30 days, or lies 5 minutes ahead.
-_OLDEST = 29 * 86_400_000
-_AHEAD = 300_000
+_OLDEST = OLDEST_EVENT - DAY  # a day in the queue still makes it no older than the desk takes
 
 _FOOTER = Template.parse(
     "Region: {{ region }}\n"
@@ -48,16 +48,15 @@ class Rule:
     """One kind of event: when it fires and recovers, which problem it is about, and what the record says.
 
     `each` names the list that holds several problems. `runbook` is a link that stands first in the description.
-    `quiet_until` finds the end of a window in which the sender
-    itself wants quiet, and `quiet_by` its name. `origin` stands for the source in what names the problem, so
-    that one that comes by several doors is one. `tables` are those that the deployment may write. `once` is for
-    events that ask for one record and say the same each time: another content under the same key is refused.
-    `follow_ups` are what is added once the record is open.
-    `object` names the object of AWS that the event is about, `on_change` says what a change in ServiceNow does to it.
-    `storm` gathers many problems in one record, and `covers` are expressions that tell which other problems need none
-    while this one fires; `tells_about` says that some rule has such.
-    `overrides` names what was laid over the rule for one event, and `dropped_by` the one of them that says that
-    nothing is opened for it. `surroundings` are what its texts may tell beside the event.
+    `quiet_until` finds the end of a window in which the sender itself wants quiet, and `quiet_by` its name. `origin`
+    stands for the source in what names the problem, so that one that comes by several doors is one. `tables` are those
+    that the deployment may write. `once` is for events that ask for one record and say the same each time: another
+    content under the same key is refused. `follow_ups` are what is added once the record is open. `object` names the
+    object of AWS that the event is about, `on_change` says what a change in ServiceNow does to it. `storm` gathers many
+    problems in one record, and `covers` are expressions that tell which other problems need none while this one fires;
+    `tells_about` says that some rule has such. `overrides` names what was laid over the rule for one event, and
+    `dropped_by` the one of them that says that nothing is opened for it. `surroundings` are what its texts may tell
+    beside the event.
     """
 
     name: str
@@ -103,14 +102,10 @@ class Rule:
         Raises PermanentError where the event lacks what names the problem, or its time, or asks for a field or a
         table that is not allowed.
         """
-        if self.firing.holds(event):
-            status, note = Status.FIRING, self.firing_note
-        elif self.resolved is not None and self.resolved.holds(event):
-            status, note = Status.RESOLVED, self.resolved_note
-        else:
+        status = self.status_of(event)
+        if status is None or (self.dropped_by and status is Status.FIRING):
             return None
-        if self.dropped_by and status is Status.FIRING:
-            return None
+        note = self.firing_note if status is Status.FIRING else self.resolved_note
         key, member = self._identity(event)
         table = self._table(event)
         told = self.surroundings.around(event)
@@ -136,9 +131,11 @@ class Rule:
             event=event if self.follow_ups else {},
         )
 
-    def reacts_to(self, event: Mapping[str, Any]) -> bool:
-        """Return whether the event says something to this rule: that its problem is there, or over."""
-        return self.firing.holds(event) or (self.resolved is not None and self.resolved.holds(event))
+    def status_of(self, event: Mapping[str, Any]) -> Status | None:
+        """Return whether the event says that the problem is there, or over; None where it says neither."""
+        if self.firing.holds(event):
+            return Status.FIRING
+        return Status.RESOLVED if self.resolved is not None and self.resolved.holds(event) else None
 
     def tags(self, *, fields: bool) -> frozenset[str]:
         """Return the names of the tags that its texts ask for; with `fields` those of a new record's fields too."""
@@ -208,7 +205,9 @@ class Rule:
         told = milliseconds(self.time.text(event)) if self.time is not None else None
         if told is not None and told > 0:
             # What still fires, and is told again, may have begun long ago; and the clocks of others go wrong.
-            return told if not sent or sent < 0 else max(told if told < sent + _AHEAD else sent, sent - _OLDEST)
+            if not sent or sent < 0:
+                return told
+            return max(told if told < sent + FURTHEST_FUTURE else sent, sent - _OLDEST)
         if sent is not None and sent > 0:
             return sent
         is_a_time = sent is not None
@@ -227,8 +226,8 @@ class Rule:
         fields = {name: template.render(event) for name, template in self.fields.items()} | self._sent(event)
         if fields.get("short_description") == "":
             fields["short_description"] = f"{event['detail-type']}: {self.key[0].text(event)}"
-        if not self.once:
-            fields |= {name: self.surroundings.told(fields[name]) for name in ("description",) if name in fields}
+        if "description" in fields and not self.once:
+            fields["description"] = self.surroundings.told(fields["description"])
         runbook = self.runbook.render(event) if self.runbook is not None else ""
         if runbook:
             first = (link_line(runbook, "Runbook"), fields.get("description", ""))

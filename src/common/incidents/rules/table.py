@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 from common.clock import seconds_in
 from common.incidents.alert import DEFAULT_TABLE, FollowUp, OnRecovery, OnRepeat, OnReturn
@@ -47,6 +47,11 @@ class Mistake:
     def __str__(self) -> str:
         """Return it as one sentence."""
         return f"{self.place}: {self.field} {self.why}."
+
+
+def is_tables(value: object) -> TypeGuard[list[dict[str, Any]]]:
+    """Return whether a value is a list of tables, as `[[name]]` writes it."""
+    return isinstance(value, list) and all(isinstance(table, dict) for table in value)
 
 
 class RuleTable:

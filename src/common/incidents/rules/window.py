@@ -6,10 +6,11 @@ from datetime import UTC, datetime, time, tzinfo
 from itertools import combinations
 from typing import Any
 
+from common.clock import DAY
 from common.incidents.rules.names import ANY
 from common.incidents.rules.rule import Rule
 from common.incidents.rules.table import Mistake, RuleTable
-from common.incidents.schedule import DAY, Dates, Schedule, Weekly, longest_run, meet
+from common.incidents.schedule import Dates, Schedule, Weekly, longest_run, meet
 from common.incidents.windows import LONGEST_WINDOW, Quiet, Window, utc
 
 LONGEST_QUIET = 31 * DAY
@@ -23,12 +24,6 @@ _FIELDS = (*_TEXTS, "rules", "from", "until", "days")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _LENGTH = re.compile(r"([1-9][0-9]{0,4})([mh])")
 _SECONDS = {"m": 60, "h": 3600}
-_HEADING = re.compile(r"^[ \t]*\[\[[ \t]*window[ \t]*\]\]", re.MULTILINE)
-
-
-def lines_of(text: str) -> list[int]:
-    """Return the line at which each window of a file begins, from 1 on."""
-    return [text.count("\n", 0, found.start()) + 1 for found in _HEADING.finditer(text)]
 
 
 def zone_of(name: str) -> tzinfo | None:
