@@ -1,11 +1,14 @@
 """The shapes of requests and answers about change requests."""
 
+from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from common.api.models import Line, Record, Strict, SysId, Text, Value
-from common.api.times import SensibleTime
+from common.api.times import SensibleTime, in_servicenow
+from common.incidents.waiting import Waiting
+from common.servicenow.change_requests import TEMPLATE
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
@@ -53,6 +56,19 @@ class NewChange(Strict):
         if self.task_token and self.approval:
             raise ValueError("task_token and approval are there both")
         return self
+
+    def fields(self) -> dict[str, str]:
+        """Return the fields of the change that it asks for."""
+        own = {"template", "task_token", "approval"}
+        fields = {name: value for name, value in self.model_dump(exclude=own).items() if value}
+        times = {name: in_servicenow(value) for name, value in fields.items() if isinstance(value, datetime)}
+        return {**fields, **times, **({TEMPLATE: self.template} if self.template else {})}
+
+    def waiting(self) -> Waiting | None:
+        """Return what waits for it, None for nothing."""
+        if self.task_token:
+            return Waiting(self.task_token)
+        return Waiting(**self.approval.model_dump()) if self.approval else None
 
 
 class Change(Strict):

@@ -1,23 +1,20 @@
 """Change requests for callers: ask for one and wait for it, read it, close it."""
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from common.api.callers import on_behalf
 from common.api.creation import Created, Creation
 from common.api.ownership import Ownership
 from common.api.problems import Kind, ProblemError, harmless_to_repeat
-from common.api.references import References
+from common.api.references import References, record_named
 from common.api.requests import RequestKey, Sender
 from common.clock import Deadline
-from common.errors import AmbiguousError, PermanentError
+from common.errors import PermanentError
 from common.gate.door import Door, TokenUsedUpError
 from common.incidents.fields import inert_fields, inert_note
-from common.incidents.item import deployment_prefix, problem_of
+from common.incidents.item import deployment_prefix, problem_in, problem_of
 from common.incidents.waiting import Waiting
-from common.servicenow.change_requests import BEFORE_APPROVAL, CANCELED, CLOSED, TABLE, TEMPLATE, UNSUCCESSFUL
-from common.servicenow.query import equals
+from common.servicenow.change_requests import BEFORE_APPROVAL, CANCELED, CLOSED, TABLE, UNSUCCESSFUL
 from common.servicenow.records import Record, Records
 
 SHOWN = (
@@ -39,9 +36,6 @@ SHOWN = (
 """The fields of a change that callers see."""
 
 READ = (*SHOWN, "correlation_id")
-
-_SYS_ID = re.compile(r"[0-9a-f]{32}")
-_CORRELATION_ID = re.compile(r"([0-9a-f]{32})-[0-9a-f]{16}")
 
 
 class Changes:
@@ -125,10 +119,8 @@ class Changes:
             )
         done = inert_note(f"Closed as {result} through the AWS API for {on_behalf(sender.caller)}.")
         values = {"state": CLOSED, **inert_fields({"close_code": result, "close_notes": notes}), "work_notes": done}
-        try:
+        with harmless_to_repeat():
             self._targets.update(TABLE, record.sys_id, values, deadline)
-        except AmbiguousError:
-            raise harmless_to_repeat() from None
         after = self._one(record.sys_id, deadline)
         if after.fields.get("state") not in (CLOSED, CANCELED):
             raise ProblemError(
@@ -139,30 +131,14 @@ class Changes:
         return shown(after)
 
     def _one(self, identifier: str, deadline: Deadline) -> Record:
-        if _SYS_ID.fullmatch(identifier):
-            record = self._records.read(TABLE, identifier, deadline)
-            found = [] if record is None else [record]
-        else:
-            rows = self._records.find(TABLE, equals("number", identifier), deadline)
-            found = [row for row in rows if row.fields.get("number") == identifier]
-        if len(found) != 1 or not self._is_ours(found[0]):
+        record = record_named(self._records, TABLE, identifier, deadline)
+        if record is None or not _problem(record).startswith(deployment_prefix(self._deployment)):
             raise ProblemError(
                 Kind.NOT_FOUND,
                 "There is no such change, or not one that this bridge opened.",
                 action="Check the number.",
             )
-        return found[0]
-
-    def _is_ours(self, record: Record) -> bool:
-        correlation_id = record.fields.get("correlation_id", "")
-        is_one = _CORRELATION_ID.fullmatch(correlation_id) is not None
-        return is_one and correlation_id.startswith(deployment_prefix(self._deployment))
-
-
-def fields_of(texts: Mapping[str, str], times: Mapping[str, datetime], template: str) -> dict[str, str]:
-    """Return the fields of a change from what a request says; times as ServiceNow writes them, in UTC."""
-    when = {name: f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}" for name, time in times.items()}
-    return {**texts, **when, **({TEMPLATE: template} if template else {})}
+        return record
 
 
 def shown(record: Record) -> dict[str, str]:
@@ -171,4 +147,4 @@ def shown(record: Record) -> dict[str, str]:
 
 
 def _problem(record: Record) -> str:
-    return record.fields["correlation_id"].partition("-")[0]
+    return problem_in(record.fields.get("correlation_id", ""))

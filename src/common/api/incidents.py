@@ -1,10 +1,10 @@
 """Incidents for callers: create, read, list, change, comment, resolve, attach."""
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 
 from common.api.allow_list import LONG_TEXTS, READ_ALWAYS, AllowList
 from common.api.callers import on_behalf
@@ -13,15 +13,16 @@ from common.api.once import Once
 from common.api.ownership import Ownership
 from common.api.paging import Filter, Page, read_page
 from common.api.problems import Kind, ProblemError, harmless_to_repeat, invalid
-from common.api.references import References
+from common.api.references import References, record_named
 from common.api.requests import RequestKey, Sender
+from common.api.times import in_servicenow
 from common.clock import Deadline
-from common.errors import AmbiguousError, PermanentError
+from common.errors import PermanentError
 from common.incidents.fields import LENGTHS, inert_fields, inert_note, shorten
-from common.incidents.item import deployment_prefix
+from common.incidents.item import deployment_prefix, problem_in
 from common.servicenow.client import Content
 from common.servicenow.query import equals, term
-from common.servicenow.records import Record, Records
+from common.servicenow.records import SYS_ID, Record, Records
 
 TABLE = "incident"
 
@@ -38,10 +39,8 @@ STATES: Mapping[str, str] = {
 IDENTIFIER = r"^([0-9a-f]{32}|[A-Z]{2,10}[0-9]{4,20})$"
 """A sys_id, or a number such as INC0010001."""
 
-_SYS_ID = re.compile(r"[0-9a-f]{32}")
-_CORRELATION_ID = re.compile(r"[0-9a-f]{32}-[0-9a-f]{16}")
-_RESOLVED, _CLOSED, _CANCELED = "6", "7", "8"
-_HIDDEN = frozenset({"correlation_id", "assignment_group.name"})
+# What the API itself asks for, and shows nobody.
+_HIDDEN = ("correlation_id", "assignment_group.name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +116,8 @@ class Incidents:
         if changed:
             done = f"Changed through the AWS API for {on_behalf(sender.caller)}: {', '.join(changed)}."
             values = {**values, "work_notes": inert_note(done)}
-        try:
+        with harmless_to_repeat():
             return shown(self._records.update(TABLE, record.sys_id, values, deadline))
-        except AmbiguousError:
-            raise harmless_to_repeat() from None
 
     def write_note(self, sender: Sender, identifier: str, field: str, text: str, deadline: Deadline) -> bool:
         """Append to a journal field (`comments`, `work_notes`); return False where this key has done so before."""
@@ -128,11 +125,8 @@ class Incidents:
         if not values[field]:
             raise invalid("The text holds nothing that can be shown.")
         sent = values | {"work_notes": _signed(values, on_behalf(sender.caller))}
-
-        def write() -> None:
-            self._records.update(TABLE, record.sys_id, sent, deadline)
-
         record = self._own(sender, identifier, deadline)
+        write = partial(self._records.update, TABLE, record.sys_id, sent, deadline)
         return self._at_most_once(sender, f"{field} {record.sys_id}", values, write, deadline)
 
     def resolve(self, sender: Sender, identifier: str, notes: str, code: str, deadline: Deadline) -> dict[str, str]:
@@ -142,26 +136,21 @@ class Incidents:
         """
         record = self._own(sender, identifier, deadline)
         state = record.fields.get("state")
-        if state == _RESOLVED:
+        if state == STATES["resolved"]:
             return shown(record)
-        if state in (_CLOSED, _CANCELED):
+        if state in (STATES["closed"], STATES["canceled"]):
             raise ProblemError(
                 Kind.CONFLICT, "The incident is closed or canceled.", action="Nothing is to be done: it is over."
             )
         done = f"Resolved through the AWS API for {on_behalf(sender.caller)}."
         values = inert_fields({"close_code": code or self._close_code, "close_notes": notes, "work_notes": done})
-        try:
-            return shown(self._records.update(TABLE, record.sys_id, {"state": _RESOLVED, **values}, deadline))
-        except AmbiguousError:
-            raise harmless_to_repeat() from None
+        with harmless_to_repeat():
+            return shown(self._records.update(TABLE, record.sys_id, {"state": STATES["resolved"], **values}, deadline))
 
     def attach(self, sender: Sender, identifier: str, file: File, deadline: Deadline) -> bool:
         """Attach a file to an incident; return False where this key has done so before."""
-
-        def write() -> None:
-            self._records.attach(TABLE, record.sys_id, file.name, file.content, deadline)
-
         record = self._own(sender, identifier, deadline)
+        write = partial(self._records.attach, TABLE, record.sys_id, file.name, file.content, deadline)
         content = {
             "name": file.name,
             "media_type": file.content.media_type,
@@ -174,7 +163,7 @@ class Incidents:
         sender: Sender,
         operation: str,
         content: Mapping[str, str],
-        write: Callable[[], None],
+        write: Callable[[], object],
         deadline: Deadline,
     ) -> bool:
         if sender.key is None:
@@ -190,28 +179,18 @@ class Incidents:
         return record
 
     def _one(self, identifier: str, deadline: Deadline) -> Record:
-        if _SYS_ID.fullmatch(identifier):
-            record = self._records.read(TABLE, identifier, deadline)
-            found = [] if record is None else [record]
-        else:
-            found = [
-                record
-                for record in self._records.find(TABLE, equals("number", identifier), deadline)
-                if record.fields.get("number") == identifier
-            ]
-        if len(found) != 1 or not self._is_visible(found[0]):
+        record = record_named(self._records, TABLE, identifier, deadline)
+        if record is None or not self._is_visible(record):
             raise ProblemError(
                 Kind.NOT_FOUND,
                 "There is no such incident, or not one that this API shows.",
                 action="Check the number. Incidents that this bridge did not open are not shown by default.",
             )
-        return found[0]
+        return record
 
     def _is_visible(self, record: Record) -> bool:
-        correlation_id = record.fields.get("correlation_id", "")
-        return self._allowed.all_incidents or (
-            correlation_id.startswith(self._prefix) and _CORRELATION_ID.fullmatch(correlation_id) is not None
-        )
+        problem = problem_in(record.fields.get("correlation_id", ""))
+        return self._allowed.all_incidents or problem.startswith(self._prefix)
 
     def _filters(self, search: Search) -> Iterator[Filter]:
         if not self._allowed.all_incidents:
@@ -221,17 +200,16 @@ class Incidents:
         elif search.state:
             yield _equals("state", STATES[search.state])
         if search.group:
-            by_id = _SYS_ID.fullmatch(search.group) is not None
+            by_id = SYS_ID.fullmatch(search.group) is not None
             yield _equals("assignment_group" if by_id else "assignment_group.name", search.group)
         if search.opened_since is not None:
-            since = f"{search.opened_since.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+            since = in_servicenow(search.opened_since)
             yield Filter(term("opened_at", ">=", since), lambda record: record.fields.get("opened_at", "") >= since)
 
 
 def fields_of_page(allowed: AllowList) -> tuple[str, ...]:
     """Return the fields of an incident in a page."""
-    hidden = ("correlation_id", "assignment_group.name")
-    return tuple(dict.fromkeys((*READ_ALWAYS, *sorted(allowed.incident_fields - set(LONG_TEXTS)), *hidden)))
+    return tuple(dict.fromkeys((*READ_ALWAYS, *sorted(allowed.incident_fields - set(LONG_TEXTS)), *_HIDDEN)))
 
 
 def fields_of_one(allowed: AllowList) -> tuple[str, ...]:

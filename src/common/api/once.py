@@ -32,7 +32,7 @@ class Once:
         self._deployment = deployment
         self._clock = clock
 
-    def run(self, request: RequestKey, table: str, write: Callable[[], None], deadline: Deadline) -> bool:
+    def run(self, request: RequestKey, table: str, write: Callable[[], object], deadline: Deadline) -> bool:
         """Call `write` unless it was done under this key before; return whether it was called.
 
         Raises what `write` raises, ChangedRequestError where the key stands for something else, and ProblemError
@@ -59,7 +59,7 @@ class Once:
         pending = Pending(Operation.NOTE, {ONLY_MEMBER: order}, until, token_hex(8))
         return self._ledger.write(replace(item, pending=pending))
 
-    def _write(self, claimed: Item, write: Callable[[], None]) -> None:
+    def _write(self, claimed: Item, write: Callable[[], object]) -> None:
         pending = claimed.pending
         if pending is None:
             raise ValueError("A write begins with a claim.")

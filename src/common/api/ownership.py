@@ -1,16 +1,14 @@
 """Whose record it is, where the deployment ties records to the callers that opened them."""
 
 import json
-import re
 
 from common.api.callers import as_caller
 from common.api.problems import Kind, ProblemError
 from common.api.requests import Sender
+from common.incidents.item import problem_in
 from common.incidents.ledger import Ledger
 from common.incidents.own_events import API_SOURCE
 from common.servicenow.records import Record
-
-_CORRELATION_ID = re.compile(r"([0-9a-f]{32})-[0-9a-f]{16}")
 
 
 class Ownership:
@@ -38,11 +36,12 @@ class Ownership:
             )
 
     def _opener(self, table: str, record: Record) -> str | None:
-        found = _CORRELATION_ID.fullmatch(record.fields.get("correlation_id", ""))
-        if found is None:
+        correlation_id = record.fields.get("correlation_id", "")
+        problem = problem_in(correlation_id)
+        if not problem:
             return None
-        item = self._ledger.read(found[1], dedup_key="", table=table)
-        if item.correlation_id != found[0] and (item.record is None or item.record.sys_id != record.sys_id):
+        item = self._ledger.read(problem, dedup_key="", table=table)
+        if item.correlation_id != correlation_id and (item.record is None or item.record.sys_id != record.sys_id):
             return None
         try:
             parts = json.loads(item.dedup_key)

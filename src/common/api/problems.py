@@ -6,7 +6,8 @@ the deployment's credentials.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from http import HTTPStatus
@@ -113,14 +114,18 @@ def invalid(detail: str, action: str = "Correct the request and send it again.")
     return ProblemError(Kind.INVALID_REQUEST, detail, action=action)
 
 
-def harmless_to_repeat() -> ProblemError:
-    """Return the problem of a write of unknown outcome that can simply be made again."""
-    return ProblemError(
-        Kind.NO_ANSWER,
-        "ServiceNow did not answer in time. The change may have been made.",
-        action="Repeat the request: making the same change again is harmless.",
-        retry_after=_USUAL_RETRY_SECONDS,
-    )
+@contextmanager
+def harmless_to_repeat() -> Iterator[None]:
+    """Let a write of unknown outcome end in the problem that says to make it again. Raises all else as it is."""
+    try:
+        yield
+    except AmbiguousError:
+        raise ProblemError(
+            Kind.NO_ANSWER,
+            "ServiceNow did not answer in time. The change may have been made.",
+            action="Repeat the request: making the same change again is harmless.",
+            retry_after=_USUAL_RETRY_SECONDS,
+        ) from None
 
 
 def problem_of(error: BridgeError, *, idempotency_key: str | None = None) -> ProblemError:
@@ -140,25 +145,17 @@ def problem_of(error: BridgeError, *, idempotency_key: str | None = None) -> Pro
     if isinstance(error, PermanentError):
         return _final(error)
     wait = _USUAL_RETRY_SECONDS if error.retry_after is None else error.retry_after
-    if error.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return ProblemError(
-            Kind.RATE_LIMITED, error.message, action="Repeat the request after Retry-After seconds.", retry_after=wait
-        )
-    return ProblemError(
-        Kind.UNAVAILABLE, error.message, action="Repeat the request after Retry-After seconds.", retry_after=wait
-    )
+    kind = Kind.RATE_LIMITED if error.status == HTTPStatus.TOO_MANY_REQUESTS else Kind.UNAVAILABLE
+    return ProblemError(kind, error.message, action="Repeat the request after Retry-After seconds.", retry_after=wait)
 
 
 def _no_answer(error: AmbiguousError, idempotency_key: str | None) -> ProblemError:
+    detail = "ServiceNow did not answer a write in time; it may have been carried out."
     if idempotency_key is None:
-        return ProblemError(
-            Kind.NO_ANSWER,
-            "ServiceNow did not answer a write in time; it may have been carried out.",
-            action="Read the record before you repeat the request.",
-        )
+        return ProblemError(Kind.NO_ANSWER, detail, action="Read the record before you repeat the request.")
     return ProblemError(
         Kind.NO_ANSWER,
-        "ServiceNow did not answer a write in time; it may have been carried out.",
+        detail,
         action="Repeat the request with the same Idempotency-Key: it is not carried out twice.",
         retry_after=_USUAL_RETRY_SECONDS if error.retry_after is None else min(error.retry_after, 30.0),
         idempotency_key=idempotency_key,

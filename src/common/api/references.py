@@ -1,10 +1,12 @@
-"""Names of groups, people and items in what callers send, which become sys_ids."""
+"""What callers name: groups, people and items in what they send, which become sys_ids, and the record they mean."""
 
 from collections.abc import Mapping
 
 from common.api.problems import invalid
 from common.clock import Deadline
 from common.servicenow.names import REFERENCES, Names
+from common.servicenow.query import equals
+from common.servicenow.records import SYS_ID, Record, Records
 
 
 class References:
@@ -30,3 +32,13 @@ class References:
                     "Send its sys_id, or a name that only one record has.",
                 )
         return {**fields, **found}
+
+
+def record_named(records: Records, table: str, identifier: str, deadline: Deadline) -> Record | None:
+    """Return the one record that has the sys_id or the number `identifier`, None where there is none, or more."""
+    if SYS_ID.fullmatch(identifier):
+        return records.read(table, identifier, deadline)
+    rows = records.find(table, equals("number", identifier), deadline)
+    # ServiceNow compares without regard to case, and drops a condition that it does not understand.
+    found = [row for row in rows if row.fields.get("number") == identifier]
+    return found[0] if len(found) == 1 else None

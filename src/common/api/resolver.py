@@ -14,6 +14,7 @@ from common.api.creation import Created
 from common.api.models import Problem
 from common.api.problems import HEADERS, MEDIA_TYPE, Answer, Kind, ProblemError, invalid, problem_of
 from common.errors import BridgeError, HeldError
+from common.servicenow.records import page_of
 from common.telemetry import Telemetry
 
 CREATION_PROBLEMS = (409, 413, 415, 422, 504)
@@ -50,7 +51,13 @@ def new_resolver(telemetry: Telemetry) -> APIGatewayRestResolver:
         )
 
     def on_no_route(_: NotFoundError) -> Response[str]:
-        return answer(ProblemError(Kind.NOT_FOUND, "There is no such path.", action="See docs/openapi.json."))
+        return answer(
+            ProblemError(
+                Kind.NOT_FOUND,
+                "There is no such path.",
+                action="See docs/openapi.json; /changes is there with ChangeGate=true alone.",
+            )
+        )
 
     def on_error(error: BridgeError) -> Response[str]:
         if isinstance(error, HeldError):
@@ -95,7 +102,7 @@ def reply(status: int, document: Mapping[str, Any], headers: Mapping[str, str] |
 def reply_created(host: str, collection: str, table: str, made: Created) -> Response[str]:
     """Return the record that a request made, now or before; `host` is the instance where a person sees it."""
     record = made.record
-    link = f"https://{host}/nav_to.do?uri={table}.do%3Fsys_id%3D{record.sys_id}"
+    link = page_of(host, table, record.sys_id)
     headers = {"Location": f"{collection}/{record.sys_id}"}
     if made.repeated:
         headers["Idempotency-Replayed"] = "true"

@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from common.api.allow_list import AllowList
 from common.api.creation import Created, Creation
 from common.api.ownership import Ownership
-from common.api.paging import Page, read_page
+from common.api.paging import read_page
 from common.api.problems import Kind, ProblemError, harmless_to_repeat
 from common.api.references import References
 from common.api.requests import RequestKey, Sender
 from common.clock import Deadline
-from common.errors import AmbiguousError
 from common.servicenow.records import Record, Records
 
 
@@ -42,17 +41,14 @@ class Tables:
     def read(self, table: str, sys_id: str, deadline: Deadline) -> dict[str, str]:
         """Return the allowed fields of a record. Raises ProblemError where there is none."""
         fields = self._allowed.table_fields(table)
-        record = self._records[table].read(table, sys_id, deadline)
-        if record is None:
-            raise _no_such_record()
-        return _shown(record, fields)
+        return _shown(self._one(table, sys_id, deadline), fields)
 
     def page(
         self, table: str, *, cursor: str | None, limit: int, deadline: Deadline
     ) -> tuple[list[dict[str, str]], str | None]:
         """Return a page of records, newest first, and the cursor of the next one."""
         fields = self._allowed.table_fields(table)
-        page: Page = read_page(self._records[table], table, (), cursor=cursor, limit=limit, deadline=deadline)
+        page = read_page(self._records[table], table, (), cursor=cursor, limit=limit, deadline=deadline)
         return [_shown(record, fields) for record in page.records], page.next_cursor
 
     def change(
@@ -60,21 +56,18 @@ class Tables:
     ) -> dict[str, str]:
         """Set fields of a record and return it. Setting the same values again changes nothing more."""
         allowed = self._allowed.for_table(table, fields)
-        records = self._records[table]
-        record = records.read(table, sys_id, deadline)
-        if record is None:
-            raise _no_such_record()
-        self._ownership.check(sender, table, record)
+        self._ownership.check(sender, table, self._one(table, sys_id, deadline))
         values = self._references.resolved(allowed, deadline)
-        try:
-            return _shown(records.update(table, sys_id, values, deadline), self._allowed.table_fields(table))
-        except AmbiguousError:
-            raise harmless_to_repeat() from None
+        with harmless_to_repeat():
+            record = self._records[table].update(table, sys_id, values, deadline)
+        return _shown(record, self._allowed.table_fields(table))
+
+    def _one(self, table: str, sys_id: str, deadline: Deadline) -> Record:
+        record = self._records[table].read(table, sys_id, deadline)
+        if record is None:
+            raise ProblemError(Kind.NOT_FOUND, "There is no such record.", action="Check its sys_id.")
+        return record
 
 
 def _shown(record: Record, fields: tuple[str, ...]) -> dict[str, str]:
     return {"sys_id": record.sys_id} | {name: record.fields[name] for name in fields if name in record.fields}
-
-
-def _no_such_record() -> ProblemError:
-    return ProblemError(Kind.NOT_FOUND, "There is no such record.", action="Check its sys_id.")

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from common.api.alerts import CallersAlert
-from common.api.times import FIRST_YEAR
 from common.incidents.labels import fingerprint_of
 from common.incidents.severities import DEFAULT_SEVERITY, known_severity
 from common.text import link_line
@@ -21,7 +20,7 @@ _MOST_TOLD_APART_BY = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEntry:
-    """One alert of a webhook. Times of the year 1 mean "never"; `links` are addresses by what they lead to."""
+    """One alert of a webhook. A time is None where it is "never"; `links` are addresses by what they lead to."""
 
     status: str
     labels: Mapping[str, str]
@@ -67,13 +66,12 @@ def _alert(entry: WebhookEntry, differing: Iterable[str], truncated: int) -> Cal
     more = f"The sender left out {truncated} more alerts of this group." if truncated else ""
     details = [f"{key}: {value[:_LONGEST_LABEL]}" for key, value in sorted(labels.items())[:_MOST_LABELS]]
     described = (text[:_LONGEST_TEXT], *(link_line(url, what) for what, url in links.items()), more, *details)
-    ends_at = entry.ends_at if entry.ends_at is not None and entry.ends_at.year >= FIRST_YEAR else None
     return CallersAlert(
         dedup_key=entry.fingerprint or fingerprint_of(labels),
         status=entry.status,
         summary=summary,
         severity=severity_of(next((labels[label] for label in _LEVEL_LABELS if labels.get(label)), "")),
         description="\n".join(filter(None, described))[:_LONGEST_TEXT],
-        occurred_at=entry.starts_at if entry.status == "firing" else ends_at,
+        occurred_at=entry.starts_at if entry.status == "firing" else entry.ends_at,
         url=entry.url[:_LONGEST_TEXT],
     )

@@ -5,7 +5,6 @@ ServiceNow drops a column or a choice that it does not know without a word. The 
 """
 
 import difflib
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -18,13 +17,13 @@ from common.incidents.rules import Rules
 from common.servicenow.client import ServiceNowClient
 from common.servicenow.event_management import EVENT_TABLE
 from common.servicenow.query import any_of, equals
+from common.servicenow.records import SYS_ID
 from common.servicenow.refusals import RejectedError
 
 _MOST_ROWS = 1000
 _MOST_PARENTS = 5
 _LONGEST_NAME = 100
 _TASK = "task"
-_SYS_ID = re.compile(r"[0-9a-f]{32}")
 
 type _Row = dict[str, str]
 
@@ -46,7 +45,7 @@ class Named:
         for table, fields, policy in _entries(rules):
             for name, text in fields.items():
                 columns.add((table, name))
-                if name == "assignment_group" and text and not _SYS_ID.fullmatch(text):
+                if name == "assignment_group" and text and not SYS_ID.fullmatch(text):
                     groups.add(text)
                 elif text:
                     choices.add((table, name, text))

@@ -15,6 +15,7 @@ from common.errors import BridgeError, ConfigurationError, TransientError
 from common.servicenow.client import Answer, ServiceNowClient
 from common.servicenow.event_management import EVENT_TABLE
 from common.servicenow.kept import ignored
+from common.servicenow.records import SYS_ID
 from common.servicenow.refusals import RejectedError
 from common.transport import Transport
 
@@ -29,7 +30,6 @@ _NUMBER = re.compile(r"[A-Z0-9]{1,40}")
 _LIMIT = re.compile(r"[0-9]{1,12}")
 _LANGUAGE = re.compile(r"[A-Za-z_-]{2,10}")
 _ENGLISH = "en"
-_SYS_ID = re.compile(r"[0-9a-f]{32}")
 
 type RulesOn = Callable[[str, Iterable[str], Deadline], str]
 
@@ -141,7 +141,7 @@ class Instance:
         limit = self._headers.get("X-RateLimit-Limit", "")
         if not limit:
             return Finding("no rate limit rule applies to the integration user")
-        rule = _plain(_SYS_ID, self._headers.get("X-RateLimit-Rule", ""))
+        rule = _plain(SYS_ID, self._headers.get("X-RateLimit-Rule", ""))
         return Finding(f"{_plain(_LIMIT, limit)} requests an hour, by the rule {rule}")
 
     def creator(self, close_code: str, rules_on: RulesOn) -> Callable[[Deadline], Finding]:

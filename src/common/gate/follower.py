@@ -15,7 +15,7 @@ from common.gate.verdict import Outcome, Verdict, outcome_of
 from common.incidents.fields import inert_note, shorten
 from common.incidents.item import problem_of
 from common.servicenow.change_requests import TABLE
-from common.servicenow.records import Record
+from common.servicenow.records import Record, page_of
 from common.text import one_line
 from common.watch.memory import Memory
 
@@ -83,7 +83,7 @@ class GateFollower:
         comment = _comment(change) if change.sys_id == record.sys_id else ""
 
         def verdict(outcome: Outcome) -> Verdict:
-            link = f"https://{self._host}/nav_to.do?uri={TABLE}.do%3Fsys_id%3D{record.sys_id}"
+            link = page_of(self._host, TABLE, record.sys_id)
             return Verdict(outcome, record.number, record.sys_id, link, comment)
 
         self._gate.answer(place, outcome, verdict, self._answers.send)

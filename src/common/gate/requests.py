@@ -17,6 +17,7 @@ from common.incidents.fields import inert_fields, inert_note
 from common.incidents.own_events import CHANGE_REQUEST, CHANGE_RESULT
 from common.incidents.waiting import Waiting
 from common.servicenow.change_requests import CLOSE_CODES, CLOSED, TABLE, TEMPLATE, UNSUCCESSFUL
+from common.servicenow.records import SYS_ID
 
 FIELDS = (
     "short_description",
@@ -43,7 +44,6 @@ _LONGEST_KEY = 400
 _EXECUTION = "execution"
 # Milliseconds: EventBridge counts whole seconds, and what ends within one has begun before.
 _LATER = 999
-_SYS_ID = re.compile(r"[0-9a-f]{32}")
 _VISIBLE = re.compile(r"\S")
 _APPROVAL = ("pipeline", "stage", "action", "token")
 _ENDED: Mapping[str, Mapping[str, str]] = {
@@ -191,7 +191,7 @@ def _approval(value: object) -> str | None:
 
 
 def _template(value: object) -> str | None:
-    return None if isinstance(value, str) and _SYS_ID.fullmatch(value) else "is no sys_id"
+    return None if isinstance(value, str) and SYS_ID.fullmatch(value) else "is no sys_id"
 
 
 def _result(value: object) -> str | None:

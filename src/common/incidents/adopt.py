@@ -4,7 +4,6 @@ A record's `correlation_id` begins with the hash of its problem, and its `correl
 that was applied, so the open records say what the ledger should hold. Not for the hot path: it reads them all.
 """
 
-import re
 from collections.abc import Iterator
 from copy import replace
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from common.clock import Deadline
 from common.incidents.alert import ONLY_MEMBER
 from common.incidents.changes import seen
-from common.incidents.item import Item, deployment_prefix, order_in
+from common.incidents.item import Item, deployment_prefix, order_in, problem_in
 from common.incidents.ledger import Ledger
 from common.incidents.steps import Condition, Seen
 from common.servicenow.query import all_of, equals, term
@@ -22,7 +21,6 @@ ADOPTED = "adopted: known by its hash only"
 """The dedup key of an adopted item: a hash can't be undone, and nothing needs it to be."""
 
 _PAGE = 200
-_CORRELATION_ID = re.compile(r"([0-9a-f]{32})-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +42,9 @@ def adopt(  # noqa: PLR0913 (two ends, and what to look for)
     """
     by_problem: dict[str, list[Seen]] = {}
     for record in _active(records, deployment, table, deadline):
-        matched = _CORRELATION_ID.fullmatch(record.correlation_id)
-        if matched and record.condition is not Condition.CLOSED:
-            by_problem.setdefault(matched.group(1), []).append(record)
+        problem = problem_in(record.correlation_id)
+        if problem and record.condition is not Condition.CLOSED:
+            by_problem.setdefault(problem, []).append(record)
     for problem, found in by_problem.items():
         for record in found:
             outcome = (

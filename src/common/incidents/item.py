@@ -1,5 +1,6 @@
 """What the ledger remembers of one problem: settled, or pending while one write to ServiceNow is under way."""
 
+import re
 from collections.abc import Iterable, Mapping
 from copy import replace
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from common.incidents.alert import digest, is_firing
 from common.incidents.episodes import Past
 from common.incidents.storm import gathers
 
+_CORRELATION_ID = re.compile(r"([0-9a-f]{32})-[0-9a-f]{16}")
 _MARKER = "servicenow-bridge"
 
 MOST_OBJECT_CHARACTERS = 40_000
@@ -183,6 +185,12 @@ def order_in(marker: str) -> int | None:
     parts = marker.split(":")
     is_ours = len(parts) == 3 and parts[0] == _MARKER and parts[1].isascii() and parts[1].isdigit()  # noqa: PLR2004
     return int(parts[1]) if is_ours else None
+
+
+def problem_in(correlation_id: str) -> str:
+    """Return the hash of the problem that a correlation id names, empty where it is none that a bridge wrote."""
+    found = _CORRELATION_ID.fullmatch(correlation_id)
+    return found[1] if found else ""
 
 
 def correlation_id_of(item: Item, orders: Mapping[str, int]) -> str:

@@ -4,7 +4,6 @@ ServiceNow moves a change by its model: nobody skips a state, and Review is left
 a walk. Facts: change-insert-200, change-states, change-roles, change-closing in docs/servicenow-facts.toml.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -13,7 +12,7 @@ from common.clock import Deadline
 from common.errors import AmbiguousError, ConfigurationError, PermanentError
 from common.servicenow.client import Answer, ServiceNowClient
 from common.servicenow.kept import ignored
-from common.servicenow.records import Record, Records
+from common.servicenow.records import SYS_ID, Record, Records
 from common.servicenow.refusals import RejectedError
 from common.telemetry import Telemetry
 
@@ -34,7 +33,6 @@ CLOSE_CODES = ("successful", "successful_issues", UNSUCCESSFUL)
 
 PATH = "/api/sn_chg_rest/v1/change"
 
-_SYS_ID = re.compile(r"[0-9a-f]{32}")
 # A refusal of the whole API, before anything was carried out.
 _NOT_FOR_US = frozenset({"api_denied", "api_unscoped", "scope_missing", "no_resource"})
 _MARKERS = ("correlation_display", "correlation_id")
@@ -60,7 +58,7 @@ class ChangeRequests:
             return self._written("POST", f"{PATH}/normal", fields, deadline) or self._records.create(
                 TABLE, fields, deadline
             )
-        if not _SYS_ID.fullmatch(template):
+        if not SYS_ID.fullmatch(template):
             raise PermanentError(
                 "The template of a standard change is no sys_id.",
                 action="Send the sys_id of the template's record: 32 lower-case hexadecimal digits.",
@@ -98,7 +96,7 @@ class ChangeRequests:
 
     def _patch(self, sys_id: str, fields: Mapping[str, str], deadline: Deadline) -> Record:
         fields = self._records.as_written(fields)
-        if not _SYS_ID.fullmatch(sys_id):
+        if not SYS_ID.fullmatch(sys_id):
             raise PermanentError("That is no sys_id.", action="Use 32 lower-case hexadecimal digits.", status=400)
         changed = self._written("PATCH", f"{PATH}/{sys_id}", fields, deadline)
         return changed or self._records.update(TABLE, sys_id, fields, deadline)
@@ -143,7 +141,7 @@ def _stuck() -> RejectedError:
 
 def _record(answer: Answer, sent: Mapping[str, str]) -> Record:
     fields = _plain(answer.result)
-    if not _SYS_ID.fullmatch(fields.get("sys_id", "")):
+    if not SYS_ID.fullmatch(fields.get("sys_id", "")):
         raise AmbiguousError(
             "The Change Management API answered a write with something that is not the record.",
             action="The bridge looks whether the write was carried out. If this stays, look for a script that changes "

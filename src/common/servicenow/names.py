@@ -4,7 +4,6 @@ ServiceNow's own way, `sysparm_input_display_value`, is not used: it would read 
 people see, so that states, choices and times would mean something else, and it does not say which name was unknown.
 """
 
-import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from common.clock import Clock, Deadline
 from common.errors import BridgeError, HeldError, PermanentError, TransientError
 from common.masking import masking
 from common.servicenow.query import any_of, equals
-from common.servicenow.records import Record, Records
+from common.servicenow.records import SYS_ID, Record, Records
 from common.telemetry import Telemetry
 
 
@@ -56,7 +55,6 @@ WRITE_NEEDS_SECONDS = 12.0
 _MOST_NAMES = 1000
 _MOST_FAILURES = 3
 _MOST_FOUND = 10
-_SYS_ID = re.compile(r"[0-9a-f]{32}")
 
 _ITEM = "cmdb_ci"
 _ARN = "arn:"
@@ -94,9 +92,7 @@ class Names:
         Raises TransientError or HeldError where nobody knows yet: nothing was written. A name whose look-up keeps
         failing while everything else works is left out too, so that no record is lost over it.
         """
-        names = {
-            field: value for field, value in fields.items() if field in REFERENCES and not _SYS_ID.fullmatch(value)
-        }
+        names = {field: value for field, value in fields.items() if field in REFERENCES and not SYS_ID.fullmatch(value)}
         if not names:
             return {field: value for field, value in fields.items() if value}
         early = Deadline(deadline.clock, deadline.at - WRITE_NEEDS_SECONDS)

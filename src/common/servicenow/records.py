@@ -14,8 +14,8 @@ from common.masking import masking
 from common.servicenow.client import Answer, Content, ServiceNowClient
 from common.servicenow.kept import comparable, ignored
 
+SYS_ID = re.compile(r"[0-9a-f]{32}")
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,79}")
-_SYS_ID = re.compile(r"[0-9a-f]{32}")
 _SHAPE = "Nothing is to be done unless it stays; then look for a scripted change of the Table API's answers."
 
 
@@ -38,6 +38,11 @@ class Page:
 
     records: list[Record]
     more: bool
+
+
+def page_of(host: str, table: str, sys_id: str) -> str:
+    """Return the address at which people see a record of the instance `host`."""
+    return f"https://{host}/nav_to.do?uri={table}.do%3Fsys_id%3D{sys_id}"
 
 
 class Records:
@@ -132,7 +137,7 @@ def _showing(names: tuple[str, ...]) -> str:
 
 
 def _sys_id(sys_id: str) -> str:
-    if not _SYS_ID.fullmatch(sys_id):
+    if not SYS_ID.fullmatch(sys_id):
         raise PermanentError(
             f"{sys_id[:40]!r} is no sys_id.", action="Use 32 lower-case hexadecimal digits.", status=400
         )
@@ -149,7 +154,7 @@ def _name(table: str) -> str:
 
 
 def _record(row: Any, answer: Answer) -> Record | None:  # noqa: ANN401 (any JSON value)
-    if not isinstance(row, dict) or not isinstance(row.get("sys_id"), str) or not _SYS_ID.fullmatch(row["sys_id"]):
+    if not isinstance(row, dict) or not isinstance(row.get("sys_id"), str) or not SYS_ID.fullmatch(row["sys_id"]):
         return None
     fields = {name: value for name, value in row.items() if isinstance(value, str)}
     return Record(row["sys_id"], fields, answer.headers.get("X-Transaction-ID", ""))

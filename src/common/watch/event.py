@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from common.servicenow.records import page_of
 from common.watch.comments import Comment
 from common.watch.decide import NAMES, WATCHED, Change, event_id, moment
 
@@ -65,7 +66,7 @@ def event_of(  # noqa: PLR0913 (what an event tells beside the change)
         "table": table,
         "number": record.fields.get("number", ""),
         "sys_id": record.sys_id,
-        "link": f"https://{host}/nav_to.do?uri={table}.do%3Fsys_id%3D{record.sys_id}",
+        "link": page_of(host, table, record.sys_id),
         "changes": change.changes,
         "record": shown,
         "by": change.by.value,

@@ -5,7 +5,8 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from common.api import models, parameters
+from common.api import alert_models as models
+from common.api import parameters
 from common.api.alerts import Origin
 from common.api.callers import account_of
 from common.api.problems import Kind, ProblemError

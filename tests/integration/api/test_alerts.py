@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from common.api.models import AlertFields
+from common.api.alert_models import AlertFields
 from common.incidents.labels import fingerprint_of
 from local.simulator import Simulator
 from tests.integration.api.gateway import ALICE, BOB, Gateway

@@ -306,13 +306,15 @@ def test_a_parameter_that_is_given_twice_is_refused(api: Gateway) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/nothing"), ("DELETE", "/incidents/INC0010001"), ("DELETE", "/")]
+    ("method", "path"),
+    [("GET", "/nothing"), ("DELETE", "/incidents/INC0010001"), ("DELETE", "/"), ("POST", "/changes")],
 )
 def test_what_does_not_exist_is_not_found(api: Gateway, method: str, path: str) -> None:
-    """404, as a problem."""
-    reply = api.call(method, path)
+    """404, as a problem that says how /changes would be there."""
+    reply = api.call(method, path, {} if method == "POST" else None)
 
     assert (reply.status, reply.kind) == (404, "not-found")
+    assert "ChangeGate" in reply.json["action"]
 
 
 def test_a_form_of_a_change_without_any_field_is_refused(api: Gateway) -> None:

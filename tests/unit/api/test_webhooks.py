@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from common.api.models import Webhook
+from common.api.alert_models import Webhook
 from common.api.webhooks import WebhookEntry, severity_of, webhook_alerts
 from common.incidents.labels import fingerprint_of
 from common.incidents.own_events import SEVERITIES
