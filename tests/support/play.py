@@ -1,11 +1,13 @@
 """One history of the model, step by step, as a test chooses it."""
 
 from collections.abc import Callable
+from copy import replace
 
+from common.incidents.alert import Policy
 from tests.support import oracle, storm_oracle
 from tests.support.model import Model, Step
 from tests.support.servicenow import Act, Row
-from tests.support.world import Fault, Scenario, World
+from tests.support.world import Fault, Scenario, World, alerts
 
 
 class Play:
@@ -71,6 +73,13 @@ class Play:
         """Let a worker's next call meet a fault."""
         self.take(lambda step: step.name == name and step.to == slot)
 
+    def meet(self, name: Fault, *events: int, calls: int = 1) -> None:
+        """Hand over messages to a worker that meets a fault after its first calls, and finishes if it lives."""
+        slot = self.begin(*events)
+        self.call(slot, calls)
+        self.fault(name, slot)
+        self.finish(slot)
+
     def finish(self, slot: int | None) -> None:
         """Let a worker go on until it has nothing left to do."""
         while slot is not None and self.world.runs[slot] is not None:
@@ -125,3 +134,15 @@ class Play:
                 assert self.wait(), "nothing can happen any more"
         message = "it does not come to rest"
         raise AssertionError(message)
+
+    def end(self) -> None:
+        """Let everything come to rest, and see that nothing is broken."""
+        self.drain()
+        assert self.broken == ""
+
+
+def any_trouble(text: str, policy: Policy | None = None, **more: object) -> Play:
+    """Return a history of alerts such as `F1 R2` in which there may be any trouble."""
+    scenario = Scenario(alerts(text, policy), faults=9, duplicates=9, acts=9, act_kinds=("resolve", "close", "delete"))
+    kinds = (*scenario.kinds, "refused", "refused after commit", "query ignored", "throttled")
+    return Play(replace(scenario, kinds=kinds, **more))  # type: ignore[arg-type] # fields of the scenario

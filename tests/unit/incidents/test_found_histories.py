@@ -3,96 +3,74 @@
 Each runs the real intake, desk and ledger, call by call, over an in-memory DynamoDB and ServiceNow.
 """
 
-from copy import replace
-
 import pytest
 
 from common.incidents.alert import OnRepeat, Policy
-from tests.support.play import Play
+from tests.support.play import any_trouble
 from tests.support.servicenow import Act
-from tests.support.world import Scenario, alerts
 
 NOTES = Policy(on_repeat=OnRepeat.NOTE)
 
 
-def play(text: str, policy: Policy | None = None, **more: object) -> Play:
-    """Return a history in which there may be any trouble."""
-    scenario = Scenario(alerts(text, policy), faults=9, duplicates=9, acts=9, act_kinds=("resolve", "close", "delete"))
-    kinds = (*scenario.kinds, "refused", "refused after commit", "query ignored", "throttled")
-    return Play(replace(scenario, kinds=kinds, **more))  # type: ignore[arg-type] # fields of the scenario
-
-
 def test_an_event_opens_its_second_record_under_another_key() -> None:
     """A person closed the first; were the keys alike, a look-up would find two records and give the event up."""
-    history = play("F1 F2", NOTES)
-    slot = history.begin(0)
-    history.call(slot, 2)
-    history.fault("kill", slot)
+    history = any_trouble("F1 F2", NOTES)
+    history.meet("kill", 0, calls=2)
     history.person("close")
     history.wait_past_lock()
     late = history.begin(1)
     history.handle(0)
     history.finish(late)
-    history.drain()
+    history.end()
 
     assert len({row.correlation_id for row in history.records}) == 2
     assert history.world.dead == frozenset()
-    assert history.broken == ""
 
 
 def test_who_finishes_anothers_reopening_still_applies_its_own_event() -> None:
     """R3 finds that F2 has to be reopened; it is resolved afterwards, not lost."""
-    history = play("F1 F2 R3", NOTES)
+    history = any_trouble("F1 F2 R3", NOTES)
     history.handle(0)
     history.person("resolve")
-    slot = history.begin(1)
-    history.call(slot, 2)
-    history.fault("kill", slot)
+    history.meet("kill", 1, calls=2)
     history.wait_past_lock()
     history.handle(2)
-    history.drain()
+    history.end()
 
     assert history.open_records == []
-    assert history.broken == ""
 
 
 @pytest.mark.parametrize("act", ["close", "delete"])
 def test_nobody_opens_a_record_with_the_words_of_another_event(act: Act) -> None:
     """R3 is about to reopen for F2 when the record is closed; it has nothing to say about F2."""
-    history = play("F1 F2 R3", NOTES)
+    history = any_trouble("F1 F2 R3", NOTES)
     history.handle(0)
     history.person("resolve")
-    slot = history.begin(1)
-    history.call(slot, 2)
-    history.fault("kill", slot)
+    history.meet("kill", 1, calls=2)
     history.wait_past_lock()
     slot = history.begin(2)
     history.call(slot, 2)
     history.person(act)
     history.finish(slot)
-    history.drain()
+    history.end()
 
     assert history.open_records == []
     assert all(row.description for row in history.records)
-    assert history.broken == ""
 
 
 def test_a_refused_insert_that_was_carried_out_all_the_same_is_found() -> None:
     """ServiceNow may answer 403 to an insert that succeeded (KB2697679)."""
-    history = play("F1")
-    slot = history.begin(0)
-    history.call(slot)
-    history.fault("refused after commit", slot)
-    history.finish(slot)
+    history = any_trouble("F1")
+    history.meet("refused after commit", 0)
 
     assert len(history.open_records) == 1
     assert history.world.dead == frozenset()
-    assert history.broken == ""
+    history.end()
 
 
 def test_no_call_is_made_after_a_claim_that_was_throttled() -> None:
     """Whether it was written nobody knows."""
-    history = play("F1")
+    history = any_trouble("F1")
     slot = history.begin(0)
     history.fault("throttled", slot)
 
