@@ -2,7 +2,7 @@
 
 from copy import replace
 
-from common.incidents.alert import Fold, Policy
+from common.incidents.alert import Fold, OnRepeat, Policy
 from common.incidents.episodes import Past
 from common.incidents.item import Item, Operation, Pending, RecordReference, problem_of
 from common.incidents.steps import CLOCK_MARGIN, SERVICENOW_COMMITS_WITHIN, Condition, Moment, Next, Seen, Step, Write
@@ -15,6 +15,9 @@ OTHER_RECORD = RecordReference("2" * 32, "INC0000002")
 CORRELATION_ID = f"{PROBLEM}-0123456789abcdef"
 NOW = int(EPOCH) * 1000
 MOMENT = Moment(now=NOW, hard_deadline=NOW + 60_000, owner="me")
+NOTES = Policy(on_repeat=OnRepeat.NOTE)
+BRING_FIRING = (Operation.NOTE, Operation.REOPEN, Operation.REOPEN_STATE)
+"""What tells of an alarm in a record that there is."""
 
 
 def fold(text: str, policy: Policy | None = None) -> Fold:

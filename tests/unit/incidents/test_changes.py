@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from common.incidents.alert import Alert, Fold, OnRepeat, OnReturn, Policy, Status
+from common.incidents.alert import Alert, Fold, OnReturn, Policy, Status
 from common.incidents.changes import record_fields, seen
 from common.incidents.event_management import event_fields, event_time
 from common.incidents.item import Item, Operation, Pending, RecordReference
 from common.incidents.steps import Condition, Seen
 from common.servicenow.records import Record
-from tests.support.problems import CORRELATION_ID, NOW, PROBLEM, RECORD
+from tests.support.problems import CORRELATION_ID, NOTES, NOW, PROBLEM, RECORD
 from tests.support.world import KEY
 
 EVENT: dict[str, Any] = {
@@ -99,9 +99,6 @@ def test_another_table_gets_only_states_and_codes_of_its_own() -> None:
     fields = written(Operation.RESOLVE, alert(RESOLVED, table="problem", policy=chosen))
     assert fields == {"state": "106", "close_code": "Fix applied", "close_notes": "It is resolved."}
     assert written(Operation.REOPEN, alert(FIRING, table="problem", policy=chosen))["state"] == "104"
-
-
-NOTES = Policy(on_repeat=OnRepeat.NOTE)
 
 
 def test_a_group_that_is_noted_tells_how_many_fire() -> None:

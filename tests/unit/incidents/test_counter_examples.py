@@ -10,7 +10,6 @@ import pytest
 
 from common.clock import Deadline
 from common.errors import PermanentError
-from common.incidents.alert import OnRepeat, Policy
 from common.incidents.ledger import KEPT_AFTER_RECOVERY
 from common.intake import Intake
 from common.queue import Message
@@ -18,12 +17,12 @@ from tests.support.clock import EPOCH
 from tests.support.deployment import alarm
 from tests.support.office import Office
 from tests.support.play import any_trouble
+from tests.support.problems import NOTES
 from tests.support.requests import Clocks
 from tests.support.rules import SHIPPED
 from tests.support.servicenow import IN_PROGRESS, NEW, Instance
 from tests.support.workers import NoQueue
 
-NOTES = Policy(on_repeat=OnRepeat.NOTE)
 LOCK = 60 + 65 + 5
 """Seconds for which a claim locks a problem: the function's time, ServiceNow's, and the margin for clocks."""
 

@@ -1,16 +1,19 @@
 """What the outcome of one's own call leads to: rows 10 to 15 of the table in docs/ledger.md."""
 
+from collections.abc import Callable, Mapping
 from copy import replace
 
 import pytest
 
 from common.incidents import decide
-from common.incidents.alert import OnRepeat, OnReturn, Policy
-from common.incidents.item import Operation
-from common.incidents.steps import Condition, LookUp, Next, Seen
+from common.incidents.alert import OnReturn
+from common.incidents.item import RECOVERIES, Item, Operation
+from common.incidents.steps import Condition, LookUp, Next, Seen, Step
 from tests.support.problems import (
+    BRING_FIRING,
     CORRELATION_ID,
     MOMENT,
+    NOTES,
     NOW,
     OTHER_RECORD,
     RECORD,
@@ -24,8 +27,7 @@ from tests.support.problems import (
     written,
 )
 
-NOTES = Policy(on_repeat=OnRepeat.NOTE)
-REPLACES = Policy(on_repeat=OnRepeat.NOTE, on_return=OnReturn.REPLACE)
+REPLACES = replace(NOTES, on_return=OnReturn.REPLACE)
 
 
 @pytest.mark.parametrize("operation", list(Operation))
@@ -54,33 +56,41 @@ def test_row_11_a_record_that_a_person_resolved_is_reopened(operation: Operation
 
     after = claimed(decide.answered(item, seen(Condition.RESOLVED), fold("F2", NOTES), MOMENT), Operation.REOPEN_STATE)
 
-    assert after.pending is not None
-    assert after.pending.orders == orders("F2")
+    assert after.pending_write.orders == orders("F2")
 
 
-@pytest.mark.parametrize("operation", [Operation.NOTE, Operation.REOPEN, Operation.REOPEN_STATE])
-@pytest.mark.parametrize(
-    ("condition", "policy"),
-    [(Condition.CLOSED, NOTES), (Condition.CLOSED, REPLACES), (Condition.RESOLVED, REPLACES)],
-)
-def test_row_12_a_closed_record_is_replaced_in_one_write(
-    operation: Operation, condition: Condition, policy: Policy
+F2 = fold("F2", NOTES)
+REPLACED: Mapping[str, Callable[[Item], Step]] = {
+    "12 the answer shows it closed": lambda item: decide.answered(item, seen(Condition.CLOSED), F2, MOMENT),
+    "12 closed, and the policy replaces": lambda item: decide.answered(
+        item, seen(Condition.CLOSED), fold("F2", REPLACES), MOMENT
+    ),
+    "12 resolved, and the policy replaces": lambda item: decide.answered(
+        item, seen(Condition.RESOLVED), fold("F2", REPLACES), MOMENT
+    ),
+    "12 it was deleted": lambda item: decide.gone(item, F2, MOMENT),
+    "14a closed, it forbids the change": lambda item: decide.refused(item, seen(Condition.CLOSED), F2, MOMENT),
+    "14a resolved, it forbids the change": lambda item: decide.refused(item, seen(Condition.RESOLVED), F2, MOMENT),
+}
+
+
+@pytest.mark.parametrize("operation", BRING_FIRING)
+@pytest.mark.parametrize("outcome", REPLACED.values(), ids=REPLACED)
+def test_rows_12_and_14a_a_record_in_which_nobody_would_see_the_alarm_is_replaced_in_one_write(
+    operation: Operation, outcome: Callable[[Item], Step]
 ) -> None:
-    """The same goes for a resolved one under the policy that replaces."""
-    item = pending(operation, "F2", "F1")
-
-    after = claimed(decide.answered(item, seen(condition), fold("F2", policy), MOMENT), Operation.OPEN)
+    """The old one is forgotten, and the new one is claimed for the same events."""
+    after = claimed(outcome(pending(operation, "F2", "F1")), Operation.OPEN)
 
     assert (after.record, after.orders) == (None, orders("F1"))
-    assert after.pending is not None
-    assert after.pending.orders == orders("F2")
+    assert after.pending_write.orders == orders("F2")
 
 
 def test_row_12_a_record_that_cannot_be_reopened_is_replaced() -> None:
     """Trying for ever would help nobody."""
     item = pending(Operation.REOPEN_STATE, "F2", "F1")
 
-    claimed(decide.answered(item, seen(Condition.RESOLVED), fold("F2", NOTES), MOMENT), Operation.OPEN)
+    claimed(decide.answered(item, seen(Condition.RESOLVED), F2, MOMENT), Operation.OPEN)
 
 
 @pytest.mark.parametrize("text", ["R3", "F3"])
@@ -95,23 +105,18 @@ def test_row_12_without_the_events_own_message_nobody_can_say_what_a_new_record_
     assert written(deleted, Next.PLAN) == settled("F1")
 
 
-@pytest.mark.parametrize("operation", [Operation.NOTE, Operation.REOPEN, Operation.REOPEN_STATE])
-def test_row_12_a_deleted_record_is_replaced(operation: Operation) -> None:
-    """As a closed one is."""
-    item = pending(operation, "F2", "F1")
-
-    claimed(decide.gone(item, fold("F2", NOTES), MOMENT), Operation.OPEN)
-
-
-@pytest.mark.parametrize("operation", [Operation.RESOLVE, Operation.RECOVERY_NOTE])
-def test_row_12_a_deleted_record_needs_no_recovery(operation: Operation) -> None:
+@pytest.mark.parametrize("operation", sorted(RECOVERIES))
+def test_rows_12_and_14a_a_record_that_is_finished_or_gone_needs_no_recovery(operation: Operation) -> None:
     """The problem is over, and nothing is left to be resolved."""
     item = pending(operation, "R2", "F1")
 
     assert written(decide.gone(item, fold("R2"), MOMENT), Next.PLAN) == settled("R2")
+    for condition in (Condition.RESOLVED, Condition.CLOSED):
+        refused = decide.refused(item, seen(condition), fold("R2"), MOMENT)
+        assert written(refused, Next.PLAN) == settled("R2", RECORD)
 
 
-@pytest.mark.parametrize("operation", [Operation.NOTE, Operation.REOPEN, Operation.RESOLVE, Operation.RECOVERY_NOTE])
+@pytest.mark.parametrize("operation", [Operation.NOTE, Operation.REOPEN, *sorted(RECOVERIES)])
 def test_rows_13_and_14_what_was_not_done_is_forgotten(operation: Operation) -> None:
     """The next try begins at once and from the beginning."""
     item = pending(operation, "F2", "F1")
@@ -137,31 +142,7 @@ def test_rows_13_and_14_reopening_stays_pending_for_anybody_to_redo() -> None:
     assert decide.plan(after, fold("F2"), replace(MOMENT, now=NOW + 1)) == LookUp()
 
 
-@pytest.mark.parametrize("operation", [Operation.NOTE, Operation.REOPEN, Operation.REOPEN_STATE])
-@pytest.mark.parametrize("condition", [Condition.RESOLVED, Condition.CLOSED])
-def test_row_14a_a_finished_record_that_forbids_an_alarms_change_is_replaced(
-    operation: Operation, condition: Condition
-) -> None:
-    """It is read-only, so that nobody would see the alarm."""
-    item = pending(operation, "F2", "F1")
-
-    after = claimed(decide.refused(item, seen(condition), fold("F2", NOTES), MOMENT), Operation.OPEN)
-
-    assert (after.record, after.orders) == (None, orders("F1"))
-
-
-@pytest.mark.parametrize("operation", [Operation.RESOLVE, Operation.RECOVERY_NOTE])
-@pytest.mark.parametrize("condition", [Condition.RESOLVED, Condition.CLOSED])
-def test_row_14a_a_finished_record_that_forbids_a_recovery_needs_none(
-    operation: Operation, condition: Condition
-) -> None:
-    """The problem is over, and so is the record."""
-    after = decide.refused(pending(operation, "R2", "F1"), seen(condition), fold("R2"), MOMENT)
-
-    assert written(after, Next.PLAN) == settled("R2", RECORD)
-
-
-@pytest.mark.parametrize("operation", [Operation.NOTE, Operation.REOPEN, Operation.REOPEN_STATE, Operation.RESOLVE])
+@pytest.mark.parametrize("operation", [*BRING_FIRING, Operation.RESOLVE])
 @pytest.mark.parametrize(
     "shown", [None, seen(), seen(Condition.CLOSED, record=OTHER_RECORD)], ids=["hidden", "open", "foreign"]
 )

@@ -5,11 +5,12 @@ from copy import replace
 import pytest
 
 from common.incidents import decide
-from common.incidents.alert import OnRecovery, OnRepeat, OnReturn, Policy
-from common.incidents.item import Item, Operation
+from common.incidents.alert import Fold, OnRecovery, OnReturn, Policy
+from common.incidents.item import Item, Operation, RecordReference
 from common.incidents.steps import Finish, LookUp, Next, Wait
 from tests.support.problems import (
     MOMENT,
+    NOTES,
     NOW,
     PROBLEM,
     RECORD,
@@ -21,8 +22,7 @@ from tests.support.problems import (
     written,
 )
 
-NOTES = Policy(on_repeat=OnRepeat.NOTE)
-REPLACES = Policy(on_repeat=OnRepeat.NOTE, on_return=OnReturn.REPLACE)
+REPLACES = replace(NOTES, on_return=OnReturn.REPLACE)
 
 
 @pytest.mark.parametrize("again", ["F2", "R2", "F1"])
@@ -55,8 +55,7 @@ def test_row_5_a_problem_without_a_record_gets_one() -> None:
 
     assert after.correlation_id is not None
     assert after.correlation_id.startswith(f"{PROBLEM}-")
-    assert after.pending is not None
-    assert after.pending.orders == orders("F2")
+    assert after.pending_write.orders == orders("F2")
     assert after.orders == orders("R1")
 
 
@@ -67,32 +66,24 @@ def test_row_6_a_repeat_is_only_remembered() -> None:
     assert after == settled("F2", RECORD)
 
 
-def test_row_6_a_repeat_is_noted() -> None:
-    """Where the policy asks for it."""
-    after = claimed(decide.plan(settled("F1", RECORD), fold("F2", NOTES), MOMENT), Operation.NOTE)
+@pytest.mark.parametrize(
+    ("item", "told", "operation", "record"),
+    [
+        pytest.param(settled("F1", RECORD), fold("F2", NOTES), Operation.NOTE, RECORD, id="6 a repeat is noted"),
+        pytest.param(settled("R2", RECORD), fold("F3"), Operation.REOPEN, RECORD, id="7 a return reopens"),
+        pytest.param(
+            settled("R2", RECORD), fold("F3", REPLACES), Operation.OPEN, None, id="7 or replaces, in one write"
+        ),
+        pytest.param(settled("F1", RECORD), fold("R2"), Operation.RESOLVE, RECORD, id="8 the last recovery resolves"),
+    ],
+)
+def test_rows_6_to_8_what_is_written_into_a_record(
+    item: Item, told: Fold, operation: Operation, record: RecordReference | None
+) -> None:
+    """As the policy has it; what was applied stays so until the write is done."""
+    after = claimed(decide.plan(item, told, MOMENT), operation)
 
-    assert after.orders == orders("F1")
-
-
-def test_row_7_a_problem_that_returns_reopens_its_record() -> None:
-    """With its note."""
-    after = claimed(decide.plan(settled("R2", RECORD), fold("F3"), MOMENT), Operation.REOPEN)
-
-    assert after.record == RECORD
-
-
-def test_row_7_a_problem_that_returns_gets_a_new_record_where_the_policy_replaces() -> None:
-    """The old one is forgotten in the same write."""
-    item = settled("R2", RECORD)
-
-    after = claimed(decide.plan(item, fold("F3", REPLACES), MOMENT), Operation.OPEN)
-
-    assert after.record is None
-
-
-def test_row_8_the_last_recovery_resolves_the_record() -> None:
-    """It is the only write of an episode besides its opening."""
-    claimed(decide.plan(settled("F1", RECORD), fold("R2"), MOMENT), Operation.RESOLVE)
+    assert (after.record, after.orders) == (record, item.orders)
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,13 @@ import pytest
 from common.clock import Deadline
 from common.errors import NotYetError
 from common.incidents import groups
-from common.incidents.alert import Fold, OnRepeat, Policy
+from common.incidents.alert import Fold
 from common.incidents.item import Operation, problem_of
 from tests.support.clock import EPOCH
 from tests.support.ledger import THROTTLED, refusal
 from tests.support.office import Office
+from tests.support.problems import NOTES
 from tests.support.world import KEY, alerts
-
-NOTES = Policy(on_repeat=OnRepeat.NOTE)
 
 
 @pytest.fixture

@@ -16,17 +16,15 @@ from common.errors import (
     TransientError,
 )
 from common.incidents import work as work_module
-from common.incidents.alert import OnRepeat, Policy
 from common.incidents.item import Operation
 from tests.support.clock import EPOCH
 from tests.support.ledger import THROTTLED, refusal
 from tests.support.oauth import Middle
 from tests.support.office import Office
-from tests.support.problems import PROBLEM
+from tests.support.problems import NOTES, PROBLEM
 from tests.support.records import Trouble
 from tests.support.servicenow import CLOSED, IN_PROGRESS, NEW, RESOLVED
 
-NOTES = Policy(on_repeat=OnRepeat.NOTE)
 UNANSWERED = AmbiguousError("No answer.", action="Look.")
 BUSY = TransientError("Too many calls.", action="Wait.", status=429, retry_after=77.0)
 REFUSED = PermanentError("Refused.", action="Mend it.", status=400)

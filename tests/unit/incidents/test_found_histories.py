@@ -5,11 +5,9 @@ Each runs the real intake, desk and ledger, call by call, over an in-memory Dyna
 
 import pytest
 
-from common.incidents.alert import OnRepeat, Policy
 from tests.support.play import any_trouble
+from tests.support.problems import NOTES
 from tests.support.servicenow import Act
-
-NOTES = Policy(on_repeat=OnRepeat.NOTE)
 
 
 def test_an_event_opens_its_second_record_under_another_key() -> None:
