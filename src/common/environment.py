@@ -26,30 +26,31 @@ class Reader:
         self.mistakes: list[str] = []
 
     def text(self, name: str, pattern: re.Pattern[str], advice: str, default: str | None = None) -> str:
-        """Return a variable that matches `pattern`, or `default` where it is empty; else note what to set it to."""
+        """Return a variable that matches `pattern`, or `default` where it is empty; else note to set it to `advice`."""
         value = self.environment.get(name, "").strip()
         if not value and default is not None:
             return default
         if not value:
-            self.mistakes.append(f"{name} is missing: {advice}.")
+            self.mistakes.append(f"{name} is missing: set it to {advice}.")
         elif not pattern.fullmatch(value):
             # The value is not shown: whatever was put into the wrong place may be a password or a private key.
-            self.mistakes.append(f"{name} is malformed: {advice}.")
+            self.mistakes.append(f"{name} is malformed: set it to {advice}.")
         return value
 
     def switch(self, name: str) -> bool:
         """Return whether a variable says true; it may be left out."""
-        return self.text(name, _SWITCH, "set it to true or false", "false") == "true"
+        return self.text(name, _SWITCH, "true or false", "false") == "true"
 
     def refuse(self, name: str, values: Sequence[str], advice: str) -> None:
         """Note values, which are names of tables, that a variable may not hold."""
         if values:
             self.mistakes.append(f"{name} holds what it may not: {advice} {', '.join(values)}.")
 
-    def check(self) -> None:
-        """Raise ConfigurationError where anything was noted."""
+    def checked[T](self, settings: T) -> T:
+        """Return what was read. Raises ConfigurationError where anything was noted."""
         if self.mistakes:
             raise ConfigurationError(
                 "The function's environment is not usable: " + " ".join(self.mistakes),
                 action="Set the named variables through the parameters of the stack and deploy again.",
             )
+        return settings

@@ -25,26 +25,49 @@ class AccessSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(AccessSettings):
-    """Everything that a deployment can choose.
-
-    `allowed_tables` are those that rules may write besides incidents; `requestable` holds the fields by table that
-    record requests may ask for: those that callers of the API may write. `sns_topics` are the ARNs of those whose
-    messages are taken. `time_zone` is where readers of records are, None where they read UTC alone.
-    Tags are looked up of `resources`, and of `accounts` too, or of none, in other accounts by a role; with
-    `finds_items` records name their configuration item. `windows` says whose events callers may quiet (`off`,
-    `account`, `all`), `change_windows` whether changes in ServiceNow do so.
-    `actions_queue_url` is where a look at a change is asked for, empty where none are opened.
-    """
+class LedgerSettings(AccessSettings):
+    """The same, and where the ledger is, in which each `deployment` has its own problems."""
 
     ledger_table: str
+    deployment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSettings(LedgerSettings):
+    """The same, and the addresses of the event queue and of the queue of dead letters."""
+
     queue_url: str
     dead_letter_queue_url: str
-    deployment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskSettings(QueueSettings):
+    """The same, and how records are written, by events and by callers of the API.
+
+    `allowed_tables` are those that rules may write besides incidents. `windows` says whose events callers may quiet:
+    none (`off`), those of their `account`, or `all`. `actions_queue_url` is where a look at a change is asked for,
+    empty where none are opened.
+    """
+
     close_code: str = "Solution provided"
     shadow_mode: bool = False
     mask_records: bool = False
     allowed_tables: tuple[str, ...] = ()
+    windows: str = "off"
+    actions_queue_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(DeskSettings):
+    """What the events function can be told.
+
+    `requestable` holds the fields by table that record requests may ask for: those that callers of the API may write.
+    `sns_topics` are the ARNs of those whose messages are taken. `time_zone` is where readers of records are, None where
+    they read UTC alone. Tags are looked up of `resources`, and of `accounts` too, or of none, in other accounts by a
+    role; with `finds_items` records name their configuration item. `change_windows` says whether changes in ServiceNow
+    quiet events.
+    """
+
     requestable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sns_topics: frozenset[str] = frozenset()
     time_zone: tzinfo | None = None
@@ -54,35 +77,12 @@ class Settings(AccessSettings):
     finds_items: bool = False
     member_role_name: str = ""
     member_role_external_id: str = ""
-    windows: str = "off"
     change_windows: bool = False
-    actions_queue_url: str = ""
 
     @property
     def looks_up(self) -> bool:
         """Whether anything is looked up about an event before its record opens."""
         return self.tag_lookups != "none" or self.finds_items
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FollowUpSettings(AccessSettings):
-    """What the follow-up function can be told.
-
-    It adds `follow_ups` to records, to `per_minute` of them at most, and stands in a partition, an account and a Region
-    of AWS. `masked` is a regular expression of what must not leave AWS beside what src/masking.toml names, empty for
-    nothing more.
-    """
-
-    ledger_table: str
-    deployment: str
-    follow_ups: frozenset[str]
-    partition: str
-    account: str
-    region: str
-    per_minute: int = 20
-    masked: str = ""
-    member_role_name: str = ""
-    member_role_external_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,15 +103,32 @@ class DoctorSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WatchSettings(AccessSettings):
+class FollowUpSettings(LedgerSettings):
+    """What the follow-up function can be told.
+
+    It adds `follow_ups` to records, to `per_minute` of them at most, and stands in a partition, an account and a Region
+    of AWS. `masked` is a regular expression of what must not leave AWS beside what src/masking.toml names, empty for
+    nothing more.
+    """
+
+    follow_ups: frozenset[str]
+    partition: str
+    account: str
+    region: str
+    per_minute: int = 20
+    masked: str = ""
+    member_role_name: str = ""
+    member_role_external_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchSettings(LedgerSettings):
     """What the watch function can be told.
 
     It puts events of `event_source` on `event_bus`, about incidents and records of `allowed_tables`, and with
     `change_gate` about changes.
     """
 
-    ledger_table: str
-    deployment: str
     event_bus: str
     event_source: str
     shadow_mode: bool = False
@@ -123,17 +140,13 @@ class WatchSettings(AccessSettings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActionSettings(AccessSettings):
+class ActionSettings(QueueSettings):
     """What the actions function can be told: of `record_actions`, what follows a change in ServiceNow.
 
     It stands in a partition, an account and a Region of AWS. `allowed_tables` are those that rules may write. With
     `change_gate` those who wait for a change are answered.
     """
 
-    ledger_table: str
-    queue_url: str
-    dead_letter_queue_url: str
-    deployment: str
     record_actions: frozenset[str]
     partition: str
     account: str
@@ -145,23 +158,14 @@ class ActionSettings(AccessSettings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApiSettings(AccessSettings):
+class ApiSettings(DeskSettings):
     """What the API function can be told. `tables` holds the fields of each table that callers may use.
 
     `requests_per_caller` is how many requests a minute one may send, 0 where nobody counts them; `health_readers` see
-    what deep health found.
-    `allowed_tables` are those that rules may write besides incidents, `webhook_sources` those whose webhooks are taken.
-    `windows` says whose events a caller may quiet: none (`off`), those of its `account`, or `all`.
-    `actions_queue_url` is where a look at a change is asked for, empty where none are opened.
+    what deep health found. `webhook_sources` are those whose webhooks are taken; a window of a caller lasts
+    `window_hours` at most.
     """
 
-    ledger_table: str
-    queue_url: str
-    dead_letter_queue_url: str
-    deployment: str
-    close_code: str = "Solution provided"
-    shadow_mode: bool = False
-    mask_records: bool = False
     incident_fields: frozenset[str] = frozenset()
     all_incidents: bool = False
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -170,12 +174,9 @@ class ApiSettings(AccessSettings):
     wide_callers: frozenset[str] = frozenset()
     requests_per_caller: int = 0
     health_readers: frozenset[str] = frozenset()
-    allowed_tables: tuple[str, ...] = ()
     webhook_sources: frozenset[str] = frozenset()
     webhook_secret_id: str = ""
-    windows: str = "off"
     window_hours: int = 24
-    actions_queue_url: str = ""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -184,40 +185,36 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     Raises ConfigurationError that names every variable which is missing or malformed, and what to set it to.
     """
     reader = Reader(environment)
-    settings = Settings(
-        **_settings(reader),
-        **variables.follow_up_queue(reader),
-        actions_queue_url=variables.gate(reader),
-        windows=variables.windows(reader).get("windows", "off"),
-        change_windows=reader.switch("CHANGE_WINDOWS"),
+    return reader.checked(
+        Settings(
+            **_settings(reader),
+            **variables.follow_up_queue(reader),
+            actions_queue_url=variables.gate(reader),
+            windows=variables.windows(reader).get("windows", "off"),
+            change_windows=reader.switch("CHANGE_WINDOWS"),
+        )
     )
-    reader.check()
-    return settings
 
 
 def read_doctor_settings(environment: Mapping[str, str]) -> DoctorSettings:
     """Return the settings of the doctor function. Raises as `read_settings`."""
     reader = Reader(environment)
-    settings = DoctorSettings(
-        **_settings(reader),
-        **variables.webhooks(reader),
-        maximum_concurrency=variables.number(reader, "MAXIMUM_CONCURRENCY", "5"),
-        rotation_days=variables.number(reader, "SECRET_ROTATION_DAYS", "0"),
-        stored=stored_names(environment),
-        **variables.switched_on(reader),
+    return reader.checked(
+        DoctorSettings(
+            **_settings(reader),
+            **variables.webhooks(reader),
+            maximum_concurrency=variables.number(reader, "MAXIMUM_CONCURRENCY", "5"),
+            rotation_days=variables.number(reader, "SECRET_ROTATION_DAYS", "0"),
+            stored=stored_names(environment),
+            **variables.switched_on(reader),
+        )
     )
-    reader.check()
-    return settings
 
 
 def _settings(reader: Reader) -> dict[str, Any]:
     return {
-        **variables.access(reader),
-        **variables.ledger(reader),
         **variables.desk(reader),
-        **variables.queues(reader),
         **variables.look_ups(reader),
-        "allowed_tables": variables.allowed_tables(reader),
         "requestable": variables.requestable(reader),
         "sns_topics": variables.topics(reader),
         "time_zone": variables.time_zone(reader),
@@ -227,83 +224,73 @@ def _settings(reader: Reader) -> dict[str, Any]:
 def read_follow_up_settings(environment: Mapping[str, str]) -> FollowUpSettings:
     """Return the settings of the follow-up function. Raises as `read_settings`."""
     reader = Reader(environment)
-    settings = FollowUpSettings(
-        **variables.access(reader),
-        **variables.ledger(reader),
-        follow_ups=variables.follow_ups(reader),
-        per_minute=variables.number(reader, "FOLLOW_UPS_PER_MINUTE", "20"),
-        masked=variables.expression(reader, "FOLLOW_UP_MASK"),
-        **variables.place(reader),
-        **variables.member(reader),
+    return reader.checked(
+        FollowUpSettings(
+            **variables.ledger(reader),
+            follow_ups=variables.follow_ups(reader),
+            per_minute=variables.number(reader, "FOLLOW_UPS_PER_MINUTE", "20"),
+            masked=variables.expression(reader, "FOLLOW_UP_MASK"),
+            **variables.place(reader),
+            **variables.member(reader),
+        )
     )
-    reader.check()
-    return settings
 
 
 def read_watch_settings(environment: Mapping[str, str]) -> WatchSettings:
     """Return the settings of the watch function. Raises as `read_settings`."""
     reader = Reader(environment)
-    settings = WatchSettings(
-        **variables.access(reader),
-        **variables.ledger(reader),
-        **variables.bus(reader),
-        **variables.actions(reader),
-        integration_users=variables.users(reader),
-        record_comments=reader.switch("RECORD_COMMENTS"),
-        shadow_mode=reader.switch("SHADOW_MODE"),
-        allowed_tables=variables.allowed_tables(reader),
-        change_gate=reader.switch("CHANGE_GATE"),
+    return reader.checked(
+        WatchSettings(
+            **variables.ledger(reader),
+            **variables.bus(reader),
+            **variables.actions(reader),
+            integration_users=variables.users(reader),
+            record_comments=reader.switch("RECORD_COMMENTS"),
+            shadow_mode=reader.switch("SHADOW_MODE"),
+            allowed_tables=variables.allowed_tables(reader),
+            change_gate=reader.switch("CHANGE_GATE"),
+        )
     )
-    reader.check()
-    return settings
 
 
 def read_action_settings(environment: Mapping[str, str]) -> ActionSettings:
     """Return the settings of the actions function. Raises as `read_settings`."""
     reader = Reader(environment)
-    settings = ActionSettings(
-        **variables.access(reader),
-        **variables.ledger(reader),
-        **variables.queues(reader),
-        **variables.actions(reader),
-        **variables.place(reader),
-        **variables.member(reader),
-        change_gate=reader.switch("CHANGE_GATE"),
-        allowed_tables=variables.allowed_tables(reader),
+    return reader.checked(
+        ActionSettings(
+            **variables.queues(reader),
+            **variables.actions(reader),
+            **variables.place(reader),
+            **variables.member(reader),
+            change_gate=reader.switch("CHANGE_GATE"),
+            allowed_tables=variables.allowed_tables(reader),
+        )
     )
-    reader.check()
-    return settings
 
 
 def read_api_settings(environment: Mapping[str, str]) -> ApiSettings:
     """Return the settings of the API function. Raises as `read_settings`."""
     reader = Reader(environment)
     requestable = variables.requestable(reader)
-    settings = ApiSettings(
-        **variables.access(reader),
-        **variables.ledger(reader),
-        **variables.desk(reader),
-        **variables.queues(reader),
-        **variables.webhooks(reader),
-        actions_queue_url=variables.gate(reader),
-        incident_fields=frozenset(requestable.pop("incident")),
-        all_incidents=variables.choice(reader, "API_INCIDENTS", "own", "all") == "all",
-        tables=requestable,
-        swagger_ui=reader.switch("API_SWAGGER_UI"),
-        tied=variables.choice(reader, "API_CHANGES", "everybody", "opener") == "opener",
-        wide_callers=variables.roles(reader, "API_WIDE_ROLES"),
-        health_readers=variables.roles(reader, "API_HEALTH_ROLES"),
-        requests_per_caller=variables.number(reader, "API_REQUESTS_PER_CALLER", "0"),
-        **variables.windows(reader),
-        allowed_tables=variables.allowed_tables(reader),
+    return reader.checked(
+        ApiSettings(
+            **variables.desk(reader),
+            **variables.webhooks(reader),
+            actions_queue_url=variables.gate(reader),
+            incident_fields=frozenset(requestable.pop("incident")),
+            all_incidents=variables.choice(reader, "API_INCIDENTS", "own", "all") == "all",
+            tables=requestable,
+            swagger_ui=reader.switch("API_SWAGGER_UI"),
+            tied=variables.choice(reader, "API_CHANGES", "everybody", "opener") == "opener",
+            wide_callers=variables.roles(reader, "API_WIDE_ROLES"),
+            health_readers=variables.roles(reader, "API_HEALTH_ROLES"),
+            requests_per_caller=variables.number(reader, "API_REQUESTS_PER_CALLER", "0"),
+            **variables.windows(reader),
+        )
     )
-    reader.check()
-    return settings
 
 
 def read_access_settings(environment: Mapping[str, str]) -> AccessSettings:
     """Return the part of the settings that a function needs which only gets tokens. Raises as `read_settings`."""
     reader = Reader(environment)
-    settings = AccessSettings(**variables.access(reader))
-    reader.check()
-    return settings
+    return reader.checked(AccessSettings(**variables.access(reader)))

@@ -4,7 +4,6 @@ Each function notes mistakes in the reader; what it returns is of use once the r
 """
 
 import re
-from collections.abc import Callable
 from datetime import tzinfo
 from typing import Any
 
@@ -54,92 +53,99 @@ _INCIDENT_FIELDS = (
 
 def access(reader: Reader) -> dict[str, Any]:
     """Read the parts of AccessSettings."""
-    text: Callable[..., str] = reader.text
     return {
-        "instance_host": text(
-            "SERVICENOW_INSTANCE_HOST",
-            _HOST,
-            "set it to the host name alone, lower case, such as example.service-now.com",
+        "instance_host": reader.text(
+            "SERVICENOW_INSTANCE_HOST", _HOST, "the host name alone, lower case, such as example.service-now.com"
         ),
-        "secret_id": text("SERVICENOW_SECRET_ID", _ANY_TEXT, "set it to the ARN of the secret"),
-        "token_parameter": text(
-            "TOKEN_PARAMETER", _PARAMETER_NAME, "set it to an SSM parameter name that starts with /"
+        "secret_id": reader.text("SERVICENOW_SECRET_ID", _ANY_TEXT, "the ARN of the secret"),
+        "token_parameter": reader.text("TOKEN_PARAMETER", _PARAMETER_NAME, "an SSM parameter name that starts with /"),
+        "token_key_id": reader.text("TOKEN_KEY_ID", _ANY_TEXT, "the ARN of the KMS key"),
+        "token_tier": reader.text("TOKEN_TIER", _TIER, "Standard or Intelligent-Tiering, or leave it out", "Standard"),
+        "oauth_scope": reader.text("OAUTH_SCOPE", _ANY_TEXT, "scopes separated by blanks, or leave it out", ""),
+        "oauth_token_path": reader.text(
+            "OAUTH_TOKEN_PATH", _TOKEN_PATH, "a path such as /oauth_token.do", "/oauth_token.do"
         ),
-        "token_key_id": text("TOKEN_KEY_ID", _ANY_TEXT, "set it to the ARN of the KMS key"),
-        "token_tier": text(
-            "TOKEN_TIER", _TIER, "set it to Standard or Intelligent-Tiering, or leave it out", "Standard"
-        ),
-        "oauth_scope": text("OAUTH_SCOPE", _ANY_TEXT, "set it to scopes separated by blanks, or leave it out", ""),
-        "oauth_token_path": text(
-            "OAUTH_TOKEN_PATH", _TOKEN_PATH, "set it to a path such as /oauth_token.do", "/oauth_token.do"
-        ),
-        "certificate_authorities": text(
-            "CERTIFICATE_AUTHORITIES",
-            _CERTIFICATES,
-            "set it to certificates in PEM form, or leave it out",
-            "",
+        "certificate_authorities": reader.text(
+            "CERTIFICATE_AUTHORITIES", _CERTIFICATES, "certificates in PEM form, or leave it out", ""
         ).replace("\\n", "\n"),
-        "proxy_url": text("PROXY_URL", _PROXY_URL, "set it to http://host:port, or leave it out", ""),
+        "proxy_url": reader.text("PROXY_URL", _PROXY_URL, "http://host:port, or leave it out", ""),
     }
 
 
 def ledger(reader: Reader) -> dict[str, Any]:
-    """Read where the ledger is, and by which name the deployment goes in it."""
-    text: Callable[..., str] = reader.text
+    """Read the parts of LedgerSettings."""
     return {
-        "ledger_table": text("LEDGER_TABLE", _ANY_TEXT, "set it to the name of the DynamoDB table"),
-        "deployment": text("DEPLOYMENT", _ANY_TEXT, "set it to a name that no other stack uses, such as its name"),
+        **access(reader),
+        "ledger_table": reader.text("LEDGER_TABLE", _ANY_TEXT, "the name of the DynamoDB table"),
+        "deployment": reader.text("DEPLOYMENT", _ANY_TEXT, "a name that no other stack uses, such as its name"),
     }
+
+
+def queues(reader: Reader) -> dict[str, Any]:
+    """Read the parts of QueueSettings."""
+    return {
+        **ledger(reader),
+        "queue_url": reader.text("QUEUE_URL", _QUEUE_URL, "the URL of the event queue"),
+        "dead_letter_queue_url": reader.text("DEAD_LETTER_QUEUE_URL", _QUEUE_URL, "the URL of the dead-letter queue"),
+    }
+
+
+def desk(reader: Reader) -> dict[str, Any]:
+    """Read the parts of DeskSettings but for changes and windows, which not all functions are told of."""
+    return {
+        **queues(reader),
+        "close_code": reader.text("CLOSE_CODE", _ANY_TEXT, "a resolution code", "Solution provided"),
+        "shadow_mode": reader.switch("SHADOW_MODE"),
+        "mask_records": reader.switch("MASK_RECORDS"),
+        "allowed_tables": allowed_tables(reader),
+    }
+
+
+def allowed_tables(reader: Reader) -> tuple[str, ...]:
+    """Read the tables that rules may write besides incidents."""
+    advice = "names of tables separated by commas, or leave it out"
+    tables = reader.text("ALLOWED_TABLES", _NAMES, advice, "").split(",")
+    reader.refuse("ALLOWED_TABLES", [name for name in tables if _SENSITIVE.fullmatch(name)], "leave out")
+    return tuple(filter(None, tables))
 
 
 def actions(reader: Reader) -> dict[str, Any]:
     """Read which of AWS's own objects follow what people do in ServiceNow."""
-    listed = reader.text("RECORD_ACTIONS", _ACTIONS, "set it to names of actions separated by commas", "")
-    return {"record_actions": _listed(listed)}
+    return {"record_actions": _listed(reader, "RECORD_ACTIONS", _ACTIONS, "names of actions separated by commas")}
 
 
 def users(reader: Reader) -> frozenset[str]:
     """Read the user names of those who change records and are no people."""
-    return _listed(reader.text("INTEGRATION_USERS", _ANY_TEXT, "set it to user names separated by commas", ""))
+    return _listed(reader, "INTEGRATION_USERS", _ANY_TEXT, "user names separated by commas")
 
 
 def place(reader: Reader) -> dict[str, Any]:
     """Read where in AWS a function stands."""
-    advice = "set it to partition/account/region, such as aws/123456789012/eu-west-1"
+    advice = "partition/account/region, such as aws/123456789012/eu-west-1"
     parts = reader.text("OWN_PLACE", _PLACE, advice).split("/")
     return dict(zip(("partition", "account", "region"), [*parts, "", "", ""], strict=False))
 
 
 def member(reader: Reader) -> dict[str, Any]:
     """Read the name of the role in other accounts, and what its trust asks for."""
-    text: Callable[..., str] = reader.text
     return {
-        "member_role_name": text("MEMBER_ROLE_NAME", _ANY_TEXT, "set it to the name of a role, or leave it out", ""),
-        "member_role_external_id": text(
-            "MEMBER_ROLE_EXTERNAL_ID", _ANY_TEXT, "set it to the external id of that role's trust, or leave it out", ""
+        "member_role_name": reader.text("MEMBER_ROLE_NAME", _ANY_TEXT, "the name of a role, or leave it out", ""),
+        "member_role_external_id": reader.text(
+            "MEMBER_ROLE_EXTERNAL_ID", _ANY_TEXT, "the external id of that role's trust, or leave it out", ""
         ),
     }
 
 
 def look_ups(reader: Reader) -> dict[str, Any]:
     """Read what is looked up about an event before its record opens."""
-    advice = "set it to none, resources or accounts, a comma, and true or false"
+    advice = "none, resources or accounts, a comma, and true or false"
     tags, _, items = reader.text("LOOK_UPS", _LOOK_UPS, advice, "none,false").partition(",")
     return {"tag_lookups": tags, "finds_items": items == "true", **member(reader)}
 
 
-def desk(reader: Reader) -> dict[str, Any]:
-    """Read how records are written."""
-    return {
-        "close_code": reader.text("CLOSE_CODE", _ANY_TEXT, "set it to a resolution code", "Solution provided"),
-        "shadow_mode": reader.switch("SHADOW_MODE"),
-        "mask_records": reader.switch("MASK_RECORDS"),
-    }
-
-
 def time_zone(reader: Reader) -> tzinfo | None:
     """Read the time zone of the readers, None where texts tell UTC alone."""
-    advice = "set it to the name of a time zone such as Europe/Berlin, or leave it out"
+    advice = "the name of a time zone such as Europe/Berlin, or leave it out"
     name = reader.text("TIME_ZONE", _ZONE, advice, "")
     if not _ZONE.fullmatch(name):
         return None
@@ -148,50 +154,36 @@ def time_zone(reader: Reader) -> tzinfo | None:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        reader.mistakes.append(f"TIME_ZONE names no time zone that is known: {advice}.")
+        reader.mistakes.append(f"TIME_ZONE names no time zone that is known: set it to {advice}.")
         return None
-
-
-def queues(reader: Reader) -> dict[str, Any]:
-    """Read the addresses of both queues."""
-    text: Callable[..., str] = reader.text
-    return {
-        "queue_url": text("QUEUE_URL", _QUEUE_URL, "set it to the URL of the event queue"),
-        "dead_letter_queue_url": text(
-            "DEAD_LETTER_QUEUE_URL", _QUEUE_URL, "set it to the URL of the dead-letter queue"
-        ),
-    }
 
 
 def gate(reader: Reader) -> str:
     """Read where a look at a change is asked for; empty where none are opened."""
-    return reader.text("ACTIONS_QUEUE_URL", _QUEUE_URL, "set it to the URL of the queue of actions", "")
+    return reader.text("ACTIONS_QUEUE_URL", _QUEUE_URL, "the URL of the queue of actions", "")
 
 
 def bus(reader: Reader) -> dict[str, Any]:
     """Read where events are put, and in whose name."""
-    text: Callable[..., str] = reader.text
     return {
-        "event_bus": text("EVENT_BUS", _ANY_TEXT, "set it to the name of an event bus"),
-        "event_source": text("EVENT_SOURCE", _ANY_TEXT, "set it to servicenow-bridge. and the name of the stack"),
+        "event_bus": reader.text("EVENT_BUS", _ANY_TEXT, "the name of an event bus"),
+        "event_source": reader.text("EVENT_SOURCE", _ANY_TEXT, "servicenow-bridge. and the name of the stack"),
     }
 
 
 def topics(reader: Reader) -> frozenset[str]:
     """Read the ARNs of the topics whose messages are taken."""
-    return _listed(reader.text("SNS_TOPICS", _TOPICS, "set it to ARNs of topics separated by commas", ""))
+    return _listed(reader, "SNS_TOPICS", _TOPICS, "ARNs of topics separated by commas")
 
 
 def follow_ups(reader: Reader) -> frozenset[str]:
     """Read what may be added to records that are open."""
-    return _listed(reader.text("FOLLOW_UPS", _FOLLOW_UPS, "set it to some of graph,log,events", ""))
+    return _listed(reader, "FOLLOW_UPS", _FOLLOW_UPS, "some of graph,log,events")
 
 
 def switched_on(reader: Reader) -> dict[str, Any]:
     """Read which parts of the stack are on that the doctor looks at: one variable, since its environment is full."""
-    names = _listed(
-        reader.text("SWITCHED_ON", _SWITCHES, "set it to some of access-logs,watch,gate,changes,graph,log,events", "")
-    )
+    names = _listed(reader, "SWITCHED_ON", _SWITCHES, "some of access-logs,watch,gate,changes,graph,log,events")
     return {
         "access_logging": "access-logs" in names,
         "watches_records": "watch" in names,
@@ -204,14 +196,14 @@ def switched_on(reader: Reader) -> dict[str, Any]:
 def follow_up_queue(reader: Reader) -> dict[str, Any]:
     """Read the same, and the address of the queue by which it is asked for."""
     kinds = follow_ups(reader)
-    advice = "set it to the URL of the queue of follow-ups"
+    advice = "the URL of the queue of follow-ups"
     url = reader.text("FOLLOW_UP_QUEUE_URL", _QUEUE_URL, advice, None if kinds else "")
     return {"follow_ups": kinds, "follow_up_queue_url": url}
 
 
 def expression(reader: Reader, name: str) -> str:
     """Read a regular expression."""
-    text = reader.text(name, _ANY_TEXT, "set it to a regular expression, or leave it out", "")
+    text = reader.text(name, _ANY_TEXT, "a regular expression, or leave it out", "")
     try:
         re.compile(text)
     except re.PatternError:
@@ -221,53 +213,44 @@ def expression(reader: Reader, name: str) -> str:
 
 def number(reader: Reader, name: str, default: str) -> int:
     """Read a whole number."""
-    value = reader.text(name, _COUNT, "set it to a whole number", default)
+    value = reader.text(name, _COUNT, "a whole number", default)
     return int(value) if _COUNT.fullmatch(value) else 0
 
 
 def choice(reader: Reader, name: str, default: str, other: str) -> str:
     """Read one of two words."""
-    return reader.text(name, re.compile(f"{default}|{other}"), f"set it to {default} or {other}", default)
+    return reader.text(name, re.compile(f"{default}|{other}"), f"{default} or {other}", default)
 
 
 def windows(reader: Reader) -> dict[str, Any]:
     """Read whose events callers may quiet, and for how many hours at most."""
-    value = reader.text("API_WINDOWS", _REACH, "set it to off, account or all, and hours such as account/24", "off")
+    value = reader.text("API_WINDOWS", _REACH, "off, account or all, and hours such as account/24", "off")
     found = _REACH.fullmatch(value)
     return {"windows": found[1], "window_hours": int(found[2] or 24)} if found else {}
 
 
-def allowed_tables(reader: Reader) -> tuple[str, ...]:
-    """Read the tables that rules may write besides incidents."""
-    advice = "set it to names of tables separated by commas, or leave it out"
-    tables = reader.text("ALLOWED_TABLES", _NAMES, advice, "").split(",")
-    reader.refuse("ALLOWED_TABLES", [name for name in tables if _SENSITIVE.fullmatch(name)], "leave out")
-    return tuple(filter(None, tables))
-
-
 def webhooks(reader: Reader) -> dict[str, Any]:
     """Read whose webhooks are taken, and which secret holds theirs."""
-    sources = reader.text("WEBHOOK_SOURCES", _SOURCES, "set it to names of sources separated by commas", "")
-    secret = reader.text("WEBHOOK_SECRET_ID", _ANY_TEXT, "set it to the ARN of the secret", None if sources else "")
-    return {"webhook_sources": _listed(sources), "webhook_secret_id": secret}
+    sources = _listed(reader, "WEBHOOK_SOURCES", _SOURCES, "names of sources separated by commas")
+    secret = reader.text("WEBHOOK_SECRET_ID", _ANY_TEXT, "the ARN of the secret", None if sources else "")
+    return {"webhook_sources": sources, "webhook_secret_id": secret}
 
 
-def _listed(text: str) -> frozenset[str]:
-    return frozenset(filter(None, text.split(",")))
+def _listed(reader: Reader, name: str, pattern: re.Pattern[str], advice: str) -> frozenset[str]:
+    return frozenset(filter(None, reader.text(name, pattern, advice, "").split(",")))
 
 
 def roles(reader: Reader, name: str) -> frozenset[str]:
     """Read the ARNs of roles and users of a variable."""
-    return _listed(reader.text(name, _ARNS, "set it to ARNs of roles", ""))
+    return _listed(reader, name, _ARNS, "ARNs of roles")
 
 
 def requestable(reader: Reader) -> dict[str, tuple[str, ...]]:
     """Read the fields that callers of the API may write, by table; those of `incident` always."""
-    text: Callable[..., str] = reader.text
-    fields = text("API_INCIDENT_FIELDS", _NAMES, "set it to names of fields separated by commas", _INCIDENT_FIELDS)
-    advice = "set it to table:field,field;table:field or leave it out"
-    tables = _tables(text("API_TABLES", _TABLES, advice, ""))
-    sensitive = _tables(text("API_SENSITIVE_TABLES", _TABLES, advice, ""))
+    fields = reader.text("API_INCIDENT_FIELDS", _NAMES, "names of fields separated by commas", _INCIDENT_FIELDS)
+    advice = "table:field,field;table:field or leave it out"
+    tables = _tables(reader.text("API_TABLES", _TABLES, advice, ""))
+    sensitive = _tables(reader.text("API_SENSITIVE_TABLES", _TABLES, advice, ""))
     reader.refuse("API_TABLES", [name for name in tables if _SENSITIVE.fullmatch(name)], "move to API_SENSITIVE_TABLES")
     for name, listed in (("API_TABLES", tables), ("API_SENSITIVE_TABLES", sensitive)):
         reader.refuse(name, sorted(_UNDOING & listed.keys()), "use the routes of incidents instead of")
