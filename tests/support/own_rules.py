@@ -5,6 +5,7 @@ from typing import Any
 
 from common.incidents.alert import Alert
 from common.incidents.rules import Rules, load_rules
+from tests.support import rules as shipped
 
 SHIPPED = """
 [[rule]]
@@ -49,12 +50,7 @@ def load(directory: Path, *own: str, tables: tuple[str, ...] = ()) -> Rules:
 
 def alert_of(rules: Rules, event: dict[str, Any] | None = None) -> Alert:
     """Return the alert of an event."""
-    event = event or EVENT
-    rule = rules.match(event)
-    assert rule is not None
-    alert = rule.alert(event)
-    assert alert is not None
-    return alert
+    return shipped.alert_of(event or EVENT, rules)
 
 
 def detail(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON value)

@@ -6,13 +6,36 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from common.incidents.rules import Rule, load_rules
+from common.incidents.alert import Alert
+from common.incidents.rules import Rule, Rules, load_rules
+from common.incidents.rules.splitting import split
 
 PROJECT = Path(__file__).resolve().parents[2]
 DIRECTORY = PROJECT / "src" / "rules"
 SHIPPED = load_rules(DIRECTORY)
 
 type Event = dict[str, Any]
+
+
+def sample(name: str) -> Event:
+    """Return the sample event of that file in `events/`."""
+    event: Event = json.loads((PROJECT / "events" / f"{name}.json").read_text())
+    return event
+
+
+def said(event: Mapping[str, Any], rules: Rules = SHIPPED) -> Alert | None:
+    """Return what an event of one problem says by the rule that is meant for it; None where that passes it over."""
+    [single] = split(event, rules)
+    rule = rules.match(single)
+    assert rule is not None
+    return rule.alert(single)
+
+
+def alert_of(event: Mapping[str, Any], rules: Rules = SHIPPED) -> Alert:
+    """Return the alert of an event that says something."""
+    alert = said(event, rules)
+    assert alert is not None
+    return alert
 
 
 def is_from_aws(source: str) -> bool:

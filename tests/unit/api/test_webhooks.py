@@ -10,8 +10,7 @@ from common.api.webhooks import WebhookEntry, severity_of, webhook_alerts
 from common.incidents.labels import fingerprint_of
 from common.incidents.own_events import SEVERITIES
 from common.incidents.rules.splitting import split
-from tests.support.rules import PROJECT, SHIPPED
-from tests.unit.rules.test_tool_rules import alert_of
+from tests.support.rules import PROJECT, SHIPPED, alert_of
 
 BEGAN = datetime(2026, 11, 20, 10, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from common.doors.message import read_event
 from common.doors.sns import is_envelope, sns_event
 from common.errors import PermanentError
 from common.incidents.alert import Alert
-from tests.support.rules import SHIPPED
+from tests.support.rules import alert_of
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:on-call"
 ALARM = {
@@ -53,11 +53,7 @@ def envelope(message: object, **changes: object) -> dict[str, Any]:
 
 def alert(event: dict[str, Any]) -> Alert:
     """Return the alert that the shipped rules make of an event."""
-    rule = SHIPPED.match(read_event(json.dumps(event)))
-    assert rule is not None
-    found = rule.alert(event)
-    assert found is not None
-    return found
+    return alert_of(read_event(json.dumps(event)))
 
 
 @pytest.mark.parametrize("message", [ALARM, SAME_ALARM], ids=["as SNS has it", "sent on by a rule"])

@@ -2,7 +2,6 @@ import json
 from collections.abc import Mapping
 from copy import deepcopy
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,31 +11,15 @@ from hypothesis import strategies as st
 
 from common.errors import PermanentError
 from common.incidents.alert import Alert, Status
-from common.incidents.rules import load_rules
+from tests.support.rules import SHIPPED, alert_of, said, sample
 
-PROJECT = Path(__file__).resolve().parents[3]
-RULES = load_rules(PROJECT / "src" / "rules")
-ALARM: dict[str, Any] = json.loads((PROJECT / "events" / "cloudwatch-alarm-metric-alarm.json").read_text())
+ALARM = sample("cloudwatch-alarm-metric-alarm")
 OPTIONAL = ("configuration", "previousState")
-
-
-def sample(name: str) -> dict[str, Any]:
-    """Return a sample event about CloudWatch."""
-    event: dict[str, Any] = json.loads((PROJECT / "events" / f"cloudwatch-{name}.json").read_text())
-    return event
-
-
-def alert_of(event: Mapping[str, Any]) -> Alert | None:
-    """Return what the shipped rules make of an event that one of them knows."""
-    rule = RULES.match(event)
-    assert rule is not None
-    return rule.alert(event)
 
 
 def fired(event: Mapping[str, Any]) -> Alert:
     """Return the alert of an event that fires."""
     alert = alert_of(event)
-    assert alert is not None
     assert alert.status is Status.FIRING
     return alert
 
@@ -81,8 +64,7 @@ def test_an_alarm_becomes_an_incident_that_says_what_where_and_why() -> None:
 
 def test_recovery_resolves_the_same_problem() -> None:
     """With a note that says why, and no fields: they are those of a new record."""
-    alarm, recovered = fired(ALARM), alert_of(sample("alarm-metric-ok"))
-    assert recovered is not None
+    alarm, recovered = fired(ALARM), alert_of(sample("cloudwatch-alarm-metric-ok"))
     assert (recovered.status, recovered.key, recovered.fields) == (Status.RESOLVED, alarm.key, {})
     assert recovered.note.startswith("CloudWatch reports OK at")
     assert recovered.occurred_at > alarm.occurred_at
@@ -90,7 +72,7 @@ def test_recovery_resolves_the_same_problem() -> None:
 
 def test_insufficient_data_says_nothing() -> None:
     """Fault 78: neither that the problem is there nor that it is over."""
-    assert alert_of(sample("alarm-metric-insufficient-data")) is None
+    assert said(sample("cloudwatch-alarm-metric-insufficient-data")) is None
 
 
 @pytest.mark.parametrize("state", ["", "alarm", "ALARM ", "UNKNOWN", None, 1, ["ALARM"], {}])
@@ -101,18 +83,16 @@ def test_any_other_state_fires(state: object) -> None:
 
 def test_a_composite_alarm_shows_its_rule_and_what_suppresses_it() -> None:
     """Its events have no metrics; suppressed actions do not keep the event away."""
-    alert = fired(sample("alarm-composite-alarm"))
+    alert = fired(sample("cloudwatch-alarm-composite-alarm"))
     assert 'Alarm rule: ALARM("checkout-api p99 latency") OR ALARM("orders 5xx share")' in lines(alert)
     assert "Actions suppressed by: WaitPeriod" in lines(alert)
     assert not any(line.startswith(("Metric:", "Threshold:", "Expression:")) for line in lines(alert))
-    recovered = alert_of(sample("alarm-composite-ok"))
-    assert recovered is not None
-    assert recovered.key == alert.key
+    assert alert_of(sample("cloudwatch-alarm-composite-ok")).key == alert.key
 
 
 def test_the_longest_rule_of_a_composite_alarm_hides_nothing_else() -> None:
     """It may have 10,240 characters, the description of an alarm 1,024, a reason 1,023."""
-    event = sample("alarm-composite-alarm")
+    event = sample("cloudwatch-alarm-composite-alarm")
     event["detail"]["configuration"] |= {"alarmRule": "ALARM(x) OR " * 853, "description": "d" * 1024}
     event["detail"]["state"]["reason"] = "r" * 1023
     alert = fired(event)
@@ -124,28 +104,28 @@ def test_the_longest_rule_of_a_composite_alarm_hides_nothing_else() -> None:
 
 def test_a_metric_math_alarm_shows_every_metric_and_the_expression() -> None:
     """The expression stands among the metrics, and has none of its own."""
-    alert = fired(sample("alarm-expression-alarm"))
+    alert = fired(sample("cloudwatch-alarm-expression-alarm"))
     assert "Metric: AWS/ApiGateway 5XXError, AWS/ApiGateway Count" in lines(alert)
     assert "Expression: 100 * errors / requests" in lines(alert)
 
 
 def test_an_anomaly_detection_alarm_has_no_single_threshold() -> None:
     """Its bounds are in the reason."""
-    alert = fired(sample("anomaly-detection-alarm"))
+    alert = fired(sample("cloudwatch-anomaly-detection-alarm"))
     assert any("ANOMALY_DETECTION_BAND" in line for line in lines(alert))
     assert not any(line.startswith("Threshold:") for line in lines(alert))
 
 
 def test_an_alarm_on_partial_data_says_so() -> None:
     """A Metrics Insights query that covers too many series is evaluated on the first of them."""
-    event = sample("partial-data-alarm")
+    event = sample("cloudwatch-partial-data-alarm")
     assert event["detail"]["state"]["evaluationState"] == "PARTIAL_DATA"
     assert any("PARTIAL_DATA" in line for line in lines(fired(event)))
 
 
 def test_a_muted_alarm_says_so_and_waits_until_its_mute_window_ends() -> None:
     """Mute rules silence an alarm's actions, not its events."""
-    event = sample("muted-alarm")
+    event = sample("cloudwatch-muted-alarm")
     mute = event["detail"]["muteDetail"]
     alert = fired(event)
     assert any(mute["mutedByArn"] in line for line in lines(alert))
@@ -156,7 +136,7 @@ def test_a_muted_alarm_says_so_and_waits_until_its_mute_window_ends() -> None:
 @pytest.mark.parametrize("end", [None, "soon", 7, ""])
 def test_a_mute_window_without_an_end_quiets_nothing(end: object) -> None:
     """Better told than forgotten."""
-    event = sample("muted-alarm")
+    event = sample("cloudwatch-muted-alarm")
     event["detail"]["muteDetail"]["muteWindowEnd"] = end
     assert fired(event).quiet_until == 0
 
@@ -261,8 +241,8 @@ def test_the_key_names_account_region_and_rule() -> None:
 def test_events_of_other_types_are_not_known() -> None:
     """A contributor of an alarm is no problem of its own, and a changed configuration none at all."""
     for detail_type in ("CloudWatch Alarm Configuration Change", "CloudWatch Alarm Contributor State Change"):
-        assert RULES.match(ALARM | {"detail-type": detail_type}) is None
-    assert RULES.match(ALARM | {"source": "my.application"}) is None
+        assert SHIPPED.match(ALARM | {"detail-type": detail_type}) is None
+    assert SHIPPED.match(ALARM | {"source": "my.application"}) is None
 
 
 JSON = st.recursive(

@@ -11,7 +11,7 @@ import pytest
 from common.incidents.rules import load_rules
 from local import rules
 from local.delivery import Delivery
-from tests.support.rules import DIRECTORY, PROJECT
+from tests.support.rules import DIRECTORY, PROJECT, sample
 
 type Run = Callable[..., tuple[int, str]]
 
@@ -33,12 +33,6 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
         return status, capsys.readouterr().out
 
     return call
-
-
-def sample(name: str) -> dict[str, Any]:
-    """Return a sample event."""
-    event: dict[str, Any] = json.loads((PROJECT / "events" / f"{name}.json").read_text())
-    return event
 
 
 ALARM = sample("cloudwatch-alarm-metric-alarm")

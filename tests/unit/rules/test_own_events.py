@@ -14,6 +14,7 @@ from common.errors import PermanentError
 from common.incidents.alert import Status, dedup_key
 from common.incidents.rules import load_rules
 from common.incidents.rules.names import is_column
+from tests.support.rules import alert_of, said
 
 PROJECT = Path(__file__).resolve().parents[3]
 RULES = load_rules(PROJECT / "src/rules", ("u_request",))
@@ -81,9 +82,7 @@ def test_a_sample_keeps_to_its_schema_and_becomes_a_record(name: str) -> None:
     """What the documentation links to works."""
     sample = SAMPLES[name]
     Draft202012Validator(SCHEMAS[sample["detail-type"]]).validate(sample["detail"])
-    rule = RULES.match(sample)
-    assert rule is not None
-    assert rule.alert(sample) is not None
+    assert said(sample, RULES) is not None
 
 
 @pytest.mark.parametrize("detail_type", SCHEMAS)
@@ -163,11 +162,7 @@ def test_no_event_sets_what_the_platform_or_the_bridge_keep_for_themselves(name:
 def test_only_the_api_says_who_its_caller_is() -> None:
     """Its callers' keys are their own; EventBridge delivers nothing in the API's name."""
     detail = {"dedup_key": "k", "status": "resolved", "origin": "arn:aws:iam::111122223333:role/one"}
-    of_api = event(ALERT, detail, "servicenow-bridge.api")
-    rule = RULES.match(of_api)
-    assert rule is not None
-    alert = rule.alert(of_api)
-    assert alert is not None
+    alert = alert_of(event(ALERT, detail, "servicenow-bridge.api"), RULES)
     origin = ("111122223333", "eu-central-1", "servicenow-bridge.api", "servicenow-alert")
     assert alert.key == dedup_key(*origin, "arn:aws:iam::111122223333:role/one", "k")
     with pytest.raises(PermanentError, match=r"detail\.colour is not known"):
@@ -176,11 +171,7 @@ def test_only_the_api_says_who_its_caller_is() -> None:
 
 def test_the_fields_of_an_alert_are_those_of_its_record() -> None:
     """With what the application says, and nothing that it may not say."""
-    sent = event(ALERT, FULL[ALERT] | {"fields": {"assignment_group": "Network", "urgency": 3}})
-    rule = RULES.match(sent)
-    assert rule is not None
-    alert = rule.alert(sent)
-    assert alert is not None
+    alert = alert_of(event(ALERT, FULL[ALERT] | {"fields": {"assignment_group": "Network", "urgency": 3}}), RULES)
     assert alert.status is Status.FIRING
     assert alert.occurred_at == 1795421731500
     assert alert.note == "S\nN"
@@ -195,8 +186,5 @@ def test_the_fields_of_an_alert_are_those_of_its_record() -> None:
 @pytest.mark.parametrize("field", ["state", "close_code", "short_description", "priority", "u_other"])
 def test_an_alert_sets_only_the_fields_that_are_listed(field: str) -> None:
     """The list stands in src/rules/own-alerts.toml."""
-    sent = event(ALERT, FULL[ALERT] | {"fields": {field: "x"}})
-    rule = RULES.match(sent)
-    assert rule is not None
     with pytest.raises(PermanentError, match=f"'{field}' may not be set by an event"):
-        rule.alert(sent)
+        said(event(ALERT, FULL[ALERT] | {"fields": {field: "x"}}), RULES)

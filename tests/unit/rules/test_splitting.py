@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ from common.errors import ConfigurationError, PermanentError
 from common.incidents.alert import OnRepeat, Status, dedup_key
 from common.incidents.rules import load_rules
 from common.incidents.rules.splitting import split
-from tests.support.rules import PROJECT, SHIPPED
+from tests.support.rules import SHIPPED, alert_of, sample
 
 RULE = """
 [[rule]]
@@ -130,13 +129,12 @@ def test_an_expression_that_is_none_is_a_mistake(tmp_path: Path) -> None:
 
 def test_findings_that_a_person_sends_by_hand_become_an_incident_each() -> None:
     """Each is the same problem as the imported finding, fires whatever its severity, and says how it was sent."""
-    event = json.loads((PROJECT / "events/securityhub-custom-action-two-findings.json").read_text())
+    event = sample("securityhub-custom-action-two-findings")
     low, high = split(event, SHIPPED)
     for single, severity in ((low, "LOW"), (high, "HIGH")):
         rule = SHIPPED.match(single)
         assert rule is not None
-        alert = rule.alert(single)
-        assert alert is not None
+        alert = alert_of(single)
         finding = single["detail"]["findings"][0]
         imported = {**single, "detail-type": "Security Hub Findings - Imported"}
         assert alert.key == dedup_key("111122223333", "eu-central-1", "aws.securityhub", rule.name, finding["Id"])

@@ -7,7 +7,7 @@ import pytest
 
 from common.incidents.alert import Alert
 from common.incidents.rules import load_rules, read_rules
-from tests.support.rules import Event
+from tests.support.rules import Event, alert_of
 from tests.unit.rules.test_checked import laid_together
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -51,20 +51,16 @@ def event(account: str = "111122223333") -> Event:
     }
 
 
-def alert_of(tmp_path: Path, text: str, account: str = "111122223333", zone: ZoneInfo | None = None) -> Alert:
+def read(tmp_path: Path, text: str, account: str = "111122223333", zone: ZoneInfo | None = None) -> Alert:
     """Return what the event becomes by the rules in `text`."""
     (tmp_path / "mine.toml").write_text(text)
     rules = load_rules(tmp_path, ("em_event",), zone=zone)
-    rule = rules.match(event(account))
-    assert rule is not None
-    alert = rule.alert(event(account))
-    assert alert is not None
-    return alert
+    return alert_of(event(account), rules)
 
 
 def test_an_account_has_its_name_in_texts(tmp_path: Path) -> None:
     """And both where somebody has to find it."""
-    alert = alert_of(tmp_path, ACCOUNTS + RULE.format(table="incident"))
+    alert = read(tmp_path, ACCOUNTS + RULE.format(table="incident"))
     assert alert.fields["short_description"] == "disk is broken (payments)"
     assert "\nAccount: payments (111122223333)\n" in alert.fields["description"]
 
@@ -72,42 +68,39 @@ def test_an_account_has_its_name_in_texts(tmp_path: Path) -> None:
 def test_an_account_without_a_name_is_told_by_its_number(tmp_path: Path) -> None:
     """As all are where no file names any."""
     for text in (RULE.format(table="incident"), ACCOUNTS + RULE.format(table="incident")):
-        alert = alert_of(tmp_path, text, "999999999999")
+        alert = read(tmp_path, text, "999999999999")
         assert alert.fields["short_description"] == "disk is broken (999999999999)"
         assert "\nAccount: 999999999999\n" in alert.fields["description"]
 
 
 def test_a_name_changes_no_problem(tmp_path: Path) -> None:
     """Its key holds the number, whatever the account is called."""
-    plain, named = (alert_of(tmp_path, text + RULE.format(table="incident")) for text in ("", ACCOUNTS))
+    plain, named = (read(tmp_path, text + RULE.format(table="incident")) for text in ("", ACCOUNTS))
     assert plain.key == named.key
 
 
 def test_an_override_may_ask_for_the_name(tmp_path: Path) -> None:
     """Instead of a number that nobody knows by heart."""
     override = "\n[[override]]\nmatch = \"account_name == 'payments'\"\nfields = { category = 'software' }\n"
-    assert alert_of(tmp_path, ACCOUNTS + RULE.format(table="incident") + override).fields["category"] == "software"
-    other = alert_of(tmp_path, ACCOUNTS + RULE.format(table="incident") + override, "444455556666")
+    assert read(tmp_path, ACCOUNTS + RULE.format(table="incident") + override).fields["category"] == "software"
+    other = read(tmp_path, ACCOUNTS + RULE.format(table="incident") + override, "444455556666")
     assert "category" not in other.fields
 
 
 @pytest.mark.parametrize("table", ["incident", "em_event"])
 def test_times_have_the_local_one_beside_them(tmp_path: Path, table: str) -> None:
     """In descriptions and notes; the short description stays short."""
-    alert = alert_of(tmp_path, RULE.format(table=table), zone=BERLIN)
+    alert = read(tmp_path, RULE.format(table=table), zone=BERLIN)
     assert "Broken since 2026-11-23T08:00:00Z (09:00:00 CET)." in alert.fields["description"]
     assert "at 2026-11-23T09:15:31Z (10:15:31 CET), id 1" in alert.fields["description"]
     assert alert.note == "Still broken at 2026-11-23T09:15:31Z (10:15:31 CET)."
-    assert alert.occurred_at == alert_of(tmp_path, RULE.format(table=table)).occurred_at
+    assert alert.occurred_at == read(tmp_path, RULE.format(table=table)).occurred_at
 
 
 def test_the_package_brings_the_names_along(tmp_path: Path) -> None:
     """With the rules."""
     rules = load_rules(laid_together(tmp_path, ACCOUNTS + RULE.format(table="incident")), zone=BERLIN)
-    rule = rules.match(event("444455556666"))
-    assert rule is not None
-    alert = rule.alert(event("444455556666"))
-    assert alert is not None
+    alert = alert_of(event("444455556666"), rules)
     assert alert.fields["short_description"] == "disk is broken (data lake)"
     assert "(09:00:00 CET)" in alert.fields["description"]
 

@@ -1,16 +1,15 @@
 """The rules for monitoring tools: each tool's alert fires, is repeated and recovers as one problem."""
 
-import json
 from itertools import permutations
 from typing import Any
 
 import pytest
 
 from common.errors import PermanentError
-from common.incidents.alert import Alert, Fold, Status
+from common.incidents.alert import Fold, Status
 from common.incidents.own_events import SEVERITIES
 from common.incidents.rules.splitting import split
-from tests.support.rules import PROJECT, SHIPPED
+from tests.support.rules import SHIPPED, Event, alert_of, said, sample
 
 TOOLS = {
     "alertmanager": ("critical", "Instance is down (instance web-1:9100)", "prometheus.example.com"),
@@ -30,20 +29,10 @@ TOOLS = {
 }
 
 
-def sample(name: str) -> dict[str, Any]:
-    """Return a sample event."""
-    event: dict[str, Any] = json.loads((PROJECT / "events" / f"{name}.json").read_text())
-    return event
-
-
-def alert_of(event: dict[str, Any]) -> Alert:
-    """Return what a webhook with one alert says."""
-    [single] = split(event, SHIPPED)
-    rule = SHIPPED.match(single)
-    assert rule is not None
-    alert = rule.alert(single)
-    assert alert is not None
-    return alert
+def changed(name: str, **changes: Any) -> Event:  # noqa: ANN401 (any JSON value)
+    """Return a sample event with some entries of its detail changed."""
+    event = sample(name)
+    return event | {"detail": event["detail"] | changes}
 
 
 @pytest.mark.parametrize(("tool", "expected"), TOOLS.items(), ids=TOOLS)
@@ -111,20 +100,17 @@ def test_a_partner_event_source_of_eventbridge_tells_of_the_same_problem(tool: s
 
 def test_a_partner_event_of_pagerduty_that_merely_tells_is_passed_over() -> None:
     """Notes and people, as by webhook; an event of tomorrow fires."""
-    event = sample("partner-pagerduty-firing")
-    rule = SHIPPED.match(event)
-    assert rule is not None
     for name in ("incident.annotate", "incident.delegate", "incident.custom"):
-        assert rule.alert(event | {"detail": event["detail"] | {"event": name}}) is None
-    assert alert_of(event | {"detail": event["detail"] | {"event": "incident.escalate"}}).status is Status.FIRING
+        assert said(changed("partner-pagerduty-firing", event=name)) is None
+    assert alert_of(changed("partner-pagerduty-firing", event="incident.escalate")).status is Status.FIRING
 
 
 @pytest.mark.parametrize(("state", "status"), [("OK", Status.RESOLVED), ("Warn", Status.FIRING), (None, Status.FIRING)])
 def test_a_partner_event_of_datadog_is_over_once_the_monitor_is_ok(state: str | None, status: Status) -> None:
     """Whatever the transition is called; a state that is not told fires."""
-    event = sample("partner-datadog-firing")
-    meta = event["detail"]["meta"] | {"states": {"dest_state": state}, "transition": {"trans_type": "alert recovery"}}
-    assert alert_of(event | {"detail": event["detail"] | {"meta": meta}}).status is status
+    meta = sample("partner-datadog-firing")["detail"]["meta"]
+    meta |= {"states": {"dest_state": state}, "transition": {"trans_type": "alert recovery"}}
+    assert alert_of(changed("partner-datadog-firing", meta=meta)).status is status
 
 
 @pytest.mark.parametrize("tool", sorted(set(TOOLS) - {"plain"}))
@@ -149,67 +135,54 @@ def test_runbook_panel_silence_and_what_was_left_out_are_told() -> None:
 
 def test_two_hundred_alerts_become_two_hundred_problems() -> None:
     """Each has its own labels; one without a fingerprint takes no neighbour along."""
-    event = sample("webhook-alertmanager-firing")
-    [alert] = event["detail"]["alerts"]
+    [alert] = sample("webhook-alertmanager-firing")["detail"]["alerts"]
     alerts = [{**alert, "fingerprint": "", "labels": alert["labels"] | {"instance": str(n)}} for n in range(200)]
-    parts = split(event | {"detail": event["detail"] | {"alerts": alerts}}, SHIPPED)
-    assert len({alert_of(dict(part)).key for part in parts}) == 200
+    parts = split(changed("webhook-alertmanager-firing", alerts=alerts), SHIPPED)
+    assert len({alert_of(part).key for part in parts}) == 200
 
 
-def notice(detail: dict[str, Any]) -> dict[str, Any]:
+def notice(detail: Event) -> Event:
     """Return an SNS message."""
     return sample("sns-alertmanager-firing") | {"detail": detail}
 
 
-def rds(number: str, message: str) -> dict[str, Any]:
-    """Return a message of an RDS event subscription."""
+def rds(number: str, message: str) -> Event:
+    """Return what an RDS event subscription tells."""
     page = "http://docs.amazonwebservices.com/AmazonRDS/latest/UserGuide/USER_Events.html"
-    return notice(
-        {
-            "Event Source": "db-instance",
-            "Event Time": "2026-11-20 10:00:00.000",
-            "Identifier Link": "https://console.aws.amazon.com/rds/home?region=eu-central-1#dbinstance:id=shop",
-            "Source ID": "shop",
-            "Source ARN": "arn:aws:rds:eu-central-1:111122223333:db:shop",
-            "Event ID": f"{page}#RDS-EVENT-{number}",
-            "Event Message": message,
-        }
-    )
+    return {
+        "Event Source": "db-instance",
+        "Event Time": "2026-11-20 10:00:00.000",
+        "Identifier Link": "https://console.aws.amazon.com/rds/home?region=eu-central-1#dbinstance:id=shop",
+        "Source ID": "shop",
+        "Source ARN": "arn:aws:rds:eu-central-1:111122223333:db:shop",
+        "Event ID": f"{page}#RDS-EVENT-{number}",
+        "Event Message": message,
+    }
+
+
+def redshift(number: str, severity: str = "ERROR") -> Event:
+    """Return what Redshift tells of a cluster."""
+    page = "http://docs.aws.amazon.com/redshift/latest/mgmt/events.html"
+    return {
+        "Resource": "dwh",
+        "About this Event": f"{page}#REDSHIFT-EVENT-{number} ",
+        "Severity": severity,
+        "Event Message": "It failed",
+    }
 
 
 @pytest.mark.parametrize(
     ("detail", "rule", "line"),
     [
-        (
-            rds("0007", "Storage is used up")["detail"],
-            "sns-rds",
-            "RDS shop (111122223333, eu-central-1): Storage is used up",
-        ),
-        (
-            rds("0058", "The Statspack installation failed")["detail"],
-            "sns-rds",
-            "RDS shop (111122223333, eu-central-1): The Statspack",
-        ),
+        (rds("0007", "Storage is used up"), "sns-rds", "RDS shop (111122223333, eu-central-1): Storage is used up"),
+        (rds("0058", "The Statspack failed"), "sns-rds", "RDS shop (111122223333, eu-central-1): The Statspack"),
         (
             {"subject": "AWS Budgets: shop has exceeded your alert threshold", "text": "AWS Budget Notification"},
             "sns-budget",
             "AWS Budgets: shop has exceeded",
         ),
-        (
-            {"ElastiCache:SnapshotFailed": "cache-1"},
-            "sns-elasticache",
-            "ElastiCache:SnapshotFailed cache-1",
-        ),
-        (
-            {
-                "Resource": "dwh",
-                "About this Event": "http://docs.aws.amazon.com/redshift/latest/mgmt/events.html#REDSHIFT-EVENT-3500 ",
-                "Severity": "ERROR",
-                "Event Message": "It failed",
-            },
-            "sns-redshift",
-            "Redshift dwh (111122223333, eu-central-1): It failed",
-        ),
+        ({"ElastiCache:SnapshotFailed": "cache-1"}, "sns-elasticache", "ElastiCache:SnapshotFailed cache-1"),
+        (redshift("3500"), "sns-redshift", "Redshift dwh (111122223333, eu-central-1): It failed"),
     ],
 )
 def test_what_aws_tells_by_sns_alone_opens_an_incident(detail: dict[str, Any], rule: str, line: str) -> None:
@@ -226,24 +199,16 @@ def test_what_aws_tells_by_sns_alone_opens_an_incident(detail: dict[str, Any], r
 @pytest.mark.parametrize(("begins", "ends"), [("0007", "0017"), ("0045", "0046"), ("0013", "0015"), ("0020", "0021")])
 def test_what_rds_pairs_is_one_problem(begins: str, ends: str) -> None:
     """Storage, replication, failover and recovery; what is everyday is passed over."""
-    firing, resolved = alert_of(rds(begins, "It began")), alert_of(rds(ends, "It is over"))
+    firing, resolved = (alert_of(notice(rds(number, "It is so"))) for number in (begins, ends))
     assert (firing.status, resolved.status) == (Status.FIRING, Status.RESOLVED)
     assert firing.key == resolved.key
-    backup = rds("0001", "Backing up DB instance")
-    rule = SHIPPED.match(backup)
-    assert rule is not None
-    assert rule.alert(backup) is None
+    assert said(notice(rds("0001", "Backing up DB instance"))) is None
 
 
 def test_redshift_tells_the_number_of_the_event_behind_an_address() -> None:
     """Two failures of a cluster are two problems; what merely informs is passed over."""
-    event = sample("sns-redshift-firing")
-    about = "http://docs.aws.amazon.com/redshift/latest/mgmt/events.html#REDSHIFT-EVENT-3600 "
-    other = event | {"detail": event["detail"] | {"About this Event": about}}
-    assert alert_of(event).key != alert_of(other).key
-    rule = SHIPPED.match(other)
-    assert rule is not None
-    assert rule.alert(other | {"detail": other["detail"] | {"Severity": "INFO"}}) is None
+    assert alert_of(notice(redshift("3500"))).key != alert_of(notice(redshift("3600"))).key
+    assert said(notice(redshift("3600", "INFO"))) is None
 
 
 @pytest.mark.parametrize(
@@ -261,10 +226,7 @@ def test_redshift_tells_the_number_of_the_event_behind_an_address() -> None:
 )
 def test_elasticache_tells_what_failed_by_its_name(name: str, status: Status | None) -> None:
     """What is done or planned is passed over; a name that nobody knows fires."""
-    event = notice({f"ElastiCache:{name}": "cache-1"})
-    rule = SHIPPED.match(event)
-    assert rule is not None
-    alert = rule.alert(event)
+    alert = said(notice({f"ElastiCache:{name}": "cache-1"}))
     assert (alert.status if alert else None) is status
     if name.startswith("CacheNodeReplace"):
         assert alert is not None
@@ -274,18 +236,15 @@ def test_elasticache_tells_what_failed_by_its_name(name: str, status: Status | N
 @pytest.mark.parametrize(("kind", "severity"), [("Forecasted", "low"), ("FORECASTED", "low"), ("Actual", "medium")])
 def test_a_forecast_of_budgets_is_less_urgent(kind: str, severity: str) -> None:
     """However the word is written, which AWS has changed."""
-    event = sample("sns-budget-firing")
     text = f"AWS Budget Notification\n\nBudget Name: shop\nAlert Type: {kind}\n"
-    fields = alert_of(event | {"detail": event["detail"] | {"text": text}}).fields
+    fields = alert_of(changed("sns-budget-firing", text=text)).fields
     assert (fields["impact"], fields["urgency"]) == SEVERITIES[severity]
 
 
 def test_comments_of_sentry_are_passed_over_and_errors_are_their_issue() -> None:
     """An error is the issue's that an alert named; a comment opens nothing."""
     event = sample("webhook-sentry-firing")
-    rule = SHIPPED.match(event)
-    assert rule is not None
     comment = {"action": "created", "data": {"comment": "Looking", "comment_id": 1, "issue_id": 1170820242}}
-    assert rule.alert(event | {"detail": comment}) is None
+    assert said(event | {"detail": comment}) is None
     error = {"action": "created", "data": {"error": {"issue_id": "1170820242", "title": "ReferenceError"}}}
     assert alert_of(event | {"detail": error}).key == alert_of(event).key
