@@ -141,11 +141,13 @@ def is_firing(order: int) -> bool:
 
 
 def dedup_key(*parts: str) -> str:
-    """Return one key for a problem from the parts that name it, whatever characters they hold.
+    """Return one key for a problem from the parts that name it, whatever characters they hold."""
+    return storable(_as_json(parts))
 
-    Half a surrogate pair is escaped, because DynamoDB takes nothing but UTF-8.
-    """
-    return _as_json(parts).encode("utf-8", "backslashreplace").decode()
+
+def storable(text: str) -> str:
+    """Return `text` with half a surrogate pair escaped, because DynamoDB takes nothing but UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def digest(*parts: str) -> str:

@@ -1,5 +1,7 @@
 """What shipped rules know AWS's objects by, from AWS's own sample events."""
 
+import json
+
 import pytest
 
 from common.incidents.alert import Status
@@ -37,3 +39,22 @@ def test_every_rule_that_acts_has_a_sample() -> None:
         ("id", "product_arn"),
         ("metadata_uid",),
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "named"), [(name, named) for name, _, named in objects()], ids=lambda value: str(value)[:40]
+)
+def test_half_a_surrogate_pair_in_a_name_can_be_stored(name: str, named: dict[str, str]) -> None:
+    """Fault 83: DynamoDB takes nothing but UTF-8, for objects and for the ARNs that an event lists."""
+    event = samples()[name]
+    text = json.dumps(event | {"resources": ["arn:aws:any:::one", *event.get("resources", [])]})
+    for part in {"arn:aws:any:::one", *named.values()}:
+        text = text.replace(json.dumps(part), json.dumps(f"{part}\ud83d"))
+    odd = json.loads(text)
+    rule = SHIPPED.match(odd)
+    alert = rule.alert(odd) if rule is not None else None
+    assert alert is not None
+    assert alert.resources[0] == "arn:aws:any:::one\\ud83d"
+    assert any(part.endswith("\\ud83d") for part in alert.object.values())
+    for stored in (*alert.resources, *alert.object.values()):
+        assert stored.encode()

@@ -16,6 +16,7 @@ from common.incidents.alert import (
     Status,
     dedup_key,
     digest,
+    storable,
 )
 from common.incidents.due import FURTHEST_FUTURE, OLDEST_EVENT
 from common.incidents.event_management import SEVERITY_OF_EVENTS, event_fields
@@ -179,7 +180,7 @@ class Rule:
 
     def _object(self, event: Mapping[str, Any]) -> dict[str, str]:
         """Return what names the object of AWS that the event is about; nothing where a part is longer than any name."""
-        parts = {name: expression.text(event) for name, expression in self.object.items()}
+        parts = {name: storable(expression.text(event)) for name, expression in self.object.items()}
         if any(len(part) > _LONGEST_ARN for part in parts.values()):
             return {}
         return {name: part for name, part in parts.items() if part}
@@ -269,5 +270,5 @@ class Rule:
 def _resources(event: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the first ARNs that an event names, those of a sensible length."""
     named = event.get("resources")
-    arns = [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
+    arns = [storable(one) for one in named if isinstance(one, str)] if isinstance(named, list) else []
     return tuple(one for one in arns[:_MOST_RESOURCES] if one.startswith("arn:") and len(one) <= _LONGEST_ARN)
