@@ -1,6 +1,6 @@
 """Faults 97 to 102, and histories with several of them at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from unittest.mock import patch
 
@@ -77,11 +77,11 @@ def killer(world: World) -> None:
     world.settle()
 
 
-def _killed_by(word: str, read_event: Callable[[str], Mapping[str, Any]]) -> Callable[[str], Mapping[str, Any]]:
-    def read(body: str) -> Mapping[str, Any]:
+def _killed_by(word: str, read_event: Callable[..., Mapping[str, Any]]) -> Callable[..., Mapping[str, Any]]:
+    def read(body: str, *topics: Collection[str]) -> Mapping[str, Any]:
         if word in body:
             raise KilledError
-        return read_event(body)
+        return read_event(body, *topics)
 
     return read
 

@@ -16,6 +16,7 @@ from typing import Any, Self
 from unittest.mock import patch
 
 import boto3
+from aws_lambda_powertools.shared import user_agent
 from botocore.config import Config
 from botocore.endpoint import Endpoint
 from moto import mock_aws
@@ -65,6 +66,9 @@ class Stage:
         self._make_client = boto3.client
         self.client = cache(self._new_client)
         enter(patch.object(boto3, "client", lambda service, **_: self.stand_ins.get(service) or self.client(service)))
+        # The same clients serve every environment: a header that each adds to all calls makes calls ever longer.
+        once = cache(user_agent.register_feature_to_client)
+        enter(patch.object(user_agent, "register_feature_to_client", once))
         enter(_one_at_a_time())
         enter(patch.object(common.bridge.access, "SystemClock", lambda: self.clock))
         enter(patch.object(common.bridge.events, "rules_to_run", _once(rules_to_run)))
