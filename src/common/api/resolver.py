@@ -9,23 +9,24 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
+from common.api import models
 from common.api.admission import Admitted, parse_json
 from common.api.creation import Created
-from common.api.models import Problem
 from common.api.problems import HEADERS, MEDIA_TYPE, Answer, Kind, ProblemError, invalid, problem_of
 from common.errors import BridgeError, HeldError
 from common.servicenow.records import page_of
 from common.telemetry import Telemetry
 
-CREATION_PROBLEMS = (409, 413, 415, 422, 504)
-"""What creating a record can end in beside the usual."""
+CHANGE_PROBLEMS = (409, 413, 415, 504)
+"""The statuses in which a change can end beside the usual."""
 
-CREATION_HEADERS = {
+KEY_PROBLEMS = (*CHANGE_PROBLEMS, 422)
+"""The same of a write that may have a key."""
+
+_CREATION_HEADERS = {
     "Location": "Where the API shows it, relative to the request's own address.",
     "Idempotency-Replayed": "`true` where an earlier request with this key made it.",
 }
-"""The headers of a record that was created."""
-
 _EVERYWHERE = (400, 403, 404, 429, 500, 503)
 
 
@@ -138,10 +139,15 @@ def responses(
     return documented | {
         problem: {
             "description": " ".join(kind.title for kind in Kind if kind.status == problem),
-            "content": {MEDIA_TYPE: {"model": Problem}},
+            "content": {MEDIA_TYPE: {"model": models.Problem}},
         }
         for problem in (*_EVERYWHERE, *problems)
     }
+
+
+def creation_responses(description: str) -> dict[int, Any]:
+    """Return what an operation can answer that creates a record, which `description` names."""
+    return responses(201, models.Created, description, *KEY_PROBLEMS, headers=_CREATION_HEADERS)
 
 
 def only_parameters(request: Admitted, *names: str) -> None:

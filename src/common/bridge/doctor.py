@@ -21,8 +21,8 @@ from common.checkup.look_ups import LookUps, subjects
 from common.checkup.report import Report
 from common.checkup.rotation import RotationCheck
 from common.checkup.walk import examine, failed
-from common.checkup.watch import Changes
-from common.checkup.windows import ChangeRequests
+from common.checkup.watch import WatchCheck
+from common.checkup.windows import ChangeWindowCheck
 from common.clock import Clock, Deadline
 from common.context.aws import Services
 from common.context.configuration_items import ITEM_FIELDS
@@ -81,7 +81,7 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
         boto3.client("sns", config=AWS_CONFIG),
         settings.queue_url,
     )
-    changes = Changes(
+    watch = WatchCheck(
         Records(client, READ),
         settings.deployment,
         watched_tables(settings.allowed_tables, changes=settings.change_gate),
@@ -110,10 +110,10 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
             limits=limits,
             doors=doors,
             rotation=rotation,
-            changes=changes,
+            watch=watch,
             follow_ups=_follow_ups(settings, environment, access.clock),
             look_ups=look_ups,
-            change_requests=ChangeRequests(Records(client, CHANGE_FIELDS), quiets=settings.change_windows),
+            change_windows=ChangeWindowCheck(Records(client, CHANGE_FIELDS), quiets=settings.change_windows),
             gate=GateCheck(client, Records(client, ("sys_id", "approval")), settings.change_gate),
             write=write,
         )

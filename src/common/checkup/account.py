@@ -10,7 +10,7 @@ from common.aws_errors import code_of, reason_of
 from common.checkup.report import Finding
 from common.clock import Deadline
 from common.errors import ConfigurationError, CredentialsError, TransientError
-from common.incidents.alert import ONLY_MEMBER
+from common.incidents.alert import ONLY_MEMBER, order_key
 from common.incidents.ledger import Ledger
 from common.oauth.credentials import CredentialsReader
 
@@ -56,8 +56,8 @@ class Account:
     def ledger_is_written(self, _: Deadline) -> Finding:
         """Read and write an item of the doctor's own."""
         item = self.ledger.read(_LEDGER_KEY, dedup_key=_LEDGER_KEY, table="incident")
-        now = self.ledger.now() * 10
-        if self.ledger.write(item.settled({ONLY_MEMBER: now}, None)) is None:
+        order = order_key(self.ledger.now(), firing=False)
+        if self.ledger.write(item.settled({ONLY_MEMBER: order}, None)) is None:
             raise TransientError("Another check-up wrote at the same moment.", action="Try again.")
         return Finding("an item can be read and written")
 

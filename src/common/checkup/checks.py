@@ -14,8 +14,8 @@ from common.checkup.instance import Instance
 from common.checkup.limits import Limits
 from common.checkup.report import Cause, Check, Finding
 from common.checkup.rotation import RotationCheck
-from common.checkup.watch import Changes
-from common.checkup.windows import ChangeRequests
+from common.checkup.watch import WatchCheck
+from common.checkup.windows import ChangeWindowCheck
 from common.clock import Deadline
 from common.errors import ConfigurationError, CredentialsError, TransientError
 from common.masking import FILE, Masking
@@ -24,12 +24,10 @@ from common.oauth.endpoint import TokenEndpoint
 from common.oauth.source import TokenSource
 from common.oauth.store import TokenStore
 from common.oauth.token import AccessToken
-from common.settings import AccessSettings, ApiSettings, DoctorSettings
+from common.settings import AccessSettings, ApiSettings, DoctorSettings, QueueSettings
 
 if TYPE_CHECKING:
     from common.checkup.follow_ups import FollowUpTrial
-
-if TYPE_CHECKING:
     from common.checkup.look_ups import LookUps
 
 
@@ -95,10 +93,10 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
     limits: Limits,
     doors: Doors,
     rotation: RotationCheck,
-    changes: Changes,
+    watch: WatchCheck,
     follow_ups: "FollowUpTrial",
     look_ups: "LookUps",
-    change_requests: ChangeRequests,
+    change_windows: ChangeWindowCheck,
     gate: GateCheck,
     write: bool,
 ) -> list[Check]:
@@ -106,8 +104,7 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
     stored = f"read: {', '.join(settings.stored)}" if settings.stored else "there are none"
     return [
         Check("stored settings", lambda _: Finding(stored)),
-        *_account(account, settings.queue_url),
-        Check("dead letters", account.queue(settings.dead_letter_queue_url)),
+        *_account(account, settings),
         Check("client certificate", account.certificate, needs=("secret",)),
         Check("ledger", account.ledger_is_written),
         Check("concurrency", limits.concurrency),
@@ -128,8 +125,8 @@ def doctor_checks(  # noqa: PLR0913 (each is one part of what is looked at)
         ),
         Check("secret rotation", rotation.look, needs=("token usable",), causes=meanings.TABLE),
         Check("language", instance.language, needs=("token usable",), causes=meanings.USE_OF_TOKEN),
-        Check("changes of records", changes.asked, needs=("token usable",), causes=meanings.TABLE),
-        Check("change requests", change_requests.asked, needs=("token usable",), causes=meanings.TABLE),
+        Check("changes of records", watch.asked, needs=("token usable",), causes=meanings.TABLE),
+        Check("change requests", change_windows.asked, needs=("token usable",), causes=meanings.TABLE),
         Check("change gate", gate.asked, needs=("token usable",)),
         Check("rules", dictionary.rules),
         Check("tags", look_ups.tried, needs=("rules",)),
@@ -169,9 +166,8 @@ def health_checks(
         return Finding(f"{settings.requests_per_caller} requests a minute can be counted")
 
     return [
-        *_account(account, settings.queue_url),
-        Check("dead letters", account.queue(settings.dead_letter_queue_url)),
-        *_actions(account, settings.actions_queue_url),
+        *_account(account, settings),
+        *([Check("queue of actions", account.queue(actions))] if (actions := settings.actions_queue_url) else []),
         Check("ledger", account.ledger_answers),
         *([Check("limit of callers", limit)] if settings.requests_per_caller else []),
         *_way(settings, instance),
@@ -198,25 +194,19 @@ def _of_the_endpoint(settings: AccessSettings) -> Mapping[str, tuple[Cause, ...]
     return meanings.TOKEN_ENDPOINT_WITH_SCOPE if settings.oauth_scope else meanings.TOKEN_ENDPOINT
 
 
-def _actions(account: Account, queue_url: str) -> list[Check]:
-    return [Check("queue of actions", account.queue(queue_url))] if queue_url else []
-
-
-def _account(account: Account, queue_url: str) -> list[Check]:
+def _account(account: Account, settings: QueueSettings) -> list[Check]:
     return [
         Check("settings", lambda _: Finding("complete and well-formed")),
         Check("secret", account.secret),
-        Check("queue", account.queue(queue_url)),
+        Check("queue", account.queue(settings.queue_url)),
+        Check("dead letters", account.queue(settings.dead_letter_queue_url)),
     ]
 
 
 def _way(settings: AccessSettings, instance: Instance) -> list[Check]:
     # Behind a proxy it is the proxy that looks names up.
     name = [] if settings.proxy_url else [Check("name", instance.name)]
-    return [
-        *name,
-        Check("TLS", instance.tls, needs=tuple(check.name for check in name)),
-    ]
+    return [*name, Check("TLS", instance.tls, needs=tuple(check.name for check in name))]
 
 
 def _use(instance: Instance, tables: Iterable[str], *, needs: str) -> list[Check]:

@@ -5,14 +5,16 @@ ServiceNow drops a column or a choice that it does not know without a word. The 
 """
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 from urllib.parse import quote
 
 from common.checkup.report import Finding
 from common.clock import Deadline
 from common.errors import BridgeError, ConfigurationError
 from common.incidents.alert import DEFAULT_TABLE
+from common.incidents.expressions import Template
 from common.incidents.rules import Rules
 from common.servicenow.client import ServiceNowClient
 from common.servicenow.event_management import EVENT_TABLE
@@ -43,6 +45,8 @@ class Named:
         choices = {(DEFAULT_TABLE, "close_code", close_code)}
         groups = set()
         for table, fields, policy in _entries(rules):
+            if table == EVENT_TABLE:
+                continue
             for name, text in fields.items():
                 columns.add((table, name))
                 if name == "assignment_group" and text and not SYS_ID.fullmatch(text):
@@ -179,24 +183,18 @@ class Dictionary:
 def _entries(rules: Rules) -> Iterator[tuple[str, dict[str, str], list[tuple[str, str]]]]:
     """Yield table, fields (empty where they are no constant) and the choices of the policy, of rules and overrides."""
     for rule in rules:
-        policy = rule.policy
-        chosen = _policy(policy.close_code, policy.resolved_state, policy.reopened_state)
-        yield from _entry(rule.table, {name: text.constant or "" for name, text in rule.fields.items()}, chosen)
-    for over in rules.overrides:
-        chosen = _policy(*(over.policy.get(name, "") for name in ("close_code", "resolved_state", "reopened_state")))
-        fields = {name: text.constant or "" for name, text in over.fields.items()}
-        yield from _entry(over.table or DEFAULT_TABLE, fields, chosen)
+        yield rule.table, _constants(rule.fields), _policy(asdict(rule.policy))
+    for override in rules.overrides:
+        yield override.table or DEFAULT_TABLE, _constants(override.fields), _policy(override.policy)
 
 
-def _entry(
-    table: str, fields: dict[str, str], policy: list[tuple[str, str]]
-) -> Iterator[tuple[str, dict[str, str], list[tuple[str, str]]]]:
-    if table != EVENT_TABLE:
-        yield table, fields, policy
+def _constants(fields: Mapping[str, Template]) -> dict[str, str]:
+    return {name: text.constant or "" for name, text in fields.items()}
 
 
-def _policy(close_code: str, resolved_state: str, reopened_state: str) -> list[tuple[str, str]]:
-    return [("close_code", close_code), ("state", resolved_state), ("state", reopened_state)]
+def _policy(policy: Mapping[str, Any]) -> list[tuple[str, str]]:
+    named = (("close_code", "close_code"), ("state", "resolved_state"), ("state", "reopened_state"))
+    return [(column, policy.get(name, "")) for column, name in named]
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

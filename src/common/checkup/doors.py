@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -57,13 +58,9 @@ class Doors:
 
     def _is_subscribed(self, topic: str) -> bool:
         queue = self.queue_url.rpartition("/")[2]
-        token = ""
-        for _ in range(_MOST_PAGES):
-            page = self.sns.list_subscriptions_by_topic(TopicArn=topic, **({"NextToken": token} if token else {}))
-            for subscription in page.get("Subscriptions", []):
-                if subscription["Endpoint"].endswith(f":{queue}"):
-                    return subscription["SubscriptionArn"].startswith("arn:")
-            token = page.get("NextToken", "")
-            if not token:
-                break
-        return False
+        pages = self.sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+        return any(
+            subscription["Endpoint"].endswith(f":{queue}") and subscription["SubscriptionArn"].startswith("arn:")
+            for page in islice(pages, _MOST_PAGES)
+            for subscription in page.get("Subscriptions", [])
+        )

@@ -14,7 +14,7 @@ _MOST_ROWS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class WatchCheck:
     """The check of the query that the watch asks, of each table; `records` must show `common.watch.decide.READ`."""
 
     records: Records

@@ -12,7 +12,7 @@ _MOST_ROWS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeRequests:
+class ChangeWindowCheck:
     """The check of the look-up of changes; `records` must show `CHANGE_FIELDS`."""
 
     records: Records

@@ -8,7 +8,6 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from common.api import alert_models as models
 from common.api import parameters
 from common.api.alerts import Origin
-from common.api.callers import account_of
 from common.api.problems import Kind, ProblemError
 from common.api.resolver import reply, responses
 from common.api.unproven import PROVE, UNPROVEN, delivery_of
@@ -29,7 +28,7 @@ router = new_router()
 def post_alerts(alerts: Annotated[models.OwnAlert | models.Webhook, Body()]) -> Response[str]:
     """Take an alert, or the webhook of Alertmanager or Grafana, to the desk that opens and resolves incidents."""
     turn = in_hand()
-    origin = Origin(turn.request.caller, account_of(turn.request.event), turn.bridge.region)
+    origin = Origin(turn.request.caller, turn.account, turn.bridge.region)
     if isinstance(alerts, models.OwnAlert):
         return _accepted(turn.bridge.telemetry, Taken(turn.bridge.alerts.accept([alerts.alert()], origin)))
     turn.bridge.limit.take_more(origin.caller, origin.account, len(alerts.alerts) - 1)
@@ -55,9 +54,8 @@ def receive_webhook(source: parameters.Source) -> Response[str]:
     delivery = delivery_of(turn.request)
     if not turn.bridge.webhooks.proves(source, delivery):
         raise ProblemError(Kind.FORBIDDEN, UNPROVEN, action=PROVE)
-    account = account_of(turn.request.event)
-    turn.bridge.limit.take(turn.request.caller, account)
-    return _accepted(turn.bridge.telemetry, turn.bridge.webhooks.take(source, delivery, account=account))
+    turn.bridge.limit.take(turn.request.caller, turn.account)
+    return _accepted(turn.bridge.telemetry, turn.bridge.webhooks.take(source, delivery, account=turn.account))
 
 
 def _accepted(telemetry: Telemetry, taken: Taken) -> Response[str]:

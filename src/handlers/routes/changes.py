@@ -5,7 +5,7 @@ from aws_lambda_powertools.event_handler import Response
 from common.api import change_models, models, parameters
 from common.api.change_models import NewChange
 from common.api.changes import Changes
-from common.api.resolver import CREATION_HEADERS, CREATION_PROBLEMS, reply, reply_created, responses
+from common.api.resolver import CHANGE_PROBLEMS, creation_responses, reply, reply_created, responses
 from common.servicenow.change_requests import TABLE
 from handlers.routes.turn import in_hand, new_router
 
@@ -17,9 +17,7 @@ router = new_router()
     tags=["Changes"],
     operation_id="createChange",
     summary="Ask for a change, and wait for its approval",
-    responses=responses(
-        201, models.Created, "The change, always the same.", *CREATION_PROBLEMS, headers=CREATION_HEADERS
-    ),
+    responses=creation_responses("The change, always the same."),
 )
 def create_change(change: NewChange, key: parameters.RequiredKey) -> Response[str]:
     """Open one change for this key. What waits goes on once it is approved, and fails once people decide otherwise."""
@@ -46,7 +44,7 @@ def read_change(change: parameters.Change) -> Response[str]:
     tags=["Changes"],
     operation_id="closeChange",
     summary="Close a change",
-    responses=responses(200, models.Record, "The change's fields as they are now.", 409, 413, 415, 504),
+    responses=responses(200, models.Record, "The change's fields as they are now.", *CHANGE_PROBLEMS),
 )
 def close_change(change: parameters.Change, closing: change_models.Closing) -> Response[str]:
     """Close a change that the caller asked for. One that is over already stays as it is."""

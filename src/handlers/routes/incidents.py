@@ -10,8 +10,9 @@ from common.api.admission import content_type
 from common.api.files import MEDIA_TYPES, file_of
 from common.api.incidents import Search, shown
 from common.api.resolver import (
-    CREATION_HEADERS,
-    CREATION_PROBLEMS,
+    CHANGE_PROBLEMS,
+    KEY_PROBLEMS,
+    creation_responses,
     only_parameters,
     reply,
     reply_created,
@@ -29,9 +30,7 @@ router = new_router()
     tags=["Incidents"],
     operation_id="createIncident",
     summary="Open an incident",
-    responses=responses(
-        201, models.Created, "The incident, always the same.", *CREATION_PROBLEMS, headers=CREATION_HEADERS
-    ),
+    responses=creation_responses("The incident, always the same."),
 )
 def create_incident(incident: models.NewIncident, key: parameters.RequiredKey) -> Response[str]:
     """Open one incident for this key, however often and by how many at once the request is sent."""
@@ -82,7 +81,7 @@ def read_incident(incident: parameters.Incident) -> Response[str]:
     tags=["Incidents"],
     operation_id="changeIncident",
     summary="Change fields of an incident",
-    responses=responses(200, models.Record, "The incident's fields as they are now.", 409, 413, 415, 504),
+    responses=responses(200, models.Record, "The incident's fields as they are now.", *CHANGE_PROBLEMS),
 )
 def change_incident(incident: parameters.Incident, fields: Annotated[models.RecordFields, Body()]) -> Response[str]:
     """Set the fields that are sent and leave all others alone. Repeating it is harmless."""
@@ -95,14 +94,11 @@ def change_incident(incident: parameters.Incident, fields: Annotated[models.Reco
     tags=["Incidents"],
     operation_id="addComment",
     summary="Add a comment, which the incident's caller can read",
-    responses=responses(200, models.Done, "The comment is there.", 409, 413, 415, 422, 504),
+    responses=responses(200, models.Done, "The comment is there.", *KEY_PROBLEMS),
 )
 def add_comment(incident: parameters.Incident, note: models.Note, key: parameters.OptionalKey = None) -> Response[str]:
     """Append a comment; with a key at most once."""
-    turn = in_hand()
-    return reply_done(
-        turn.bridge.incidents.write_note(turn.sender(key), incident, "comments", note.text, turn.deadline)
-    )
+    return _append("comments", incident, note, key)
 
 
 @router.post(
@@ -110,16 +106,13 @@ def add_comment(incident: parameters.Incident, note: models.Note, key: parameter
     tags=["Incidents"],
     operation_id="addWorkNote",
     summary="Add a work note, which only those who work on the incident can read",
-    responses=responses(200, models.Done, "The work note is there.", 409, 413, 415, 422, 504),
+    responses=responses(200, models.Done, "The work note is there.", *KEY_PROBLEMS),
 )
 def add_work_note(
     incident: parameters.Incident, note: models.Note, key: parameters.OptionalKey = None
 ) -> Response[str]:
     """Append a work note; with a key at most once."""
-    turn = in_hand()
-    return reply_done(
-        turn.bridge.incidents.write_note(turn.sender(key), incident, "work_notes", note.text, turn.deadline)
-    )
+    return _append("work_notes", incident, note, key)
 
 
 @router.post(
@@ -127,7 +120,7 @@ def add_work_note(
     tags=["Incidents"],
     operation_id="resolveIncident",
     summary="Resolve an incident",
-    responses=responses(200, models.Record, "The incident's fields as they are now.", 409, 413, 415, 504),
+    responses=responses(200, models.Record, "The incident's fields as they are now.", *CHANGE_PROBLEMS),
 )
 def resolve_incident(incident: parameters.Incident, resolution: models.Resolution) -> Response[str]:
     """Resolve an incident. One that is resolved already stays as it is, so repeating it is harmless."""
@@ -141,7 +134,7 @@ def resolve_incident(incident: parameters.Incident, resolution: models.Resolutio
     tags=["Incidents"],
     operation_id="attachFile",
     summary="Attach a file of up to 4 MB",
-    responses=responses(200, models.Done, "The file is attached.", 409, 413, 415, 422, 504),
+    responses=responses(200, models.Done, "The file is attached.", *KEY_PROBLEMS),
     openapi_extensions={
         "requestBody": {
             "required": True,
@@ -155,6 +148,10 @@ def attach_file(
     """Attach the body of the request; with a key at most once."""
     turn = in_hand()
     only_parameters(turn.request, "file_name")
-    request = turn.request
-    file = file_of(file_name, content_type(request.event), request.file)
+    file = file_of(file_name, content_type(turn.request.event), turn.request.file)
     return reply_done(turn.bridge.incidents.attach(turn.sender(key), incident, file, turn.deadline))
+
+
+def _append(field: str, incident: str, note: models.Note, key: str | None) -> Response[str]:
+    turn = in_hand()
+    return reply_done(turn.bridge.incidents.write_note(turn.sender(key), incident, field, note.text, turn.deadline))

@@ -7,8 +7,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from common.api import models, parameters
 from common.api.resolver import (
-    CREATION_HEADERS,
-    CREATION_PROBLEMS,
+    CHANGE_PROBLEMS,
+    creation_responses,
     only_parameters,
     reply,
     reply_created,
@@ -41,13 +41,7 @@ def list_records(
     tags=["Tables"],
     operation_id="createRecord",
     summary="Create a record of an allowed table",
-    responses=responses(
-        201,
-        models.Created,
-        "The record, always the same.",
-        *CREATION_PROBLEMS,
-        headers=CREATION_HEADERS,
-    ),
+    responses=creation_responses("The record, always the same."),
 )
 def create_record(
     table: parameters.Table, fields: Annotated[models.RecordFields, Body()], key: parameters.RequiredKey
@@ -76,7 +70,7 @@ def read_record(table: parameters.Table, sys_id: parameters.SysId) -> Response[s
     tags=["Tables"],
     operation_id="changeRecord",
     summary="Change a record of an allowed table",
-    responses=responses(200, models.Record, "The record's allowed fields as they are now.", 409, 413, 415, 504),
+    responses=responses(200, models.Record, "The record's allowed fields as they are now.", *CHANGE_PROBLEMS),
 )
 def change_record(
     table: parameters.Table, sys_id: parameters.SysId, fields: Annotated[models.RecordFields, Body()]

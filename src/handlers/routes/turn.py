@@ -7,6 +7,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from common.api.admission import Admitted
+from common.api.callers import account_of
 from common.api.requests import Sender
 from common.bridge.api import Api
 from common.clock import Deadline
@@ -20,6 +21,11 @@ class Turn:
     request: Admitted
     deadline: Deadline
     context: dict[str, Any]
+
+    @property
+    def account(self) -> str:
+        """The account of the API that took the request."""
+        return account_of(self.request.event)
 
     def sender(self, key: str | None = None) -> Sender:
         """Return who sends the request, with its Idempotency-Key, which the answer to a failure names too."""

@@ -8,7 +8,6 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from common.api import parameters
 from common.api import window_models as models
-from common.api.callers import account_of
 from common.api.resolver import reply, responses
 from handlers.routes.turn import Turn, in_hand, new_router
 
@@ -25,9 +24,8 @@ router = new_router()
 def open_window(name: parameters.WindowName, window: Annotated[models.NewWindow, Body()]) -> Response[str]:
     """Hold, note or drop what begins from now on. It ends by itself; sent again, its end moves."""
     turn = in_hand()
-    request = turn.request
     wanted = window.wanted()
-    return reply(200, turn.bridge.windows().put(request.caller, account_of(request.event), name, wanted, _now(turn)))
+    return reply(200, turn.bridge.windows().put(turn.request.caller, turn.account, name, wanted, _now(turn)))
 
 
 @router.get(
