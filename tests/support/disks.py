@@ -1,5 +1,6 @@
 """Disks that are full or fine: events with a rule so lean that a message can be read a dozen times."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -34,6 +35,11 @@ def disk(name: str, at: float, *, is_full: bool) -> dict[str, Any]:
         "time": datetime.fromtimestamp(at, UTC).isoformat(),
         "detail": {"disk": name, "state": "full" if is_full else "fine"},
     }
+
+
+def fill(aws: Account, name: str) -> None:
+    """Put the event of a disk that becomes full now into the queue."""
+    aws.put(json.dumps(disk(name, aws.clock.now(), is_full=True)))
 
 
 @contextmanager

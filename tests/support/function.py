@@ -26,12 +26,13 @@ _deployments = count(1)
 
 @dataclass
 class Account:
-    """What outlives an environment: queues and ledger; the secret and the token's parameter are moto's.
+    """What outlives an environment: queues, ledger and the instance; the secret and the token's parameter are moto's.
 
     `clock` is the functions' own, whose wall clock may be wrong; `now` tells the time that everybody else has.
     """
 
     stack: Deployment
+    servicenow: Simulator
     clock: FakeClock
     now: Callable[[], float]
     queue: InMemoryQueue
@@ -115,7 +116,8 @@ def account(clock: FakeClock, servicenow: Simulator, secret: str) -> Iterator[Ac
         now = true_time(clock)
         queue = InMemoryQueue(stack.queue_url, now)
         dead_letters = InMemoryQueue(stack.dead_letter_queue_url, now)
-        made = Account(stack, clock, now, queue, dead_letters, SharedDynamoDB(now, stack.clients["dynamodb"]))
+        table = SharedDynamoDB(now, stack.clients["dynamodb"])
+        made = Account(stack, servicenow, clock, now, queue, dead_letters, table)
         try:
             yield made
         finally:

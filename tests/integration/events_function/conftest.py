@@ -3,12 +3,16 @@
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.simulator import Simulator
-from tests.support.deployment import Context, Deployment, sqs_event, told
+from tests.support.clock import FakeClock
+from tests.support.deployment import SECRET, Context, Deployment, sqs_event, told
+from tests.support.disks import account_with_disks
+from tests.support.function import Account
 
 type Function = Callable[..., dict[str, Any]]
 
@@ -32,3 +36,14 @@ def function(stack: Deployment) -> Iterator[Function]:  # noqa: ARG001 (its envi
     yield call
     module.bridge.transport.close()
     sys.modules.pop("handlers.events", None)
+
+
+@pytest.fixture
+def aws(tmp_path: Path) -> Iterator[Account]:
+    """Provide a stack with one rule, which says nothing, and an instance, on a clock that the test moves."""
+    clock = FakeClock()
+    with (
+        Simulator(client_secret=SECRET, seed=1, now=clock.now) as servicenow,
+        account_with_disks(clock, servicenow, tmp_path) as made,
+    ):
+        yield made

@@ -1,10 +1,11 @@
 """Every metric that an alarm or the dashboard shows is one that the bridge, or AWS, writes with those dimensions."""
 
 import json
+import time
 from base64 import urlsafe_b64encode
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
@@ -26,6 +27,7 @@ from common.clock import Deadline
 from common.context.tags import TagLookup, Tags
 from common.errors import BridgeError, ConfigurationError, TransientError
 from common.incidents.item import deployment_prefix
+from common.incidents.windows import Quiet
 from common.queue import Message
 from common.telemetry import NAMESPACE
 from local.certificates import create_authority, issue_client
@@ -74,26 +76,17 @@ storm = { more_than = 1, within = "1h", by = ["detail.disk.split(@, '-')[0]"] }
 match = "starts_with(detail.disk, 'array')"
 covers = ["detail.disk == 'covered'"]
 
+""" + "".join(
+    f"""
 [[window]]
-name = "held"
-match = "detail.disk == 'held'"
+name = "{quiet}"
+match = "detail.disk == '{quiet}'"
+quiet = "{quiet}"
 from = 2030-03-17T00:00:00Z
 until = 2030-03-20T00:00:00Z
-
-[[window]]
-name = "dropped"
-match = "detail.disk == 'dropped'"
-quiet = "drop"
-from = 2030-03-17T00:00:00Z
-until = 2030-03-24T00:00:00Z
-
-[[window]]
-name = "noted"
-match = "detail.disk == 'noted'"
-quiet = "note"
-from = 2030-03-17T00:00:00Z
-until = 2030-03-24T00:00:00Z
 """
+    for quiet in Quiet
+)
 
 OWNED = """
 [[rule]]
@@ -133,26 +126,38 @@ pytestmark = pytest.mark.no_cover  # every line is covered elsewhere
 type Written = dict[str, set[tuple[str, ...]]]
 
 
+def of_a_disk(source: str, at: float, **more: Any) -> str:  # noqa: ANN401 (any JSON value)
+    """Return the event of a disk at a time in seconds since the epoch, as JSON."""
+    event = {
+        "source": source,
+        "detail-type": "Disk",
+        "account": ACCOUNT,
+        "region": REGION,
+        "time": datetime.fromtimestamp(at, UTC).isoformat(),
+    }
+    return json.dumps(event | more)
+
+
+@contextmanager
+def ending(function: Any) -> Iterator[Any]:  # noqa: ANN401 (the parts of any function)
+    """Provide a function that writes its metrics in the end, as its handler does."""
+    yield function
+    function.telemetry.flush()
+    function.transport.close()
+
+
 class Story:
     """Everything that can happen to events, one after the other, at the real handler."""
 
-    def __init__(self, aws: Account, servicenow: Simulator, clock: FakeClock) -> None:
-        self.aws, self.servicenow, self.clock = aws, servicenow, clock
+    def __init__(self, aws: Account) -> None:
+        self.aws, self.servicenow, self.clock = aws, aws.servicenow, aws.clock
         self.handler: Handler = aws.environment()
 
-    def send(self, disk: str, *, full: bool = True, kind: str = "Disk", **changes: Any) -> None:  # noqa: ANN401
+    def send(self, disk: str, *, full: bool = True, detail_type: str = "Disk", **changes: Any) -> None:  # noqa: ANN401
         """Hand over one event, a minute after the one before."""
         self.clock.advance(60)
-        detail = {"disk": disk, "state": "full" if full else "fine"}
-        event = {
-            "source": "my.disks",
-            "detail-type": kind,
-            "account": ACCOUNT,
-            "region": REGION,
-            "time": datetime.fromtimestamp(self.clock.now(), UTC).isoformat(),
-            "detail": detail,
-        }
-        self.aws.put(json.dumps(event | changes))
+        known = {"detail-type": detail_type, "detail": {"disk": disk, "state": "full" if full else "fine"}}
+        self.aws.put(of_a_disk("my.disks", self.clock.now(), **(known | changes)))
         self.aws.poll(self.handler)
 
     def happen(self) -> None:
@@ -175,7 +180,7 @@ class Story:
         self.clock.advance(120)
         self.aws.poll(self.handler)
         self.send("odd", detail={"disk": "odd", "state": "neither"})
-        self.send("unknown", kind="Unknown")
+        self.send("unknown", detail_type="Unknown")
         self.send("wrong", detail=None)
         environment = {**self.aws.stack.environment, "SHADOW_MODE": "true", "DEPLOYMENT": "looks-on"}
         self.handler = replace(self.aws, stack=replace(self.aws.stack, environment=environment)).environment()
@@ -239,8 +244,8 @@ class Story:
 
     def what_is_quiet(self) -> None:
         """In windows; what another problem covers; and storms, whose first problems become children, or can't."""
-        for disk in ("held", "dropped", "noted"):
-            self.send(disk)
+        for quiet in Quiet:
+            self.send(quiet)
         for storm in ("storm", "gale"):
             self.send(f"{storm}-1")
             self.send(f"{storm}-2")
@@ -309,49 +314,38 @@ def somebody_looks_on(running: Running) -> None:
     """Let the watch see a record of the deployment, tell it, see that it is away, and only look on in shadow mode."""
     for shadow in ("false", "true"):
         told = {"SHADOW_MODE": shadow, "EVENT_SOURCE": "servicenow-bridge.test"}
-        watch = build_watch({**running.stack.environment, **told})
-        watch.watcher.run(Deadline.after(watch.clock, 60))
-        correlation = f"{deployment_prefix(running.stack.environment['DEPLOYMENT'])}{shadow:0<24}-{'0' * 16}"
-        running.servicenow.insert("incident", {"short_description": "ours", "correlation_id": correlation})
-        watch.watcher.run(Deadline.after(watch.clock, 60))
-        running.servicenow.add_fault(Fault(on="api", status=503, times=None))
-        with pytest.raises(BridgeError):
+        with ending(build_watch({**running.stack.environment, **told})) as watch:
             watch.watcher.run(Deadline.after(watch.clock, 60))
-        running.servicenow.clear_faults()
-        watch.telemetry.flush()
-        watch.transport.close()
+            correlation = f"{deployment_prefix(running.stack.environment['DEPLOYMENT'])}{shadow:0<24}-{'0' * 16}"
+            running.servicenow.insert("incident", {"short_description": "ours", "correlation_id": correlation})
+            watch.watcher.run(Deadline.after(watch.clock, 60))
+            running.servicenow.add_fault(Fault(on="api", status=503, times=None))
+            with pytest.raises(BridgeError):
+                watch.watcher.run(Deadline.after(watch.clock, 60))
+            running.servicenow.clear_faults()
 
 
 def something_is_looked_up(running: Running) -> None:
     """Let tags be denied and found later, or never; of resources two have no item, or two, or no table."""
-    bridge = build_bridge({**running.stack.environment, "LOOK_UPS": "resources,true", "AWS_REGION": REGION})
-
-    def happens(disk: str, resource: str, receives: int, seconds: float = 0.0) -> None:
-        body = {
-            "source": "aws.disks",
-            "detail-type": "Disk",
-            "account": ACCOUNT,
-            "region": REGION,
-            "id": disk,
-            "time": datetime.now(UTC).isoformat(),
-            "detail": {"disk": disk},
-            "resources": [resource],
-        }
-        bodies.setdefault(disk, json.dumps(body))
-        message = Message(disk, "receipt", bodies[disk], receives, bridge.clock.now() - seconds)
-        bridge.intake.process([message], Deadline.after(bridge.clock, 60))
-
-    bodies: dict[str, str] = {}
+    resources = {"late": f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/i-0aaaaaaaaaaaaaaa0", "never": "arn:aws:s3:::photos"}
+    bodies = {
+        disk: of_a_disk("aws.disks", time.time(), detail={"disk": disk}, id=disk, resources=[resource])
+        for disk, resource in resources.items()
+    }
+    looks_up = {"LOOK_UPS": "resources,true", "AWS_REGION": REGION}
     denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetResources")
-    twins = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/i-0aaaaaaaaaaaaaaa0"
-    with patch.object(TagLookup, "ask", side_effect=denied):
-        happens("late", twins, 1)
-        happens("never", "arn:aws:s3:::photos", 1)
-        happens("never", "arn:aws:s3:::photos", 2, 7200)
-    with patch.object(TagLookup, "of", return_value=Tags({"team": "web"})):
-        happens("late", twins, 2)
-    bridge.telemetry.flush()
-    bridge.transport.close()
+    with ending(build_bridge({**running.stack.environment, **looks_up})) as bridge:
+
+        def happens(disk: str, receives: int, seconds: float = 0.0) -> None:
+            message = Message(disk, "receipt", bodies[disk], receives, bridge.clock.now() - seconds)
+            bridge.intake.process([message], Deadline.after(bridge.clock, 60))
+
+        with patch.object(TagLookup, "ask", side_effect=denied):
+            happens("late", 1)
+            happens("never", 1)
+            happens("never", 2, 7200)
+        with patch.object(TagLookup, "of", return_value=Tags({"team": "web"})):
+            happens("late", 2)
 
 
 def something_is_added(running: Running) -> None:
@@ -359,16 +353,12 @@ def something_is_added(running: Running) -> None:
     adds = {"FOLLOW_UPS": "graph", "FOLLOW_UPS_PER_MINUTE": "1", "OWN_PLACE": f"aws/111122223333/{REGION}"}
     gone = {"FOLLOW_UP_QUEUE_URL": f"{running.stack.queue_url}-gone"}
     alarm = event("cloudwatch-alarm-metric-alarm")
-    bridge = build_bridge({**running.stack.environment, **adds, **gone})
-    bridge.intake.process([Message("1", "receipt", json.dumps(alarm), 1)], Deadline.after(bridge.clock, 60))
-    bridge.follow_ups.send()
-    bridge.telemetry.flush()
-    bridge.transport.close()
-    function = build_follow_ups({**running.stack.environment, **adds})
-    messages = [Message(name, "", request(alarm, sys_id=name * 32).body(), 1) for name in "12"]
-    function.runner.run(messages, Deadline.after(function.clock, 300))
-    function.telemetry.flush()
-    function.transport.close()
+    with ending(build_bridge({**running.stack.environment, **adds, **gone})) as bridge:
+        bridge.intake.process([Message("1", "receipt", json.dumps(alarm), 1)], Deadline.after(bridge.clock, 60))
+        bridge.follow_ups.send()
+    with ending(build_follow_ups({**running.stack.environment, **adds})) as function:
+        messages = [Message(name, "", request(alarm, sys_id=name * 32).body(), 1) for name in "12"]
+        function.runner.run(messages, Deadline.after(function.clock, 300))
 
 
 def _instead(operation: str, answers: list[dict[str, Any]]) -> Callable[..., Any]:
@@ -416,22 +406,11 @@ def people_decide_about_changes() -> None:
 def nobody_tells_what_is_quiet(running: Running) -> None:
     """Let neither windows of callers nor changes be read."""
     quiet = {"API_WINDOWS": "account/24", "CHANGE_WINDOWS": "true"}
-    bridge = build_bridge({**running.stack.environment, **quiet, "AWS_REGION": REGION})
     running.stack.clients["dynamodb"].delete_table(TableName="ledger")
-    body = json.dumps(
-        {
-            "source": "aws.disks",
-            "detail-type": "Disk",
-            "account": ACCOUNT,
-            "region": REGION,
-            "id": "1",
-            "time": datetime.now(UTC).isoformat(),
-            "detail": {"disk": "any"},
-        }
-    )
-    bridge.intake.process([Message("1", "receipt", body, 1, bridge.clock.now())], Deadline.after(bridge.clock, 60))
-    bridge.telemetry.flush()
-    bridge.transport.close()
+    with ending(build_bridge({**running.stack.environment, **quiet, "AWS_REGION": REGION})) as bridge:
+        now = bridge.clock.now()
+        message = Message("1", "receipt", of_a_disk("aws.disks", now, detail={"disk": "any"}, id="1"), 1, now)
+        bridge.intake.process([message], Deadline.after(bridge.clock, 60))
 
 
 @pytest.fixture(scope="module")
@@ -447,7 +426,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
         redirect_stdout(output),
         account(clock, servicenow, SECRET) as aws,
     ):
-        Story(aws, servicenow, clock).happen()
+        Story(aws).happen()
     with redirect_stdout(output), running_api({"API_REQUESTS_PER_CALLER": "1", "WEBHOOK_SOURCES": "shop"}) as running:
         callers_come(running)
     with redirect_stdout(output), running_api({}) as running:

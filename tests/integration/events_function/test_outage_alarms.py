@@ -1,19 +1,16 @@
 """What a person is told while events wait: the real handler, hours of trouble, and the alarms of template.yaml."""
 
-import json
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from botocore.exceptions import ClientError
 
-from local.simulator import Fault, Simulator
+from local.simulator import Fault
 from tests.support.alarms import PERIOD, Watch, alarms
-from tests.support.clock import FakeClock
 from tests.support.deployment import SECRET
-from tests.support.disks import account_with_disks, disk
+from tests.support.disks import fill
 from tests.support.function import Account
 
 HOUR, DAY = 3600.0, 86_400.0
@@ -36,26 +33,6 @@ pytestmark = pytest.mark.no_cover  # every line is covered elsewhere, and measur
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    """Provide the time of everything but TLS."""
-    return FakeClock()
-
-
-@pytest.fixture
-def servicenow(clock: FakeClock) -> Iterator[Simulator]:
-    """Provide an instance."""
-    with Simulator(client_secret=SECRET, seed=1, now=clock.now) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def aws(clock: FakeClock, servicenow: Simulator, tmp_path: Path) -> Iterator[Account]:
-    """Provide a stack with one rule, which says nothing."""
-    with account_with_disks(clock, servicenow, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
 def watch(aws: Account, capsys: pytest.CaptureFixture[str]) -> Watch:
     """Provide what CloudWatch sees."""
     return Watch(aws, lambda: capsys.readouterr().out)
@@ -67,7 +44,7 @@ def _let_arrive(aws: Account, watch: Watch, arrivals: list[float], until: float)
     began = aws.now()
     for index, after in enumerate(arrivals):
         watch.pass_time(function, began + after)
-        aws.put(json.dumps(disk(f"disk-{index}", aws.now(), is_full=True)))
+        fill(aws, f"disk-{index}")
     watch.pass_time(function, began + until)
 
 
@@ -98,10 +75,10 @@ def _credentials_in_place(aws: Account, secret: str) -> None:
     ids=[*(f"503, {name}" for name in ARRIVALS), "429, one each 20 minutes", "reset, ten at once"],
 )
 def test_an_outage_raises_one_alarm_that_stays_red(
-    aws: Account, servicenow: Simulator, watch: Watch, seen: Mapping[str, Any], arrivals: list[float]
+    aws: Account, watch: Watch, seen: Mapping[str, Any], arrivals: list[float]
 ) -> None:
     """From the first event that has waited for a quarter of an hour to the end of six hours, and no other alarm."""
-    servicenow.add_fault(Fault(on="api", times=None, **seen))
+    aws.servicenow.add_fault(Fault(on="api", times=None, **seen))
     _let_arrive(aws, watch, arrivals, 6 * HOUR)
 
     red = _red(watch)
@@ -123,11 +100,11 @@ def test_credentials_that_are_missing_raise_one_alarm_that_stays_red(aws: Accoun
     assert _begins(red["CredentialsOrSettingsAlarm"]) == 0
 
 
-def test_an_alarm_ends_after_the_outage(aws: Account, servicenow: Simulator, watch: Watch) -> None:
+def test_an_alarm_ends_after_the_outage(aws: Account, watch: Watch) -> None:
     """Within two hours: an event may have just been hidden for one, and the alarm looks back for another."""
-    servicenow.add_fault(Fault(on="api", times=None, status=503))
+    aws.servicenow.add_fault(Fault(on="api", times=None, status=503))
     _let_arrive(aws, watch, [0.0] * 3, 6 * HOUR)
-    servicenow.clear_faults()
+    aws.servicenow.clear_faults()
 
     _let_arrive(aws, watch, [], 2 * HOUR + PERIOD)
 
@@ -145,13 +122,11 @@ def test_events_that_nobody_fetches_raise_an_alarm(aws: Account, watch: Watch) -
 
 
 @pytest.mark.parametrize("held", [False, True], ids=["ServiceNow is down", "held"])
-def test_what_waits_for_a_week_is_announced_and_kept(
-    aws: Account, servicenow: Simulator, watch: Watch, *, held: bool
-) -> None:
+def test_what_waits_for_a_week_is_announced_and_kept(aws: Account, watch: Watch, *, held: bool) -> None:
     """A second alarm two days before the queue deletes events, and a dead letter with the reason before it does."""
     if held:
         _credentials_in_place(aws, "")
-    servicenow.add_fault(Fault(on="api", times=None, status=503))
+    aws.servicenow.add_fault(Fault(on="api", times=None, status=503))
     _let_arrive(aws, watch, [0.0, 0.0], 7 * DAY + 4 * HOUR)
 
     red = _red(watch)
@@ -166,9 +141,7 @@ def test_what_waits_for_a_week_is_announced_and_kept(
 
 
 @pytest.mark.parametrize("arrivals", [[0.0] * 5, OFTEN[:20], OFTEN], ids=["five at once", "20 events", "36 events"])
-def test_held_events_follow_within_a_quarter_of_an_hour(
-    aws: Account, servicenow: Simulator, watch: Watch, arrivals: list[float]
-) -> None:
+def test_held_events_follow_within_a_quarter_of_an_hour(aws: Account, watch: Watch, arrivals: list[float]) -> None:
     """However many have opened the circuit, and for however long: its refusals know that everything is held."""
     _credentials_in_place(aws, "")
     _let_arrive(aws, watch, arrivals, 6 * HOUR)
@@ -178,16 +151,14 @@ def test_held_events_follow_within_a_quarter_of_an_hour(
     _let_arrive(aws, watch, [], WITHIN)
 
     assert len(aws.queue) == 0
-    assert len(servicenow.records("incident")) == len(arrivals)
+    assert len(aws.servicenow.records("incident")) == len(arrivals)
 
 
 @pytest.mark.parametrize(("secret", "metric"), [("", "Held"), (SECRET, "EventsPostponed")], ids=["held", "503"])
-def test_every_environment_knows_why_the_circuit_is_open(
-    aws: Account, servicenow: Simulator, watch: Watch, secret: str, metric: str
-) -> None:
+def test_every_environment_knows_why_the_circuit_is_open(aws: Account, watch: Watch, secret: str, metric: str) -> None:
     """One that has just started, and was refused before it has tried anything, knows whether events are held."""
     _credentials_in_place(aws, secret)
-    servicenow.add_fault(Fault(on="api", times=None, status=503))
+    aws.servicenow.add_fault(Fault(on="api", times=None, status=503))
     _let_arrive(aws, watch, [0.0] * 6, 1.0)
     before = watch.total("CircuitRefusals")
 
@@ -198,11 +169,9 @@ def test_every_environment_knows_why_the_circuit_is_open(
     assert watch.total("Held") + watch.total("EventsPostponed") == 7
 
 
-def test_a_table_that_refuses_the_state_of_the_circuit_holds_events(
-    aws: Account, servicenow: Simulator, watch: Watch
-) -> None:
+def test_a_table_that_refuses_the_state_of_the_circuit_holds_events(aws: Account, watch: Watch) -> None:
     """A right that was lost needs a person; it is no defect of the bridge."""
-    servicenow.add_fault(Fault(on="api", times=None, status=503))
+    aws.servicenow.add_fault(Fault(on="api", times=None, status=503))
     _let_arrive(aws, watch, [0.0] * 6, 1.0)
     denied = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutItem")
 
@@ -214,7 +183,7 @@ def test_a_table_that_refuses_the_state_of_the_circuit_holds_events(
     assert watch.total("AccessRefusals") > 0
 
 
-def test_who_meets_a_probe_comes_back_when_it_has_an_outcome(aws: Account, servicenow: Simulator, watch: Watch) -> None:
+def test_who_meets_a_probe_comes_back_when_it_has_an_outcome(aws: Account, watch: Watch) -> None:
     """An event that comes while another environment probes waits for half a minute, however often it came before."""
     _credentials_in_place(aws, "")
     _let_arrive(aws, watch, [0.0] * 6, 6 * HOUR)
@@ -226,4 +195,4 @@ def test_who_meets_a_probe_comes_back_when_it_has_an_outcome(aws: Account, servi
     _let_arrive(aws, watch, [], WITHIN)
 
     assert len(aws.queue) == 0
-    assert len(servicenow.records("incident")) == 6
+    assert len(aws.servicenow.records("incident")) == 6

@@ -1,10 +1,9 @@
 """ServiceNow is away for hours: the real handler at a queue in memory, on a clock that is moved on."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import cycle, pairwise
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -15,9 +14,7 @@ from hypothesis import strategies as st
 from common.errors import TransientError
 from common.queue import pause_before_return
 from local.simulator import Fault, Simulator
-from tests.support.clock import FakeClock
-from tests.support.deployment import SECRET
-from tests.support.disks import account_with_disks, disk
+from tests.support.disks import disk, fill
 from tests.support.function import Account
 
 HOUR, DAY = 3600.0, 86_400.0
@@ -28,26 +25,6 @@ IS_OPEN = {"1", "2", "3"}
 pytestmark = pytest.mark.no_cover  # every line is covered elsewhere, and measuring doubles the time
 
 type Events = dict[str, list[dict[str, Any]]]
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    """Provide the time of everything but TLS."""
-    return FakeClock()
-
-
-@pytest.fixture
-def servicenow(clock: FakeClock) -> Iterator[Simulator]:
-    """Provide an instance."""
-    with Simulator(client_secret=SECRET, seed=1, now=clock.now) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def aws(clock: FakeClock, servicenow: Simulator, tmp_path: Path) -> Iterator[Account]:
-    """Provide a stack with one rule, which says nothing."""
-    with account_with_disks(clock, servicenow, tmp_path) as made:
-        yield made
 
 
 def _flapping(problems: int, events: int, now: float) -> Events:
@@ -95,31 +72,29 @@ OUTAGES = {
 
 
 @pytest.mark.parametrize("outage", OUTAGES.values(), ids=list(OUTAGES))
-def test_fault_67_an_outage_of_hours_loses_nothing(
-    aws: Account, servicenow: Simulator, clock: FakeClock, outage: Outage
-) -> None:
+def test_fault_67_an_outage_of_hours_loses_nothing(aws: Account, outage: Outage) -> None:
     """Nothing is given up, only probes disturb ServiceNow, and everything is delivered soon after it is back."""
     function = aws.environment()
-    aws.put(json.dumps(disk("before", clock.now(), is_full=True)))
+    fill(aws, "before")
     aws.poll_until(function)
-    before = servicenow.records("incident")
-    began = clock.now()
+    before = aws.servicenow.records("incident")
+    began = aws.clock.now()
     events = _flapping(outage.problems, 10, began)
     _queue_up(aws, events)
-    servicenow.add_fault(Fault(times=None, **outage.seen))
+    aws.servicenow.add_fault(Fault(times=None, **outage.seen))
 
     aws.poll_until(function, began + outage.hours * HOUR)
-    assert servicenow.records("incident") == before
-    probes = _probes(servicenow)
+    assert aws.servicenow.records("incident") == before
+    probes = _probes(aws.servicenow)
     assert len(probes) > outage.hours
     assert all(later - earlier >= SECONDS_BETWEEN_PROBES - 1 for earlier, later in pairwise(probes))
-    servicenow.clear_faults()
+    aws.servicenow.clear_faults()
     aws.poll_until(function)
 
     assert len(aws.dead_letters) == len(aws.queue.dead_letters) == len(aws.queue.expired) == 0
     assert aws.queue.most_received < 1000
-    assert _open(servicenow) == ["before", *sorted(name for name, group in events.items() if _fires(group[-1]))]
-    assert clock.now() - began < (outage.hours + 2) * HOUR
+    assert _open(aws.servicenow) == ["before", *sorted(name for name, group in events.items() if _fires(group[-1]))]
+    assert aws.clock.now() - began < (outage.hours + 2) * HOUR
 
 
 def _probes(servicenow: Simulator) -> list[float]:
@@ -128,28 +103,26 @@ def _probes(servicenow: Simulator) -> list[float]:
     return [later for earlier, later in pairwise([0.0, *calls]) if later - earlier > LONGEST_CALL]
 
 
-def test_messages_that_need_no_write_do_not_close_the_circuit(
-    aws: Account, servicenow: Simulator, clock: FakeClock
-) -> None:
+def test_messages_that_need_no_write_do_not_close_the_circuit(aws: Account) -> None:
     """What the ledger knows already goes through as a probe, but says nothing about ServiceNow."""
     function = aws.environment()
-    known = json.dumps(disk("known", clock.now(), is_full=True))
+    known = json.dumps(disk("known", aws.clock.now(), is_full=True))
     aws.put(known)
     aws.poll_until(function)
-    servicenow.add_fault(Fault(on="any", times=None, status=503))
+    aws.servicenow.add_fault(Fault(on="any", times=None, status=503))
     for index in range(5):
-        aws.put(json.dumps(disk(f"new-{index}", clock.now(), is_full=True)))
+        fill(aws, f"new-{index}")
         aws.poll(function)
-    calls = len(servicenow.calls)
-    clock.advance(SECONDS_BETWEEN_PROBES + 1)
+    calls = len(aws.servicenow.calls)
+    aws.clock.advance(SECONDS_BETWEEN_PROBES + 1)
     for _ in range(5):
         aws.put(known)
         aws.poll(function)
-    clock.advance(10)
+    aws.clock.advance(10)
     for index in range(5, 10):
-        aws.put(json.dumps(disk(f"new-{index}", clock.now(), is_full=True)))
+        fill(aws, f"new-{index}")
         aws.poll(function)
-    assert len(servicenow.calls) == calls + 1
+    assert len(aws.servicenow.calls) == calls + 1
 
 
 @given(
