@@ -1,5 +1,6 @@
 """Any history at all: the longer, wilder ones that an exhaustive search does not reach."""
 
+from collections.abc import Callable
 from typing import get_args
 
 import pytest
@@ -33,6 +34,16 @@ clocks = st.builds(Clocks, local_offset=st.sampled_from([-3600, 0, 3600]), date_
 instances = st.builds(
     Instance, discards_markers=st.booleans(), closed_is_final=st.booleans(), closed_is_read_only=st.booleans()
 )
+
+
+def happening(*names: str) -> Callable[..., None]:
+    """Return a rule that takes one of the steps of these names, wherever there is one."""
+
+    def happens(self: "AnyHistory", data: st.DataObject) -> None:
+        self.take(data, *names)
+
+    happens.__name__ = names[0].replace(" ", "_")
+    return precondition(lambda self: any(name in self.steps for name in names))(rule(data=st.data())(happens))
 
 
 class AnyHistory(RuleBasedStateMachine):
@@ -87,69 +98,16 @@ class AnyHistory(RuleBasedStateMachine):
         self.play.world = possible[data.draw(st.sampled_from(sorted(possible)))].world
         self.look()
 
-    def can(self, *names: str) -> bool:
-        """Whether one of these can happen."""
-        return any(name in self.steps for name in names)
-
-    @precondition(lambda self: self.can("deliver"))
-    @rule(data=st.data())
-    def deliver(self, data: st.DataObject) -> None:
-        """The queue hands any message, or several, to an idle worker."""
-        self.take(data, "deliver")
-
-    @precondition(lambda self: self.can("duplicate"))
-    @rule(data=st.data())
-    def duplicate(self, data: st.DataObject) -> None:
-        """The queue has a message once more."""
-        self.take(data, "duplicate")
-
-    @precondition(lambda self: self.can("call"))
-    @rule(data=st.data())
-    def call(self, data: st.DataObject) -> None:
-        """A worker makes its next call."""
-        self.take(data, "call")
-
-    @precondition(lambda self: self.can("kill", "kill at the end", "kill in flight"))
-    @rule(data=st.data())
-    def kill(self, data: st.DataObject) -> None:
-        """A worker dies before, after or during a call."""
-        self.take(data, "kill", "kill at the end", "kill in flight")
-
-    @precondition(lambda self: self.can("answer lost", "dropped", "late"))
-    @rule(data=st.data())
-    def lose_the_answer(self, data: st.DataObject) -> None:
-        """A write is carried out, is not, or will be within 65 s, and nobody says which."""
-        self.take(data, "answer lost", "dropped", "late")
-
-    @precondition(lambda self: self.can("commit"))
-    @rule(data=st.data())
-    def commit(self, data: st.DataObject) -> None:
-        """ServiceNow carries out what it still holds."""
-        self.take(data, "commit")
-
-    @precondition(lambda self: self.can("not done", "refused", "refused after commit", "forbidden", "hidden", "held"))
-    @rule(data=st.data())
-    def refuse(self, data: st.DataObject) -> None:
-        """A call is turned away: for now, for good, for everybody, or although it was carried out."""
-        self.take(data, "not done", "refused", "refused after commit", "forbidden", "hidden", "held")
-
-    @precondition(lambda self: self.can("throttled", "ledger answer lost", "ledger repeated"))
-    @rule(data=st.data())
-    def trouble_the_ledger(self, data: st.DataObject) -> None:
-        """DynamoDB throttles, or its answer is lost for good, or found again by the AWS SDK."""
-        self.take(data, "throttled", "ledger answer lost", "ledger repeated")
-
-    @precondition(lambda self: self.can("resolve", "close", "delete"))
-    @rule(data=st.data())
-    def person(self, data: st.DataObject) -> None:
-        """Somebody resolves, closes or deletes a record."""
-        self.take(data, "resolve", "close", "delete")
-
-    @precondition(lambda self: self.can("wait until", "linger until"))
-    @rule(data=st.data())
-    def wait(self, data: st.DataObject) -> None:
-        """Time passes, for idle workers or in the middle of a worker's work."""
-        self.take(data, "wait until", "linger until")
+    deliver = happening("deliver")  # to an idle worker, any message or several
+    duplicate = happening("duplicate")  # the queue has a message once more
+    call = happening("call")
+    kill = happening("kill", "kill at the end", "kill in flight")  # a worker, before, after or during a call
+    lose_the_answer = happening("answer lost", "dropped", "late")  # carried out, not, or within 65 s: nobody says
+    commit = happening("commit")  # what ServiceNow still holds
+    refuse = happening("not done", "refused", "refused after commit", "forbidden", "hidden", "held")
+    trouble_the_ledger = happening("throttled", "ledger answer lost", "ledger repeated")
+    person = happening("resolve", "close", "delete")
+    wait = happening("wait until", "linger until")  # for idle workers, or in the middle of a worker's work
 
     @precondition(lambda self: not self.steps)
     @rule()
