@@ -137,24 +137,10 @@ def test_what_does_not_hold(source: str, wrapper: str) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "",
-        " ",
-        "detail.",
-        "detail..name",
-        "detail[",
-        "'open",
-        "`open",
-        '"\\x"',
-        "detail.name ||",
-        "a b",
-        "@@",
-        "a\nb",
-        "\x00",
-        "[" + "9" * 5_000 + "]",
-        "(" * 100_000,
-        "!" * 100_000,
+        "", " ", "detail.", "detail..name", "detail[", "'open", "`open", '"\\x"', "detail.name ||", "a b", "@@",
+        "a\nb", "\x00", "[" + "9" * 5_000 + "]", "(" * 100_000, "!" * 100_000,
     ],
-)
+)  # fmt: skip
 def test_what_is_no_expression_is_named(source: str) -> None:
     """On reading the rules, not when an event comes."""
     with pytest.raises(ValueError, match=r"is no JMESPath expression: .+"):
@@ -188,39 +174,12 @@ def test_calls_with_any_number_of_arguments_and_slices_are_fine(source: str) -> 
 
 
 ODD = [
-    "ceil(@.a)",
-    "floor(@.a)",
-    "sum(@.a)",
-    "avg(@.a)",
-    "abs(@.a)",
-    "max(@.a)",
-    "sort(@.a)",
-    "sort_by(@.a, &b)",
-    "max_by(@.a, &b)",
-    "map(&ceil(@), @.a)",
-    "to_number(@.a)",
-    "to_string(@)",
-    "to_array(@.a)",
-    "reverse(@.a)",
-    "contains(@.a, @.b)",
-    "join(',', @.a)",
-    "keys(@.a)",
-    "values(@)",
-    "@.a[::0]",
-    "@.a < @.b",
-    "@.a == @.b",
-    "@.*.b",
-    "@.a[].b",
-    "merge(@, @)",
-    "type(@.a)",
-    "length(@.a)",
-    "url_encode(@.a)",
-    "from_json(@.a)",
-    "console(@.a)",
-    "tag(@.a, 'x')",
-    "split(@.a, '/')",
-    "starts_with(@.a, @.b)",
-]
+    "ceil(@.a)", "floor(@.a)", "sum(@.a)", "avg(@.a)", "abs(@.a)", "max(@.a)", "sort(@.a)", "sort_by(@.a, &b)",
+    "max_by(@.a, &b)", "map(&ceil(@), @.a)", "to_number(@.a)", "to_string(@)", "to_array(@.a)", "reverse(@.a)",
+    "contains(@.a, @.b)", "join(',', @.a)", "keys(@.a)", "values(@)", "@.a[::0]", "@.a < @.b", "@.a == @.b", "@.*.b",
+    "@.a[].b", "merge(@, @)", "type(@.a)", "length(@.a)", "url_encode(@.a)", "from_json(@.a)", "console(@.a)",
+    "tag(@.a, 'x')", "split(@.a, '/')", "starts_with(@.a, @.b)",
+]  # fmt: skip
 
 
 @given(st.sampled_from(ODD), st.dictionaries(st.sampled_from("ab"), JSON))
@@ -264,50 +223,38 @@ def rendered(source: str, event: dict[str, Any] = EVENT) -> str:
     return Template.parse(source).render(event)
 
 
-def test_placeholders_are_filled() -> None:
-    """Any number in a line, with or without blanks."""
-    assert rendered("In {{region}} and {{ region }}: {{ detail.ratio }}.") == "In eu-west-1 and eu-west-1: 0.5."
+TEXTS = {
+    "placeholders are filled, any number in a line, with or without blanks": (
+        "In {{region}} and {{ region }}: {{ detail.ratio }}.",
+        "In eu-west-1 and eu-west-1: 0.5.",
+    ),
+    "lines and empty lines are kept, those around the text are not": ("\n\nOne\n\n  Two  \n\n", "One\n\n  Two"),
+    "a line of which a placeholder finds nothing is left out: an optional field needs no condition": (
+        "Name: {{ region }}\nOwner: {{ detail.absent }}\nBoth: {{ region }} {{ detail.nothing }}\nEnd",
+        "Name: eu-west-1\nEnd",
+    ),
+    "zero and false are something": ("{{ detail.count }} {{ detail.no }}", "0 false"),
+    "an expression may have braces: JMESPath has objects too": ("{{ {a: region} }}", '{"a": "eu-west-1"}'),
+    "fault 84, a value is no template: whoever names an alarm writes no rules": (
+        "{{ detail.name }}",
+        "a b/ü&{{ region }}",
+    ),
+}
 
 
-def test_a_template_without_placeholders_is_its_own_text() -> None:
-    """Lines and empty lines are kept; those around the text are not."""
-    assert rendered("\n\nOne\n\n  Two  \n\n") == "One\n\n  Two"
-
-
-def test_a_line_of_which_a_placeholder_finds_nothing_is_left_out() -> None:
-    """An optional field needs no condition."""
-    text = "Name: {{ region }}\nOwner: {{ detail.absent }}\nBoth: {{ region }} {{ detail.nothing }}\nEnd"
-    assert rendered(text) == "Name: eu-west-1\nEnd"
-
-
-def test_zero_and_false_are_something() -> None:
-    """Only what is not there is left out."""
-    assert rendered("{{ detail.count }} {{ detail.no }}") == "0 false"
-
-
-def test_braces_inside_an_expression_are_fine() -> None:
-    """JMESPath has objects too."""
-    assert rendered("{{ {a: region} }}") == '{"a": "eu-west-1"}'
-
-
-def test_a_value_is_not_read_as_a_template() -> None:
-    """Fault 84: whoever names an alarm does not write rules."""
-    assert rendered("{{ detail.name }}") == "a b/ü&{{ region }}"
+@pytest.mark.parametrize(("source", "text"), TEXTS.values(), ids=TEXTS)
+def test_what_a_template_says(source: str, text: str) -> None:
+    """About one event."""
+    assert rendered(source) == text
 
 
 @pytest.mark.parametrize(
     "source",
     [
-        "{{ region",
-        "region }}",
-        "a {{ region }} {{ b",
-        "{{ a\n}}",
-        "{{}}",
-        "{{ region }} }}",
-        "{{{region}}}",
+        "{{ region", "region }}", "a {{ region }} {{ b", "{{ a\n}}", "{{}}", "{{ region }} }}", "{{{region}}}",
         "x {{ {a: b}}}",
     ],
-)
+)  # fmt: skip
 def test_braces_without_counterpart_are_named(source: str) -> None:
     """Otherwise they would stand in every incident."""
     with pytest.raises(ValueError, match=r"counterpart|no JMESPath expression"):
@@ -363,20 +310,10 @@ def test_iso_times_become_milliseconds(text: str, expected: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "now",
-        "23 Nov 2026",
-        "170000000",
-        "17000000000",
-        "1700000000.",
-        "2026-13-01",
-        "2026-11-23T25:00:00Z",
-        "2026-11-23T09:15:31+99:99",
-        "x" * 10_000,
-        "\ud83d",
-        "٢٠٢٦-11-23",
+        "", "now", "23 Nov 2026", "170000000", "17000000000", "1700000000.", "2026-13-01", "2026-11-23T25:00:00Z",
+        "2026-11-23T09:15:31+99:99", "x" * 10_000, "\ud83d", "٢٠٢٦-11-23",
     ],
-)
+)  # fmt: skip
 def test_what_is_no_time_is_none(text: str) -> None:
     """The caller then takes another."""
     assert milliseconds(text) is None
