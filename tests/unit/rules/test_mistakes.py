@@ -4,9 +4,9 @@ from textwrap import dedent
 import pytest
 
 from common.errors import ConfigurationError
-from common.incidents.alert import ONLY_MEMBER, OnRecovery, OnRepeat, OnReturn, Policy, Status
+from common.incidents.alert import ONLY_MEMBER, Alert, OnRecovery, OnRepeat, OnReturn, Policy, Status
 from common.incidents.expressions import milliseconds
-from common.incidents.rules import load_rules
+from common.incidents.rules import Rule, load_rules
 
 GOOD = {
     "name": '"disk"',
@@ -16,13 +16,14 @@ GOOD = {
     "firing": "\"detail.state == 'full'\"",
     "fields": '{ short_description = "Disk {{ detail.disk }} is full" }',
 }
+DETAIL: dict[str, object] = {"disk": "a", "state": "full", "rank": "high"}
 EVENT = {
     "source": "my.app",
     "detail-type": "Disk",
     "account": "111122223333",
     "region": "eu-west-1",
     "time": "2026-11-23T09:15:31Z",
-    "detail": {"disk": "a", "state": "full", "rank": "high"},
+    "detail": DETAIL,
 }
 
 
@@ -30,6 +31,20 @@ def rule(**changes: str | None) -> str:
     """Return the TOML of a good rule with changes; None leaves an entry out."""
     entries = {**GOOD, **changes}
     return "[[rule]]\n" + "".join(f"{name} = {value}\n" for name, value in entries.items() if value is not None)
+
+
+def loaded(directory: Path, *tables: str, **changes: str) -> Rule:
+    """Return a good rule with changes, as it is read from its file."""
+    (directory / "disk.toml").write_text(rule(**changes))
+    (found,) = load_rules(directory, tables)
+    return found
+
+
+def says(found: Rule, **detail: object) -> Alert:
+    """Return what an event with changes of its detail becomes."""
+    alert = found.alert(EVENT | {"detail": DETAIL | detail})
+    assert alert is not None
+    return alert
 
 
 def mistakes(directory: Path, **files: str) -> str:
@@ -44,20 +59,19 @@ def mistakes(directory: Path, **files: str) -> str:
 
 def test_a_good_rule_is_loaded_with_its_defaults(tmp_path: Path) -> None:
     """Everything that it does not say is as in the documentation."""
-    (tmp_path / "disk.toml").write_text(rule())
-    (loaded,) = load_rules(tmp_path)
-    assert (loaded.name, loaded.table, loaded.policy) == ("disk", "incident", Policy())
-    alert = loaded.alert(EVENT)
-    assert alert is not None
+    found = loaded(tmp_path)
+    assert (found.name, found.table, found.policy) == ("disk", "incident", Policy())
+    alert = says(found)
     assert (alert.status, alert.note, alert.member, alert.fingerprint) == (Status.FIRING, "", ONLY_MEMBER, "")
     assert alert.fields["short_description"] == "Disk a is full"
     assert alert.fields["description"] == "Account: 111122223333\nRegion: eu-west-1"
-    assert loaded.alert(EVENT | {"detail": {"disk": "a", "state": "fine"}}) is None
+    assert found.alert(EVENT | {"detail": DETAIL | {"state": "fine"}}) is None
 
 
 def test_everything_that_a_rule_can_say_is_read(tmp_path: Path) -> None:
     """Severity, recovery, notes, link and policy."""
-    text = rule(
+    found = loaded(
+        tmp_path,
         resolved="\"detail.state == 'fine'\"",
         severity='"detail.rank"',
         link='"https://disks.example/{{ detail.disk }}"',
@@ -66,10 +80,7 @@ def test_everything_that_a_rule_can_say_is_read(tmp_path: Path) -> None:
         policy='{ on_repeat = "note", on_recovery = "note", on_return = "replace", '
         'close_code = "c", close_notes = "n", reopen_window = 60 }',
     )
-    (tmp_path / "disk.toml").write_text(text)
-    (loaded,) = load_rules(tmp_path)
-    alert = loaded.alert(EVENT)
-    assert alert is not None
+    alert = says(found)
     assert alert.fields["category"] == "hardware"
     assert (alert.fields["impact"], alert.fields["urgency"]) == ("1", "1")
     assert alert.fields["description"].startswith(
@@ -83,20 +94,15 @@ def test_everything_that_a_rule_can_say_is_read(tmp_path: Path) -> None:
         OnReturn.REPLACE,
     )
     assert (policy.close_code, policy.close_notes, policy.reopen_window) == ("c", "n", 60)
-    recovered = loaded.alert(EVENT | {"detail": {"disk": "a", "state": "fine"}})
-    assert recovered is not None
+    recovered = says(found, state="fine")
     assert (recovered.status, recovered.note) == (Status.RESOLVED, "Fine")
 
 
 def test_a_rule_may_choose_its_table_a_group_and_no_window_at_all(tmp_path: Path) -> None:
     """And leave the impact to ServiceNow."""
     fields = '{ short_description = "x", impact = "" }'
-    (tmp_path / "disk.toml").write_text(
-        rule(table='"problem"', group='["detail.rank"]', policy="{ reopen_window = 0 }", fields=fields)
-    )
-    (loaded,) = load_rules(tmp_path, ("problem",))
-    alert = loaded.alert(EVENT)
-    assert alert is not None
+    policy = "{ reopen_window = 0 }"
+    alert = says(loaded(tmp_path, "problem", table='"problem"', group='["detail.rank"]', policy=policy, fields=fields))
     assert (alert.table, alert.policy.reopen_window) == ("problem", 0)
     assert alert.member != ONLY_MEMBER
     assert "impact" not in alert.fields
@@ -105,10 +111,7 @@ def test_a_rule_may_choose_its_table_a_group_and_no_window_at_all(tmp_path: Path
 def test_an_event_of_event_management_describes_itself_too(tmp_path: Path) -> None:
     """Its short description, its description, and where it comes from."""
     fields = '{ short_description = "Disk {{ detail.disk }}", description = "It is full." }'
-    (tmp_path / "disk.toml").write_text(rule(table='"em_event"', fields=fields))
-    (loaded,) = load_rules(tmp_path, ("em_event",))
-    alert = loaded.alert(EVENT)
-    assert alert is not None
+    alert = says(loaded(tmp_path, "em_event", table='"em_event"', fields=fields))
     assert alert.fields["description"] == "Disk a\nIt is full.\n\nAccount: 111122223333\nRegion: eu-west-1"
     assert alert.fields["severity"] == "3"
 
@@ -273,10 +276,7 @@ def test_only_toml_files_are_read(tmp_path: Path) -> None:
 )
 def test_a_severity_becomes_impact_and_urgency(tmp_path: Path, rank: object, levels: tuple[str, str]) -> None:
     """Priorities 1 to 5; what is not known counts as medium."""
-    (tmp_path / "disk.toml").write_text(rule(severity='"detail.rank"'))
-    (loaded,) = load_rules(tmp_path)
-    alert = loaded.alert(EVENT | {"detail": {"disk": "a", "state": "full", "rank": rank}})
-    assert alert is not None
+    alert = says(loaded(tmp_path, severity='"detail.rank"'), rank=rank)
     assert (alert.fields["impact"], alert.fields["urgency"]) == levels
 
 
@@ -295,20 +295,12 @@ def test_a_severity_becomes_impact_and_urgency(tmp_path: Path, rank: object, lev
 )
 def test_a_time_of_the_event_s_own_stays_near_its_delivery(tmp_path: Path, said: object, counts: str) -> None:
     """What still fires may have begun months ago, which the desk would refuse; and the clocks of senders go wrong."""
-    (tmp_path / "disk.toml").write_text(rule(time='"detail.at"'))
-    (loaded,) = load_rules(tmp_path)
-    alert = loaded.alert(EVENT | {"detail": {"disk": "a", "state": "full", "at": said}})
-    assert alert is not None
-    assert alert.occurred_at == milliseconds(counts)
+    assert says(loaded(tmp_path, time='"detail.at"'), at=said).occurred_at == milliseconds(counts)
 
 
 @pytest.mark.parametrize("doors", [("webhook.tool", "sns.alerts"), ("aws.partner/tool.com/1", "webhook.tool")])
 def test_one_problem_may_come_by_several_doors(tmp_path: Path, doors: tuple[str, str]) -> None:
     """Where the rule names the origin; else the source tells apart."""
-    text = rule(source='["webhook.tool", "sns.*", "aws.partner/tool.com/*"]', origin="\"'tool'\"")
-    (tmp_path / "disk.toml").write_text(text)
-    (loaded,) = load_rules(tmp_path)
-    one, other = (loaded.alert(EVENT | {"source": door}) for door in doors)
-    assert one is not None
-    assert other is not None
-    assert one.key == other.key
+    found = loaded(tmp_path, source='["webhook.tool", "sns.*", "aws.partner/tool.com/*"]', origin="\"'tool'\"")
+    one, other = (found.key_of(EVENT | {"source": door}) for door in doors)
+    assert one == other != ""
