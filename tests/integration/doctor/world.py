@@ -17,6 +17,7 @@ from tests.support.deployment import Deployment
 from tests.support.raw_server import RawServer, authority
 
 SECRET = "s3cr3t+~[#,value"
+STORED_TABLES = "/servicenow-bridge/test/settings/api-tables"
 
 type Doctor = Callable[..., dict[str, Any]]
 
@@ -81,9 +82,26 @@ class World:
         """Put a client certificate into the secret."""
         shown = {"certificate": certificate.certificate_pem, "private_key": certificate.key_pem}
         content = {"client_id": "bridge", "client_secret": SECRET, **shown}
-        self.stack.clients["secretsmanager"].put_secret_value(
-            SecretId=self.stack.secret_id, SecretString=json.dumps(content)
+        self.store(json.dumps(content))
+
+    def store(self, secret: str) -> None:
+        """Put a text into the secret."""
+        self.stack.clients["secretsmanager"].put_secret_value(SecretId=self.stack.secret_id, SecretString=secret)
+
+    def store_tables(self) -> None:
+        """Let the function read its tables from Parameter Store."""
+        self.set(STORED_SETTINGS="api-tables")
+        self.stack.clients["ssm"].put_parameter(
+            Name=STORED_TABLES, Value="problem:number", Type="String", Overwrite=True
         )
+
+    def grant(self, role: str) -> None:
+        """Give the integration user a role."""
+        self.servicenow.insert("sys_user_has_role", {"user": "AWS Bridge", "role": role})
+
+    def hide(self, *fields: str) -> None:
+        """Let the integration user read no such field, as `table.field`."""
+        self.configure(unreadable_fields=fields)
 
     def refuse_aws(self, operation: str, code: str, message: str = "") -> None:
         """Let AWS refuse an operation, such as `GetParameter`."""
