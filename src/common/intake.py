@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import replace
+from dataclasses import dataclass, field
 from random import SystemRandom
 from typing import Any
 
@@ -50,6 +51,20 @@ type _Group = list[tuple[Message, Alert]]
 type _Settled = tuple[Message, Alert | None]
 
 
+@dataclass(slots=True)
+class Batch:
+    """What is remembered of a batch while it is handled.
+
+    `stay` are the ids of the messages that stay in the queue, `oldest` the greatest age in seconds of those that wait,
+    held or not, and `refused` the parts of messages that are refused unless the message comes back for another part.
+    """
+
+    deadline: Deadline
+    stay: list[str] = field(default_factory=list)
+    oldest: dict[bool, float] = field(default_factory=dict)
+    refused: list[tuple[_Settled, BridgeError]] = field(default_factory=list)
+
+
 class Intake:
     """Turns a batch of messages into alerts, applies them, and settles each message on its own."""
 
@@ -89,52 +104,49 @@ class Intake:
         self._changes = changes
         self._now = now
         self._sample = sample
-        self._oldest: dict[bool, float] = {}
-        self._refused_parts: list[tuple[_Settled, BridgeError]] = []
 
     def process(self, messages: Sequence[Message], deadline: Deadline) -> list[str]:
         """Handle a batch and return the ids of the messages that stay in the queue, each once."""
-        stay: list[str] = []
-        self._oldest.clear()
+        batch = Batch(deadline)
         suspects = [message for message in messages if message.receives > SUSPICIOUS_RECEIVES]
         others = [message for message in messages if message.receives <= SUSPICIOUS_RECEIVES]
-        self._handle(others, deadline, stay)
+        self._handle(others, batch)
         if suspects:
             # Should a suspect kill the function, then what was done before it is not done again.
-            self._finish(others, deadline, stay)
+            self._finish(others, batch)
         # Which of several suspects it is nobody knows: chance lets each go first now and then.
         for suspect in sorted(suspects, key=lambda _: self._sample()):
-            self._handle([suspect], deadline, stay)
-            self._finish([suspect], deadline, stay)
-        return list(dict.fromkeys(stay))
+            self._handle([suspect], batch)
+            self._finish([suspect], batch)
+        return list(dict.fromkeys(batch.stay))
 
-    def _handle(self, messages: Sequence[Message], deadline: Deadline, stay: list[str]) -> None:
+    def _handle(self, messages: Sequence[Message], batch: Batch) -> None:
         groups: dict[str, _Group] = {}
-        self._refused_parts.clear()
-        for message, event in self._parts(messages, deadline, stay):
+        batch.refused.clear()
+        for message, event in self._parts(messages, batch):
             try:
                 alerts = self._alerts(event)
             except Exception as error:  # noqa: BLE001 (one bad message must not take its neighbours along)
-                self._settle((message, None), as_error(error, message, self._telemetry), deadline, stay)
+                self._settle((message, None), as_error(error, message, self._telemetry), batch)
                 continue
             told = replace(message, is_part=True) if len(alerts) > 1 else message
             for alert in alerts:
                 groups.setdefault(alert.key, []).append((told, alert))
         for group in groups.values():
-            self._apply(group, deadline, stay)
-        for pair, refusal in self._refused_parts:
+            self._apply(group, batch)
+        for pair, refusal in batch.refused:
             # A message that comes back for its other problems brings this one again: one dead letter is enough.
-            if pair[0].message_id not in stay:
-                self._refuse(pair, refusal, deadline, stay)
+            if pair[0].message_id not in batch.stay:
+                self._refuse(pair, refusal, batch)
 
-    def _parts(self, messages: Sequence[Message], deadline: Deadline, stay: list[str]) -> Iterator[_Part]:
+    def _parts(self, messages: Sequence[Message], batch: Batch) -> Iterator[_Part]:
         """Return each message with its event, or once for each of the problems of which its event tells."""
         for message in messages:
             try:
                 event = read_event(message.body, self._topics)
                 events = split(event, self._rules)
             except Exception as error:  # noqa: BLE001 (the same)
-                self._settle((message, None), as_error(error, message, self._telemetry), deadline, stay)
+                self._settle((message, None), as_error(error, message, self._telemetry), batch)
                 continue
             if len(events) == 1:
                 yield message, event
@@ -149,15 +161,15 @@ class Intake:
         alert = self._judge.alert(event)
         return found if alert is None else [*found, alert]
 
-    def _apply(self, group: _Group, deadline: Deadline, stay: list[str]) -> None:
-        error = self._attempt(group, deadline)
+    def _apply(self, group: _Group, batch: Batch) -> None:
+        error = self._attempt(group, batch.deadline)
         if isinstance(error, PermanentError | DefectError) and len(group) > 1:
             # One alert of a fold may be what is wrong: each is judged on its own before any is given up.
             for pair in sorted(group, key=lambda pair: pair[1].order):
-                self._settle(pair, self._attempt([pair], deadline), deadline, stay)
+                self._settle(pair, self._attempt([pair], batch.deadline), batch)
             return
         for pair in group:
-            self._settle(pair, error, deadline, stay)
+            self._settle(pair, error, batch)
 
     def _attempt(self, group: _Group, deadline: Deadline) -> BridgeError | None:
         if deadline.remaining() < CLAIM_NEEDS_SECONDS:
@@ -171,10 +183,10 @@ class Intake:
             return as_error(error, group[0][0], self._telemetry)
         return None
 
-    def _settle(self, pair: _Settled, error: BridgeError | None, deadline: Deadline, stay: list[str]) -> None:
+    def _settle(self, pair: _Settled, error: BridgeError | None, batch: Batch) -> None:
         message, alert = pair
         if error is None and alert is not None:
-            error = self._left_to_do(message, alert, deadline)
+            error = self._left_to_do(message, alert, batch.deadline)
         if error is None:
             self._telemetry.count("EventsApplied")
             return
@@ -183,24 +195,19 @@ class Intake:
         given_up = isinstance(error, DefectError) and tries >= DEFECT_RECEIVES
         if isinstance(error, PermanentError) or given_up:
             if message.is_part:
-                self._refused_parts.append((pair, error))
+                batch.refused.append((pair, error))
             else:
-                self._refuse(pair, error, deadline, stay)
+                self._refuse(pair, error, batch)
             return
         if isinstance(error, NotDueError):
-            self._wait(pair, error, deadline, stay)
+            self._wait(pair, error, batch)
             return
         held = isinstance(error, HeldError)
         pause = in_time(pause_before_return(tries, error, held=held, sample=self._sample()), hour, self._now())
-        self._count_as_waiting(message, hour, held=held)
-        if message.ends_within(pause, self._now()):
-            self._refuse(pair, message.ended(error), deadline, stay)
-            return
-        report = self._telemetry.log.error if held else self._telemetry.log.info
-        report(error.message, action=error.action, receives=message.receives, extra=_named(pair))
-        stay.append(message.message_id)
-        if has_time_for_a_call(deadline):
-            self._queue.later(message, pause)
+        self._count_as_waiting(message, hour, batch, held=held)
+        if self._comes_back(pair, error, pause, batch):
+            report = self._telemetry.log.error if held else self._telemetry.log.info
+            report(error.message, action=error.action, receives=message.receives, extra=_named(pair))
 
     def _left_to_do(self, message: Message, alert: Alert, deadline: Deadline) -> NotDueError | None:
         """Return when to come back for a record that was opened before all was known."""
@@ -208,7 +215,7 @@ class Intake:
         seconds = self._context.put_right(message, alert, lambda: read_event(message.body, self._topics), age, deadline)
         return None if seconds is None else NotDueError(seconds)
 
-    def _wait(self, pair: _Settled, error: NotDueError, deadline: Deadline, stay: list[str]) -> None:
+    def _wait(self, pair: _Settled, error: NotDueError, batch: Batch) -> None:
         """Let a message come back at its hour: a rule or a window wants it so, and no alarm has to know."""
         message, alert = pair
         self._telemetry.count("EventsNotDue")
@@ -217,12 +224,18 @@ class Intake:
         if alert is not None and hour_of(alert) > now * 1000:
             pause = pause_until(seconds)
             self._tell_of_waiting(message, alert, round((now + seconds) * 1000))
-        if message.ends_within(pause, now):
-            self._refuse(pair, message.ended(error), deadline, stay)
-            return
-        stay.append(message.message_id)
-        if has_time_for_a_call(deadline):
+        self._comes_back(pair, error, pause, batch)
+
+    def _comes_back(self, pair: _Settled, error: BridgeError, pause: float, batch: Batch) -> bool:
+        """Hide a message for `pause` seconds; give it up, and return False, where the queue may delete it meanwhile."""
+        message, _ = pair
+        if message.ends_within(pause, self._now()):
+            self._refuse(pair, message.ended(error), batch)
+            return False
+        batch.stay.append(message.message_id)
+        if has_time_for_a_call(batch.deadline):
             self._queue.later(message, pause)
+        return True
 
     def _tell_of_waiting(self, message: Message, alert: Alert, until: int) -> None:
         """Count what a window holds, and log once an hour until when (milliseconds since the epoch) an event waits."""
@@ -238,7 +251,7 @@ class Intake:
                 extra=_named((message, alert)),
             )
 
-    def _count_as_waiting(self, message: Message, hour: float, *, held: bool) -> None:
+    def _count_as_waiting(self, message: Message, hour: float, batch: Batch, *, held: bool) -> None:
         """Count the message, and report the age of the oldest one of its kind in this batch, counted from its hour.
 
         SQS's own ApproximateAgeOfOldestMessage leaves out what was received three times, and so nearly all that waits.
@@ -248,19 +261,19 @@ class Intake:
         self._telemetry.count("Held" if held else "EventsPostponed")
         if age > EXPIRES_SOON:
             self._telemetry.count("EventsExpireSoon")
-        self._oldest[held] = max(min(age, max(0.0, now - hour)), self._oldest.get(held, 0.0))
-        self._telemetry.gauge("HeldAge" if held else "PostponedAge", self._oldest[held])
+        batch.oldest[held] = max(min(age, max(0.0, now - hour)), batch.oldest.get(held, 0.0))
+        self._telemetry.gauge("HeldAge" if held else "PostponedAge", batch.oldest[held])
 
-    def _refuse(self, pair: _Settled, error: BridgeError, deadline: Deadline, stay: list[str]) -> None:
+    def _refuse(self, pair: _Settled, error: BridgeError, batch: Batch) -> None:
         message, _ = pair
         self._telemetry.count("EventsRefused")
         self._telemetry.log.error(error.message, action=error.action, extra=_named(pair))
-        if not has_time_for_a_call(deadline) or not self._queue.dead_letter(message, error):
-            stay.append(message.message_id)
+        if not has_time_for_a_call(batch.deadline) or not self._queue.dead_letter(message, error):
+            batch.stay.append(message.message_id)
 
-    def _finish(self, messages: Sequence[Message], deadline: Deadline, stay: Sequence[str]) -> None:
+    def _finish(self, messages: Sequence[Message], batch: Batch) -> None:
         for message in messages:
-            if message.message_id not in stay and has_time_for_a_call(deadline):
+            if message.message_id not in batch.stay and has_time_for_a_call(batch.deadline):
                 self._queue.finish(message)
 
 

@@ -5,7 +5,6 @@ from copy import replace
 
 import pytest
 
-from common.clock import Deadline
 from common.errors import AmbiguousError, PermanentError, TransientError
 from common.incidents import decide, steps, work
 from common.incidents.alert import Alert, Fold, Policy
@@ -14,7 +13,7 @@ from common.incidents.item import Item, Operation, RecordReference
 from common.incidents.ledger import Ledger
 from common.incidents.steps import Finish, Moment, Next, Seen, Step, Write
 from common.incidents.work import Work
-from common.intake import Intake
+from common.intake import Batch, Intake
 from common.queue import Message
 from common.servicenow.records import Record
 
@@ -238,12 +237,12 @@ def early_look_up(patch: pytest.MonkeyPatch) -> None:
 def loser_of_a_refused_fold_deleted(patch: pytest.MonkeyPatch) -> None:
     """Only the newest message of a refused batch is given up, the others are deleted with it."""
 
-    def apply(self: Intake, group: list[tuple[Message, Alert]], deadline: Deadline, stay: list[str]) -> None:
+    def apply(self: Intake, group: list[tuple[Message, Alert]], batch: Batch) -> None:
         newest = max(group, key=lambda pair: pair[1].order)
-        error = self._attempt(group, deadline)
+        error = self._attempt(group, batch.deadline)
         refused = isinstance(error, PermanentError)
         for pair in group:
-            self._settle(pair, None if refused and pair is not newest else error, deadline, stay)
+            self._settle(pair, None if refused and pair is not newest else error, batch)
 
     patch.setattr(Intake, "_apply", apply)
 
