@@ -56,6 +56,7 @@ def judged(directory: Path, *own: str, event: dict[str, Any] | None = None) -> t
         DATES.replace("+01:00", "") + 'zone = "Europe/Berlin"\n',
         DATES.replace("2026-11-23T08:00:00+01:00", '"2026-11-23T08:00+01:00"'),
         NIGHT.replace('end = "11:00"', 'for = "180m"'),
+        NIGHT.replace('end = "11:00"', 'for = "10800s"'),
         NIGHT + "rules = [\"disk-*\"]\nmatch = \"severity == 'low' && detail.disk == 'a' && rule == 'disk-full'\"\n",
     ],
 )

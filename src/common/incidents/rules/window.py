@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, tzinfo
 from itertools import combinations
 from typing import Any
 
-from common.clock import DAY
+from common.clock import DAY, seconds_in
 from common.incidents.rules.names import ANY
 from common.incidents.rules.rule import Rule
 from common.incidents.rules.table import Mistake, RuleTable
@@ -22,8 +22,6 @@ _DAY_OF = {name: day for day, full in enumerate(_DAYS) for name in (full, full[:
 _TEXTS = ("name", "match", "quiet", "zone", "start", "end", "for")
 _FIELDS = (*_TEXTS, "rules", "from", "until", "days")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
-_LENGTH = re.compile(r"([1-9][0-9]{0,4})([mh])")
-_SECONDS = {"m": 60, "h": 3600}
 
 
 def zone_of(name: str) -> tzinfo | None:
@@ -121,13 +119,13 @@ class _WindowTable(RuleTable):
         if ("end" in self.content) == ("for" in self.content):
             self.wrong("end", 'or for is needed, and not both: end = "04:00" or for = "6h"')
         end = self._clock("end") if "end" in self.content else None
-        found = _LENGTH.fullmatch(str(self.content.get("for", "1m")))
-        if found is None:
+        seconds = seconds_in(self.content.get("for", "1m"))
+        if not seconds:
             self.wrong("for", 'is no time such as "90m" or "6h"')
         zone = self._zone("say in which zone the clock stands")
-        if self.mistakes or start is None or zone is None or found is None:
+        if self.mistakes or start is None or zone is None or not seconds:
             return None
-        return Weekly(frozenset(_DAY_OF[name] for name in names), start, zone, end, int(found[1]) * _SECONDS[found[2]])
+        return Weekly(frozenset(_DAY_OF[name] for name in names), start, zone, end, seconds)
 
     def _clock(self, name: str) -> time | None:
         found = _CLOCK.fullmatch(self.content.get(name, ""))
