@@ -50,6 +50,7 @@ class Stack:
         self.resources: Resources = resources or {}
         self.parameters = {key: str(found.get("Default", "")) for key, found in template["Parameters"].items()}
         self.parameters |= {"InstanceHost": "example.service-now.com"} | dict(given)
+        self._held: dict[str, bool] = {}
         region, suffix = REGIONS[partition], _SUFFIXES.get(partition, "amazonaws.com")
         self._pseudo = {
             "AWS::AccountId": ACCOUNT,
@@ -77,7 +78,9 @@ class Stack:
 
     def holds(self, condition: str) -> bool:
         """Return whether a condition of the template holds."""
-        return bool(self.value(self._template["Conditions"][condition]))
+        if condition not in self._held:
+            self._held[condition] = bool(self.value(self._template["Conditions"][condition]))
+        return self._held[condition]
 
     def accepted(self) -> bool:
         """Return whether the template's rules take these parameters together."""

@@ -4,6 +4,7 @@ A resource depends on some of the conditions only, so every combination of those
 stored outside of environments comes with none and with all of the others, and each alone in test_stored_settings.py.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -143,22 +144,41 @@ def size(document: Any) -> int:  # noqa: ANN401 (a policy is JSON)
     return len(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
 
 
-def told_apart_by_a_schema(forms: list[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the forms without those whose every part was in an earlier one.
+def told_apart_by_a_schema(
+    forms: list[tuple[str, dict[str, Any]]], resources: Resources
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the forms without those whose every part was in another one of the same type, the fullest first.
 
-    A schema judges each variable of a function's environment on its own, so that not every choice of variables needs
-    to be shown to it, only each value of each. How much they are together is another test's.
+    A schema judges each variable of a function's environment and each statement of a policy on its own, of two
+    statements only whether their ids differ. So not every choice of them needs to be shown to it, only each value of
+    each and each pair of ids. How much they are together is another test's.
     """
-    seen: set[tuple[str, ...]] = set()
+    parts: list[tuple[set[str], str, dict[str, Any]]] = []
     for name, properties in forms:
-        variables = properties.get("Environment", {}).get("Variables", {})
-        rest = json.dumps(
-            [name, properties | {"Environment": sorted(properties.get("Environment", {}))}], sort_keys=True
-        )
-        parts = {(rest,), *((rest, variable, json.dumps(value)) for variable, value in variables.items())}
-        if not parts <= seen:
-            seen |= parts
+        single: set[str] = set()
+        rest = json.dumps(_without_single(properties, resources[name]["Type"], single), sort_keys=True)
+        parts.append((single | {f"{name} {rest}"}, name, properties))
+    seen: set[str] = set()
+    for found, name, properties in sorted(parts, key=lambda part: -len(part[0])):
+        if not found <= seen:
+            seen |= found
             yield name, properties
+
+
+def _without_single(value: Any, place: str, single: set[str]) -> Any:  # noqa: ANN401 (properties are JSON)
+    """Return properties without what a schema judges on its own, which goes into `single` with its place."""
+    if isinstance(value, dict) and place.endswith(".Variables"):
+        single |= {f"{place}.{name} {json.dumps(one)}" for name, one in value.items()}
+        return bool(value)
+    if isinstance(value, list) and place.endswith(".Statement"):
+        single |= {f"{place} {json.dumps(one, sort_keys=True)}" for one in value}
+        single |= {f"{place} {pair}" for pair in itertools.combinations([one.get("Sid") for one in value], 2)}
+        return bool(value)
+    if isinstance(value, dict):
+        return {name: _without_single(one, f"{place}.{name}", single) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_without_single(one, place, single) for one in value]
+    return value
 
 
 @pytest.mark.parametrize("partition", REGIONS)
@@ -166,7 +186,7 @@ def test_every_resource_keeps_to_the_schema_of_its_type(made: Made, resources: R
     """As CloudFormation publishes them for that Region; the pinned linter brings them along."""
     forms = {
         f"{name}{number}": {"Type": resources[name]["Type"], "Properties": properties}
-        for number, (name, properties) in enumerate(told_apart_by_a_schema(made[partition]))
+        for number, (name, properties) in enumerate(told_apart_by_a_schema(made[partition], resources))
     }
     document = json.dumps({"AWSTemplateFormatVersion": "2010-09-09", "Resources": forms})
 
