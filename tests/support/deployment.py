@@ -49,6 +49,11 @@ class Deployment:
         messages: list[dict[str, Any]] = answer.get("Messages", [])
         return messages
 
+    def waiting(self, queue_url: str = "") -> int:
+        """Return how many messages wait in a queue, by default in that of events."""
+        found = self.clients["sqs"].get_queue_attributes(QueueUrl=queue_url or self.queue_url, AttributeNames=["All"])
+        return int(found["Attributes"]["ApproximateNumberOfMessages"])
+
     def dead_letters(self) -> list[dict[str, str]]:
         """Return the messages of the dead-letter queue: body, Reason and Action."""
         answer = self.clients["sqs"].receive_message(

@@ -11,6 +11,7 @@ from tests.support.deployment import ACCOUNT, Context
 
 ALICE = f"arn:aws:iam::{ACCOUNT}:user/alice"
 BOB = f"arn:aws:iam::{ACCOUNT}:user/bob"
+DISK = {"short_description": "The disk is full"}
 _numbers = count(1)
 
 type Handler = Callable[[dict[str, Any], Context], dict[str, Any]]
@@ -36,6 +37,11 @@ class Reply:
         """The last part of a problem's type."""
         assert self.headers["content-type"] == "application/problem+json"
         return str(self.json["type"]).removeprefix("urn:servicenow-bridge:problem:")
+
+    @property
+    def problem(self) -> tuple[int, str]:
+        """Status and kind of a problem."""
+        return self.status, self.kind
 
 
 class Gateway:
@@ -101,3 +107,13 @@ def reply_of(answer: Mapping[str, Any]) -> Reply:
     headers |= {name: ", ".join(values) for name, values in (answer.get("multiValueHeaders") or {}).items()}
     assert answer["isBase64Encoded"] is False
     return Reply(answer["statusCode"], {name.lower(): value for name, value in headers.items()}, answer["body"])
+
+
+def create(api: Gateway, key: str = "k", *, caller: str = ALICE, **fields: str) -> Reply:
+    """Open an incident: the disk is full."""
+    return api.call("POST", "/incidents", DISK | fields, key=key, caller=caller)
+
+
+def taken(accepted: int, *, refused: int = 0, truncated: int = 0) -> dict[str, int]:
+    """Return the answer to alerts and webhooks."""
+    return {"accepted": accepted, "refused": refused, "truncated": truncated}

@@ -46,7 +46,7 @@ def _uncalled(servicenow: Simulator) -> Iterator[None]:
 
 def refused(reply: Reply, status: int, kind: str, *words: str) -> None:
     """Check that a request is refused in these words."""
-    assert (reply.status, reply.kind) == (status, kind)
+    assert reply.problem == (status, kind)
     assert all(word in reply.text for word in words)
 
 

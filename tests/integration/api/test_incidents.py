@@ -6,20 +6,14 @@ import pytest
 
 from local.simulator import Simulator
 from local.simulator.tables import seed_id
-from tests.integration.api.gateway import Gateway, Reply
+from tests.integration.api.gateway import DISK, Gateway, Reply, create
 from tests.support.deployment import Deployment
-
-DISK = {"short_description": "The disk is full", "description": "No byte left", "impact": "1", "urgency": "2"}
-
-
-def create(api: Gateway, key: str = "a-key", **fields: str) -> Reply:
-    """Create an incident."""
-    return api.call("POST", "/incidents", DISK | fields, key=key)
 
 
 def test_an_incident_is_created_with_one_call_and_read_back(api: Gateway, servicenow: Simulator) -> None:
     """The answer names it, links to it, and says where the API shows it."""
-    created = create(api)
+    sent = DISK | {"description": "No byte left", "impact": "1", "urgency": "2"}
+    created = create(api, **sent)
     assert created.status == 201
     assert (servicenow.token_requests, servicenow.api_calls) == (1, 1)
     number, sys_id = created.json["number"], created.json["sys_id"]
@@ -30,7 +24,7 @@ def test_an_incident_is_created_with_one_call_and_read_back(api: Gateway, servic
 
     assert by_number.status == 200
     assert by_number.json == by_sys_id.json
-    assert by_number.json.items() >= {"sys_id": sys_id, "number": number, "state": "1", **DISK}.items()
+    assert by_number.json.items() >= {"sys_id": sys_id, "number": number, "state": "1", **sent}.items()
     assert not {"correlation_id", "correlation_display"} & by_number.json.keys()
 
 
@@ -58,7 +52,7 @@ def test_an_incident_that_the_bridge_did_not_open_does_not_exist(api: Gateway, s
             ("POST", f"/incidents/{identifier}/resolve", {"close_notes": "over"}),
         ):
             reply = api.call(method, path, body)
-            assert (reply.status, reply.kind) == (404, "not-found")
+            assert reply.problem == (404, "not-found")
             assert reply.json["detail"] == missing.json["detail"]
             assert "private" not in reply.text
     assert {row["sys_id"]: row["state"] for row in servicenow.records("incident")} == {foreign: "1", other: "1"}
@@ -112,7 +106,7 @@ def test_90_a_field_that_is_not_allowed_is_refused(api: Gateway, servicenow: Sim
     created = create(api, "another-key", **{field: "1"})
 
     for reply in (changed, created):
-        assert (reply.status, reply.kind) == (400, "invalid-request")
+        assert reply.problem == (400, "invalid-request")
         assert field in reply.json["detail"]
     assert servicenow.records("incident") == before
 
@@ -122,7 +116,7 @@ def test_90_a_table_that_is_not_allowed_is_refused(api: Gateway, servicenow: Sim
     for method, body, key in (("GET", None, None), ("POST", {"name": "x"}, "k")):
         for table in ("sys_user", "no_such_table"):
             reply = api.call(method, f"/tables/{table}/records", body, key=key)
-            assert (reply.status, reply.kind) == (403, "forbidden")
+            assert reply.problem == (403, "forbidden")
     assert servicenow.calls == []
 
 
@@ -139,13 +133,10 @@ def test_a_note_is_appended_once_for_its_key(api: Gateway, servicenow: Simulator
 
     assert (first.status, first.json) == (200, {"repeated": False})
     assert (again.status, again.json) == (200, {"repeated": True})
-    assert (other.status, other.kind) == (422, "idempotency-key-reused")
+    assert other.problem == (422, "idempotency-key-reused")
     written = [entry.split("\n\nFor ")[0] for entry in servicenow.journal(created["sys_id"], field)]
-    assert [entry for entry in written if "through the AWS API" not in entry] == [
-        "hello [ code]<b>[/ code]",
-        "no key",
-        "no key",
-    ]
+    own = [entry for entry in written if "through the AWS API" not in entry]
+    assert own == ["hello [ code]<b>[/ code]", "no key", "no key"]
 
 
 def test_an_incident_is_resolved_and_stays_resolved(api: Gateway, servicenow: Simulator) -> None:
@@ -169,7 +160,7 @@ def test_a_closed_incident_is_not_resolved(api: Gateway, servicenow: Simulator) 
 
     reply = api.call("POST", f"/incidents/{created['number']}/resolve", {"close_notes": "over"})
 
-    assert (reply.status, reply.kind) == (409, "conflict")
+    assert reply.problem == (409, "conflict")
 
 
 def test_a_file_of_any_bytes_is_attached_once_for_its_key(api: Gateway, servicenow: Simulator) -> None:
@@ -191,12 +182,8 @@ def test_a_file_of_any_bytes_is_attached_once_for_its_key(api: Gateway, servicen
     assert attach(data, key="k").json == {"repeated": True}
     assert attach(data + b"x", key="k").status == 422
     [row] = servicenow.records("sys_attachment")
-    assert (row["file_name"], row["content_type"], row["table_sys_id"]) == (
-        "a graph.png",
-        "image/png",
-        created["sys_id"],
-    )
-    assert row["size_bytes"] == str(len(data))
+    sent = {"file_name": "a graph.png", "content_type": "image/png", "table_sys_id": created["sys_id"]}
+    assert row.items() >= (sent | {"size_bytes": str(len(data))}).items()
 
 
 def test_records_of_an_allowed_table_are_created_read_listed_and_changed(api: Gateway, servicenow: Simulator) -> None:
@@ -210,12 +197,8 @@ def test_records_of_an_allowed_table_are_created_read_listed_and_changed(api: Ga
 
     changed = api.call("PATCH", path, {"operational_status": "2"})
 
-    assert changed.json == {
-        "sys_id": created.json["sys_id"],
-        "name": "billing",
-        "sys_class_name": "cmdb_ci",
-        "operational_status": "2",
-    }
+    shown = {"name": "billing", "sys_class_name": "cmdb_ci", "operational_status": "2"}
+    assert changed.json == {"sys_id": created.json["sys_id"], **shown}
     assert api.call("GET", path).json == changed.json
     assert changed.json in api.call("GET", "/tables/cmdb_ci/records").json["records"]
     assert len([row for row in servicenow.records("cmdb_ci") if row["name"] == "billing"]) == 1
@@ -256,6 +239,6 @@ def test_a_name_that_nothing_has_is_refused(api: Gateway, servicenow: Simulator)
         api.call("PATCH", f"/incidents/{number}", {"assignment_group": "No Such Group"}),
     ]
 
-    assert [(reply.status, reply.kind) for reply in replies] == [(400, "invalid-request")] * 2
+    assert [reply.problem for reply in replies] == [(400, "invalid-request")] * 2
     assert "assignment_group" in replies[0].json["detail"]
     assert len(servicenow.records("incident")) == 1

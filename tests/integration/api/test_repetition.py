@@ -14,16 +14,10 @@ from common.clock import Deadline
 from common.incidents.item import problem_of
 from common.servicenow import client
 from local.simulator import Fault, Simulator
-from tests.integration.api.gateway import ALICE, BOB, Gateway, Reply
+from tests.integration.api.gateway import ALICE, BOB, DISK, Gateway, Reply, create
 from tests.support.deployment import ACCOUNT, Deployment
 
-BODY = {"short_description": "The disk is full"}
 CALLERS = 50
-
-
-def create(api: Gateway, key: str = "k", *, caller: str = ALICE, **changes: str) -> Reply:
-    """Create an incident."""
-    return api.call("POST", "/incidents", BODY | changes, key=key, caller=caller)
 
 
 @pytest.fixture
@@ -61,7 +55,7 @@ def test_93_the_same_key_with_another_body_is_refused(api: Gateway, servicenow: 
 
     other = create(api, short_description="Another disk is full")
 
-    assert (other.status, other.kind) == (422, "idempotency-key-reused")
+    assert other.problem == (422, "idempotency-key-reused")
     assert create(api).json == first.json
     assert len(servicenow.records("incident")) == 1
 
@@ -84,7 +78,7 @@ def test_a_key_names_a_request_on_its_own_route_only(api: Gateway, servicenow: S
     number = create(api, "1").json["number"]
 
     assert api.call("POST", f"/incidents/{number}/comments", {"text": "x"}, key="1").json == {"repeated": False}
-    assert api.call("POST", "/tables/problem/records", BODY, key="1").status == 201
+    assert api.call("POST", "/tables/problem/records", DISK, key="1").status == 201
     assert len(servicenow.records("problem")) == 1
 
 
@@ -108,7 +102,7 @@ def test_fifty_callers_at_once_with_one_key_get_one_incident(function: ModuleTyp
     """Whoever comes second waits for the first and gets the same record."""
     bridge = function.bridge
 
-    made = at_once(lambda _: bridge.incidents.create(Sender(ALICE, "k"), BODY, Deadline.after(bridge.clock, 27)))
+    made = at_once(lambda _: bridge.incidents.create(Sender(ALICE, "k"), DISK, Deadline.after(bridge.clock, 27)))
 
     [row] = servicenow.records("incident")
     assert {created.record.sys_id for created in made} == {row["sys_id"]}
@@ -121,7 +115,7 @@ def test_fifty_callers_at_once_with_their_own_keys_get_fifty_incidents(
     """Nobody waits for anybody else's request."""
     bridge = function.bridge
 
-    made = at_once(lambda n: bridge.incidents.create(Sender(ALICE, f"k{n}"), BODY, Deadline.after(bridge.clock, 27)))
+    made = at_once(lambda n: bridge.incidents.create(Sender(ALICE, f"k{n}"), DISK, Deadline.after(bridge.clock, 27)))
 
     assert len({created.record.sys_id for created in made}) == CALLERS
     assert len(servicenow.records("incident")) == CALLERS
@@ -154,7 +148,7 @@ def test_94_an_answer_that_is_lost_after_the_commit_is_found_by_the_repetition(
     lost = create(api, "lost-key")
     again = create(api, "lost-key")
 
-    assert (lost.status, lost.kind) == (504, "no-answer")
+    assert lost.problem == (504, "no-answer")
     assert lost.json["idempotency_key"] == "lost-key"
     assert 1 <= int(lost.headers["retry-after"]) <= 30
     [row] = servicenow.records("incident")
@@ -184,7 +178,7 @@ def test_94_a_request_that_may_still_arrive_is_not_sent_again(api: Gateway, serv
 
     again = create(api)
 
-    assert [(reply.status, reply.kind) for reply in replies] == [(504, "no-answer")] * 3
+    assert [reply.problem for reply in replies] == [(504, "no-answer")] * 3
     assert len(posts) == 1
     [row] = servicenow.records("incident")
     assert (again.status, again.json["sys_id"]) == (201, row["sys_id"])
@@ -218,7 +212,7 @@ def test_a_comment_whose_answer_was_lost_is_never_sent_again(api: Gateway, servi
     again = api.call("POST", path, {"text": "hello"}, key="k")
 
     assert (lost.status, lost.kind, lost.json["idempotency_key"]) == (504, "no-answer", "k")
-    assert (again.status, again.kind) == (409, "outcome-unknown")
+    assert again.problem == (409, "outcome-unknown")
     assert servicenow.journal(made["sys_id"], "comments") == ["hello"]
 
 
@@ -241,7 +235,7 @@ def test_a_comment_that_was_provably_not_written_can_be_repeated(api: Gateway, s
 def test_a_change_whose_answer_was_lost_may_simply_be_repeated(api: Gateway, servicenow: Simulator, how: str) -> None:
     """Setting fields twice is setting them once."""
     number = create(api).json["number"]
-    problem = api.call("POST", "/tables/problem/records", BODY, key="k").json["sys_id"]
+    problem = api.call("POST", "/tables/problem/records", DISK, key="k").json["sys_id"]
     servicenow.add_fault(Fault(method="PATCH", connection="hang", commit=True))
 
     def change() -> Reply:
@@ -253,7 +247,7 @@ def test_a_change_whose_answer_was_lost_may_simply_be_repeated(api: Gateway, ser
 
     lost, again = change(), change()
 
-    assert (lost.status, lost.kind) == (504, "no-answer")
+    assert lost.problem == (504, "no-answer")
     assert "harmless" in lost.json["action"]
     assert again.status == 200
 
@@ -265,7 +259,7 @@ def test_96_without_the_ledger_nothing_is_created(api: Gateway, servicenow: Simu
 
     reply = create(api)
 
-    assert (reply.status, reply.kind) == (503, "held")
+    assert reply.problem == (503, "held")
     assert servicenow.records("incident") == []
 
 

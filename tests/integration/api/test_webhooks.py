@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from local.simulator import Simulator
 from tests.integration.api.conftest import FIELDS, Running
-from tests.integration.api.gateway import Gateway, Reply
+from tests.integration.api.gateway import Gateway, Reply, taken
 from tests.support.deployment import Deployment
 from tests.support.rules import PROJECT
 
@@ -67,11 +67,6 @@ def sample(name: str, at: datetime = NOW) -> dict[str, Any]:
         if alert["status"] == "resolved":
             alert["endsAt"] = (at + timedelta(seconds=5)).isoformat()
     return dict(detail)
-
-
-def taken(accepted: int, *, refused: int = 0, truncated: int = 0) -> dict[str, int]:
-    """Return the answer to a webhook."""
-    return {"accepted": accepted, "refused": refused, "truncated": truncated}
 
 
 def test_a_webhook_opens_an_incident_and_its_recovery_resolves_it(
@@ -163,7 +158,7 @@ def test_what_proves_nothing_gets_one_answer_and_leaves_no_line(
 
         answer = post(api, source, BODY, headers=headers, query=query)
 
-        assert (answer.status, answer.kind) == (403, "forbidden"), source
+        assert answer.problem == (403, "forbidden"), source
         assert {**answer.json, "request_id": ""} == {**stranger.json, "request_id": ""}
         assert answer.headers == stranger.headers
         logged = capsys.readouterr().out
@@ -248,7 +243,7 @@ def test_a_secret_that_cannot_be_read_is_the_bridges_trouble(
     """The tool sends again after a 503, and a person is told."""
     stack.clients["secretsmanager"].delete_secret(SecretId=stack.webhook_secret_id, ForceDeleteWithoutRecovery=True)
     answer = post(api, "grafana", sample("webhook-grafana-firing"))
-    assert (answer.status, answer.kind) == (503, "held")
+    assert answer.problem == (503, "held")
     assert "The secret of webhooks can't be read (ResourceNotFoundException)." in caplog.text
     assert '"Held":[1.0]' in capsys.readouterr().out
 
@@ -353,7 +348,7 @@ def test_a_body_of_ten_megabytes_is_refused_before_anything_reads_it(api: Gatewa
     """Proven or not."""
     for secret in (BEARER, OTHER):
         answer = post(api, "grafana", b"x" * 10_000_000, secret=secret)
-        assert (answer.status, answer.kind) == (413, "too-large")
+        assert answer.problem == (413, "too-large")
     assert stack.dead_letters() == []
 
 
@@ -382,4 +377,4 @@ class TestClosed:
         """The gateway lets nothing through; should it, the answer is the same, and no secret is looked at."""
         stack.clients["secretsmanager"].delete_secret(SecretId=stack.webhook_secret_id, ForceDeleteWithoutRecovery=True)
         answer = post(api, "grafana", BODY)
-        assert (answer.status, answer.kind) == (403, "forbidden")
+        assert answer.problem == (403, "forbidden")

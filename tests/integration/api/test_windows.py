@@ -101,7 +101,7 @@ def test_nobody_changes_anothers_window(api: Gateway) -> None:
     first = api.call("PUT", "/windows/w", {"match": MATCH, "for": "30m"})
     for method, body in (("PUT", {"match": MATCH, "for": "1s"}), ("DELETE", None)):
         refused = api.call(method, "/windows/w", body, caller=BOB)
-        assert (refused.status, refused.kind) == (403, "forbidden")
+        assert refused.problem == (403, "forbidden")
     again = api.call("PUT", "/windows/w", {"match": MATCH, "for": "90m"})
     assert again.json["from"] == first.json["from"]
     assert again.json["until"] > first.json["until"]
@@ -126,7 +126,7 @@ def test_no_window_is_prolonged_for_ever(api: Gateway) -> None:
         assert api.call("GET", "/windows/w").json == again.json
     with patch.object(SystemClock, "now", lambda _: opened + 1802):
         refused = api.call("PUT", "/windows/w", asked)
-        assert (refused.status, refused.kind) == (400, "invalid-request")
+        assert refused.problem == (400, "invalid-request")
         assert "longer than 2 hours, counted from 2027-01-15T08:00:00Z" in refused.text
         assert api.call("GET", "/windows/w").json == again.json
         other = api.call("PUT", "/windows/w", asked | {"match": "`true`"})
@@ -152,7 +152,7 @@ def test_no_window_is_prolonged_for_ever(api: Gateway) -> None:
 def test_what_is_wrong_is_said(api: Gateway, body: dict[str, Any], said: str) -> None:
     """In words that name what to change."""
     refused = api.call("PUT", "/windows/w", body)
-    assert (refused.status, refused.kind) == (400, "invalid-request")
+    assert refused.problem == (400, "invalid-request")
     assert said in refused.text
 
 
@@ -161,7 +161,7 @@ def test_a_deployment_that_takes_no_windows_has_none(api: Gateway, running: Runn
     running.function.bridge.windows()._reach = "off"
     for method, path in (("PUT", "/windows/w"), ("GET", "/windows/w"), ("DELETE", "/windows/w"), ("GET", "/windows")):
         refused = api.call(method, path, {"match": MATCH, "for": "30m"} if method == "PUT" else None)
-        assert (refused.status, refused.kind) == (404, "not-found")
+        assert refused.problem == (404, "not-found")
         assert "ApiWindows" in refused.text
 
 

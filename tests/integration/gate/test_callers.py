@@ -104,7 +104,7 @@ def test_an_approval_of_codepipeline_is_answered_too(world: World, approval: str
 def test_a_token_that_is_unknown_or_used_up_is_told_at_once(world: World) -> None:
     """Nothing is opened, and nothing waits."""
     reply = world.api.call("POST", "/changes", {**NEW, "task_token": "nobody"}, key="1")
-    assert (reply.status, reply.kind) == (409, "token-used-up")
+    assert reply.problem == (409, "token-used-up")
     assert world.servicenow.records("change_request") == []
     assert [item for item in world.stack.ledger_items() if item["pk"]["S"].startswith("gate/")] == []
 
@@ -138,7 +138,7 @@ def test_a_standard_change_takes_its_template(world: World) -> None:
     [template, *_] = world.servicenow.records("std_change_record_producer")
     body = {"short_description": "now", "template": template["sys_id"]}
     refused = world.api.call("POST", "/changes", body, key="1")
-    assert (refused.status, refused.kind) == (403, "refused-by-servicenow")
+    assert refused.problem == (403, "refused-by-servicenow")
     assert "role itil" in refused.json["action"]
     world.servicenow.insert("sys_user_has_role", {"user": "AWS Bridge", "role": "itil"})
     assert world.api.call("POST", "/changes", body, key="2").status == 201
@@ -152,7 +152,7 @@ def test_a_change_is_closed_by_a_walk_through_its_states(world: World, role: str
         world.servicenow.insert("sys_user_has_role", {"user": "AWS Bridge", "role": role})
     sys_id = asked(world, assignment_group="Network")
     early = world.api.call("POST", f"/changes/{sys_id}/close", {"result": "successful", "close_notes": "done"})
-    assert (early.status, early.kind) == (409, "conflict")
+    assert early.problem == (409, "conflict")
     world.decide(state="-2", approval="approved")
     for _ in range(2):
         reply = world.api.call("POST", f"/changes/{sys_id}/close", {"result": "successful", "close_notes": "done"})
@@ -176,7 +176,7 @@ def test_nobody_closes_the_change_of_another(world: World) -> None:
     sys_id = asked(world)
     body = {"result": "unsuccessful", "close_notes": "stop them"}
     refused = world.api.call("POST", f"/changes/{sys_id}/close", body, caller=BOB)
-    assert (refused.status, refused.kind) == (403, "forbidden")
+    assert refused.problem == (403, "forbidden")
     assert world.change["state"] == "-5"
     operators = "arn:aws:sts::123456789012:assumed-role/operators/jane"
     assert world.api.call("POST", f"/changes/{sys_id}/close", body, caller=operators).status == 200
