@@ -101,7 +101,10 @@ class Masking:
         hinted = self._hinted(line)
         if "\\" not in line:
             return _masked(line, hinted)
-        return "".join(part if _ESCAPED.fullmatch(part) else _masked(part, hinted) for part in _ESCAPED.split(line))
+        # Every second part is an escape.
+        parts = _ESCAPED.split(line)
+        parts[::2] = [_masked(part, hinted) for part in parts[::2]]
+        return "".join(parts)
 
     def record(self, fields: Mapping[str, str]) -> dict[str, str]:
         """Return the fields of a record as they may be logged."""
