@@ -25,15 +25,9 @@ def shared() -> Iterator[Running]:
 
 
 @pytest.fixture
-def api(shared: Running) -> Gateway:
-    """Provide the gateway in front of the shared function."""
-    return shared.api
-
-
-@pytest.fixture
-def servicenow(shared: Running) -> Simulator:
-    """Provide the shared instance."""
-    return shared.servicenow
+def running(shared: Running) -> Running:
+    """Provide it to each test."""
+    return shared
 
 
 @pytest.fixture

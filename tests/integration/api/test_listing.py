@@ -1,5 +1,6 @@
 """Pages of incidents: filters, cursors, and what ServiceNow may do to a query."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -94,7 +95,6 @@ def test_incidents_are_filtered_by_state(api: Gateway, servicenow: Simulator) ->
     assert listed(api, state="in_progress") == [busy]
     assert listed(api, state="closed") == [over]
     assert sorted(listed(api, state="open")) == sorted([new, busy])
-    assert api.call("GET", "/incidents", query={"state": "1"}).status == 400
 
 
 def test_incidents_are_filtered_by_group_and_time(api: Gateway, servicenow: Simulator) -> None:
@@ -109,20 +109,6 @@ def test_incidents_are_filtered_by_group_and_time(api: Gateway, servicenow: Simu
     assert listed(api, group="cloud operations") == [mine]
     assert listed(api, opened_since=hour.isoformat()) == [later]
     assert listed(api, opened_since=hour.isoformat(), state="closed") == []
-    for query in (
-        {"group": "a^ORactive=true"},
-        {"group": "javascript:gs.log()"},
-        {"opened_since": "0001-01-01T00:00:00+14:00"},
-        {"opened_since": "1700000000"},
-        {"opened_since": "2026-01-31T08:00"},
-    ):
-        assert api.call("GET", "/incidents", query=query).status == 400
-
-
-@pytest.mark.parametrize("cursor", ["nonsense", "W10", "é", "bnVsbA", "WyIyMDI2IiwtMSwieCJd"])
-def test_a_cursor_that_was_not_given_is_refused(api: Gateway, cursor: str) -> None:
-    """It is opaque, and nothing in it reaches a query unchecked."""
-    assert api.call("GET", "/incidents", query={"cursor": cursor}).status == 400
 
 
 def test_a_cursor_belongs_to_its_filters(api: Gateway) -> None:
@@ -134,26 +120,39 @@ def test_a_cursor_belongs_to_its_filters(api: Gateway) -> None:
     assert api.call("GET", "/incidents", query={"limit": "1", "cursor": cursor, "state": "new"}).status == 400
 
 
-@pytest.mark.parametrize("limit", ["0", "101", "-1", "x", "1.5", ""])
-def test_a_page_holds_1_to_100_incidents(api: Gateway, limit: str) -> None:
-    """Anything else is refused."""
-    assert api.call("GET", "/incidents", query={"limit": limit}).status == 400
+REFUSED: dict[str, tuple[str, ...]] = {
+    "state": ("1", ""),
+    "group": ("a^ORactive=true", "javascript:gs.log()", ""),
+    "opened_since": ("0001-01-01T00:00:00+14:00", "1700000000", "2026-01-31T08:00"),
+    "cursor": ("nonsense", "W10", "é", "bnVsbA", "WyIyMDI2IiwtMSwieCJd"),
+    "limit": ("0", "101", "-1", "x", "1.5", ""),
+}
 
 
-def test_a_query_that_servicenow_ignores_shows_nothing(api: Gateway, servicenow: Simulator) -> None:
-    """It drops terms whose field it does not know and answers with the whole table: that must not be passed on."""
-    servicenow.insert("incident", {"short_description": "private"})
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in REFUSED.items() for value in values])
+def test_a_filter_that_is_none_is_refused(api: Gateway, servicenow: Simulator, name: str, value: str) -> None:
+    """Nothing in it reaches a query unchecked: a cursor was given by the API, and a page holds 1 to 100 incidents."""
+    refused = api.call("GET", "/incidents", query={name: value})
+    assert refused.problem == (400, "invalid-request")
+    assert servicenow.records("incident") == []
+
+
+def unread_column(servicenow: Simulator) -> None:
+    """Let the integration user not read the column by which is filtered."""
     servicenow.configure(unreadable_fields=("incident.correlation_id",))
 
-    reply = api.call("GET", "/incidents")
 
-    assert reply.problem == (503, "held")
-    assert "private" not in reply.text
-
-
-def test_a_table_whose_column_is_gone_shows_nothing_unfiltered(api: Gateway, servicenow: Simulator) -> None:
-    """The same where the column by which is filtered does not exist in this instance."""
+def no_such_column(servicenow: Simulator) -> None:
+    """Let the instance have no such column."""
     servicenow.declare_table("incident", {"short_description": "string", "number": "string", "state": "string"})
+
+
+@pytest.mark.parametrize("hide", [unread_column, no_such_column])
+def test_a_query_that_servicenow_ignores_shows_nothing(
+    api: Gateway, servicenow: Simulator, hide: Callable[[Simulator], None]
+) -> None:
+    """It drops terms whose field it does not know and answers with the whole table: that must not be passed on."""
+    hide(servicenow)
     servicenow.insert("incident", {"short_description": "private"})
 
     reply = api.call("GET", "/incidents")

@@ -123,24 +123,23 @@ def test_93_another_content_under_the_key_is_refused_at_every_moment(bench: Benc
     assert len(bench.records.rows) == 1
 
 
-def test_a_request_that_was_provably_not_carried_out_leaves_the_key_free_for_the_same_content(bench: Bench) -> None:
-    """A rate limit or an outage costs the caller a repetition, nothing else."""
-    bench.fail_next(TransientError("429", action="wait", status=429, retry_after=60))
-    with pytest.raises(TransientError):
-        bench.create()
-
-    assert bench.create().repeated is False
-    assert len(bench.records.rows) == 1
-
-
-@pytest.mark.parametrize("error", [PermanentError("no", action=""), HeldError("no", action="")])
-def test_a_refusal_is_passed_on_and_can_be_tried_again(bench: Bench, error: BridgeError) -> None:
-    """Once somebody has mended what was refused."""
+@pytest.mark.parametrize(
+    "error",
+    [
+        TransientError("429", action="wait", status=429, retry_after=60),
+        PermanentError("no", action=""),
+        HeldError("no", action=""),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_was_provably_not_carried_out_leaves_the_key_free(bench: Bench, error: BridgeError) -> None:
+    """A rate limit or an outage costs the caller a repetition, a refusal has to be mended first."""
     bench.fail_next(error)
     with pytest.raises(type(error)):
         bench.create()
 
     assert bench.create().repeated is False
+    assert len(bench.records.rows) == 1
 
 
 def test_a_lost_answer_is_looked_for_while_there_is_time(bench: Bench) -> None:
