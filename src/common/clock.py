@@ -3,6 +3,7 @@
 import re
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 DAY = 86_400_000
@@ -26,6 +27,11 @@ class Clock(Protocol):
     def sleep(self, seconds: float) -> None:
         """Wait that many seconds."""
         ...
+
+
+def utc_now(clock: Clock) -> datetime:
+    """Return the wall clock's time, in UTC."""
+    return datetime.fromtimestamp(clock.now(), UTC)
 
 
 class SystemClock:

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from common.batches import fitting
-from common.clock import Clock
+from common.clock import Clock, utc_now
 from common.dead_letters import DeadLetters
 from common.errors import PermanentError, TransientError
 from common.event_sender import EventSender
@@ -67,7 +67,7 @@ class AlertQueue:
 
     def accept(self, alerts: Iterable[CallersAlert], origin: Origin) -> int:
         """Put alerts into the queue and return how many there were. Raises as `EventSender.send`."""
-        now = datetime.fromtimestamp(self._clock.now(), UTC)
+        now = utc_now(self._clock)
         return self._sender.send([json.dumps(_event(alert, origin, now)) for alert in alerts])
 
     def keep(self, refused: Iterable[Refused], origin: Origin) -> int:
@@ -77,7 +77,7 @@ class AlertQueue:
 
         Raises TransientError where that queue did not take it: the sender keeps it then, and sends it again.
         """
-        now = datetime.fromtimestamp(self._clock.now(), UTC)
+        now = utc_now(self._clock)
         kept = list(refused)
         if not self._dead_letters.keep_all([_letter(some, origin, now) for some in _together(kept)]):
             raise TransientError("The dead-letter queue did not take an alert.", action="Send them all again.")

@@ -3,10 +3,9 @@
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from common.clock import Clock
+from common.clock import Clock, utc_now
 from common.dead_letters import DeadLetters
 from common.doors.proof import Delivery, SourceSecret, is_proven
 from common.doors.secrets import WebhookSecrets
@@ -63,7 +62,7 @@ class WebhookDoor:
 
         Raises TransientError where the queues don't take it, ConfigurationError where that needs a person.
         """
-        now = datetime.fromtimestamp(self._clock.now(), UTC)
+        now = utc_now(self._clock)
         media_type = delivery.headers.get("content-type", "")
         try:
             event = webhook_event(source, delivery.body, media_type, account=account, region=self._region, now=now)

@@ -83,7 +83,7 @@ def alerts_of(event: Mapping[str, Any]) -> Sequence[Alert]:
     return [_end(event, _key_of_execution(event, execution), result, notes)]
 
 
-def waiting_of(named: Mapping[str, Any]) -> Waiting | None:
+def _waiting_of(named: Mapping[str, Any]) -> Waiting | None:
     """Return who waits, of a request that keeps to its schema."""
     if "task_token" in named:
         return Waiting(named["task_token"])
@@ -109,7 +109,7 @@ def _request(event: Mapping[str, Any]) -> Alert:
         policy=_POLICY,
         fingerprint=digest(*chain.from_iterable(sorted(fields.items()))),
         event_id=str(event.get("id", ""))[:64],
-        waiting=waiting_of(detail),
+        waiting=_waiting_of(detail),
     )
 
 

@@ -1,6 +1,5 @@
 """What is to be quiet while somebody deploys: maintenance windows of callers."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
@@ -9,7 +8,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 from common.api import parameters
 from common.api import window_models as models
 from common.api.resolver import reply, responses
-from handlers.routes.turn import Turn, in_hand, new_router
+from common.clock import utc_now
+from handlers.routes.turn import in_hand, new_router
 
 router = new_router()
 
@@ -25,7 +25,9 @@ def open_window(name: parameters.WindowName, window: Annotated[models.NewWindow,
     """Hold, note or drop what begins from now on. It ends by itself; sent again, its end moves."""
     turn = in_hand()
     wanted = window.wanted()
-    return reply(200, turn.bridge.windows().put(turn.request.caller, turn.account, name, wanted, _now(turn)))
+    return reply(
+        200, turn.bridge.windows().put(turn.request.caller, turn.account, name, wanted, utc_now(turn.bridge.clock))
+    )
 
 
 @router.get(
@@ -38,7 +40,7 @@ def open_window(name: parameters.WindowName, window: Annotated[models.NewWindow,
 def list_windows() -> Response[str]:
     """List what callers have opened; windows of the rules are not among them."""
     turn = in_hand()
-    return reply(200, {"windows": turn.bridge.windows().all_open(_now(turn))})
+    return reply(200, {"windows": turn.bridge.windows().all_open(utc_now(turn.bridge.clock))})
 
 
 @router.get(
@@ -51,7 +53,7 @@ def list_windows() -> Response[str]:
 def read_window(name: parameters.WindowName) -> Response[str]:
     """Read one window."""
     turn = in_hand()
-    return reply(200, turn.bridge.windows().read(name, _now(turn)))
+    return reply(200, turn.bridge.windows().read(name, utc_now(turn.bridge.clock)))
 
 
 @router.delete(
@@ -69,8 +71,4 @@ def read_window(name: parameters.WindowName) -> Response[str]:
 def end_window(name: parameters.WindowName) -> Response[str]:
     """End a window before its time."""
     turn = in_hand()
-    return reply(200, turn.bridge.windows().end(turn.request.caller, name, _now(turn)))
-
-
-def _now(turn: Turn) -> datetime:
-    return datetime.fromtimestamp(turn.bridge.clock.now(), UTC)
+    return reply(200, turn.bridge.windows().end(turn.request.caller, name, utc_now(turn.bridge.clock)))
