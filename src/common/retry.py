@@ -1,9 +1,11 @@
 """When to try again: what a server asked for, and full jitter where it asked for nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from random import SystemRandom
+
+from common.clock import Clock
 
 LONGEST_RETRY_AFTER = 3600.0
 """Seconds beyond which no `Retry-After` is believed: ServiceNow's rate rules are hourly."""
@@ -43,6 +45,14 @@ def full_jitter(attempt: int, *, base: float, cap: float, sample: float | None =
     """
     share = _random.random() if sample is None else sample
     return share * min(cap, base * 2.0 ** min(attempt, 32))
+
+
+def tries(most: int, clock: Clock, *, base: float = 0.2, cap: float = 1.0) -> Iterator[int]:
+    """Yield 0 and so on, `most` at the most, with a pause of full jitter before each but the first."""
+    for attempt in range(most):
+        if attempt:
+            clock.sleep(full_jitter(attempt, base=base, cap=cap))
+        yield attempt
 
 
 class RetryBudget:

@@ -10,7 +10,9 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
+from common.accounts import Accounts, Member
 from common.actions.change import RecordChange, change_in
+from common.clock import Clock
 
 DEPLOYMENT = "111122223333/eu-central-1/servicenow-bridge"
 SAMPLE = json.loads((Path(__file__).parents[2] / "events/servicenow-record-changed.json").read_text(encoding="utf-8"))
@@ -81,6 +83,11 @@ class AwsService:
             return answer(arguments) if callable(answer) else answer
 
         return call
+
+
+def accounts_at(clock: Clock) -> Accounts:
+    """Return the clients of an own account that no other one has let in."""
+    return Accounts("111122223333", "eu-west-1", Member(), lambda: AwsService("sts"), clock=clock)  # type: ignore[arg-type,return-value]
 
 
 def refused(code: str, status: int = 400) -> ClientError:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.retry import LONGEST_RETRY_AFTER, MOST_REPETITIONS, RetryBudget, full_jitter, retry_after
+from common.retry import LONGEST_RETRY_AFTER, MOST_REPETITIONS, RetryBudget, full_jitter, retry_after, tries
+from tests.support.clock import FakeClock
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC).timestamp()
 
@@ -138,3 +139,12 @@ def test_never_more_is_repeated_than_succeeded_and_ten(successes: list[bool]) ->
         assert 0 <= saved <= MOST_REPETITIONS
     assert spent <= successes.count(True) + MOST_REPETITIONS
     assert budget.spend() is (saved > 0)
+
+
+def test_a_pause_comes_before_each_try_but_the_first() -> None:
+    """And none after the last, when nobody tries any more."""
+    clock = FakeClock()
+
+    assert [len(clock.slept) for _ in tries(3, clock)] == [0, 1, 2]
+    assert len(clock.slept) == 2
+    assert all(0 <= pause <= 1.0 for pause in clock.slept)

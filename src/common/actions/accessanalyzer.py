@@ -7,16 +7,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from common.accounts import Accounts
 from common.actions.decide import Action
-from common.actions.refusals import NOTHING, refusal, too_late
+from common.actions.refusals import CALL_SECONDS, NOTHING, meaning_of_refusals, need, try_all
 from common.clock import Deadline
+from common.errors import PermanentError
 
 PERMISSION = "access-analyzer:UpdateFindings"
-
-_CALL_SECONDS = 8.0
 
 
 class AccessAnalyzer:
@@ -33,13 +30,13 @@ class AccessAnalyzer:
         findings: dict[str, list[str]] = defaultdict(list)
         for each in action.objects:
             findings[each["analyzer_arn"]].append(each["id"])
-        for arn, ids in findings.items():
-            if deadline.remaining() < _CALL_SECONDS:
-                raise too_late()
-            try:
-                analyzer.update_findings(analyzerArn=arn, ids=ids, status=action.value)
-            except (ClientError, BotoCoreError) as error:
-                raise refusal(error, permission=PERMISSION, account=action.account, region=action.region) from None
+
+        def update(arn: str) -> None:
+            need(CALL_SECONDS, deadline)
+            with meaning_of_refusals(permission=PERMISSION, account=action.account, region=action.region):
+                analyzer.update_findings(analyzerArn=arn, ids=findings[arn], status=action.value)
+
+        try_all(findings, update, goes_on_after=PermanentError)
 
 
 def trials(analyzer: Any, accounts: Accounts) -> Iterator[Callable[[], Any]]:  # noqa: ANN401 (a boto3 client)

@@ -1,10 +1,11 @@
 """Those who follow a change, and the actions that rules ask for."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from common.actions.change import RecordChange
 from common.actions.decide import Action, actions_of
+from common.actions.refusals import try_all
 from common.actions.turns import Turns
 from common.clock import Deadline
 from common.incidents.rules import Rules
@@ -40,7 +41,7 @@ class RuleFollower:
         self._telemetry = telemetry
 
     def follow(self, change: RecordChange, deadline: Deadline) -> None:
-        """Carry out the actions of a change. The first failure is raised when all were tried.
+        """Carry out the actions of a change. What failed is raised when all were tried.
 
         A change that nothing follows takes its turn too, so that what came before it is not followed after it.
         """
@@ -53,30 +54,23 @@ class RuleFollower:
             self._telemetry.log.info("A newer change of the record was followed already.", number=change.number)
             return
         try:
-            self._perform(actions_of(change, rule, self._performers.keys()), change, deadline)
+            actions = actions_of(change, rule, self._performers.keys())
+            try_all(actions, lambda action: self._perform(action, deadline))
         finally:
             self._turns.end(turn)
 
-    def _perform(self, actions: Sequence[Action], change: RecordChange, deadline: Deadline) -> None:
-        failures: list[Exception] = []
-        for action in actions:
-            if not action.objects:
-                self._telemetry.count("ActionsWithoutObject")
-                self._telemetry.log.warning(
-                    "Which object of AWS a record stands for is not known: it was adopted, or opened before.",
-                    number=change.number,
-                    action=action.kind,
-                )
-                continue
-            try:
-                self._performers[action.kind].perform(action, deadline)
-            except Exception as error:  # noqa: BLE001 (one action must not keep another from being done)
-                failures.append(error)
-                continue
-            self._telemetry.count("ActionsTaken")
-            self._telemetry.log.info("AWS follows a change.", extra=told(action))
-        if failures:
-            raise failures[0]
+    def _perform(self, action: Action, deadline: Deadline) -> None:
+        if not action.objects:
+            self._telemetry.count("ActionsWithoutObject")
+            self._telemetry.log.warning(
+                "Which object of AWS a record stands for is not known: it was adopted, or opened before.",
+                number=action.number,
+                action=action.kind,
+            )
+            return
+        self._performers[action.kind].perform(action, deadline)
+        self._telemetry.count("ActionsTaken")
+        self._telemetry.log.info("AWS follows a change.", extra=told(action))
 
 
 def told(action: Action) -> dict[str, str | int]:

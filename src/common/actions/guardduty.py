@@ -7,16 +7,15 @@ the administrator's where there is one: members may not archive
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import batched
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from common.accounts import Accounts
 from common.actions.decide import Action
-from common.actions.refusals import refusal, too_late
+from common.actions.refusals import CALL_SECONDS, meaning_of_refusals, need, try_all
 from common.clock import Deadline
-from common.errors import ConfigurationError
+from common.errors import ConfigurationError, PermanentError
 
 MOST_FINDINGS = 50
 """How many findings one call takes."""
@@ -24,7 +23,6 @@ MOST_FINDINGS = 50
 PERMISSION = "guardduty:ListDetectors, :ArchiveFindings, :UnarchiveFindings and :UpdateFindingsFeedback"
 
 _LONGEST_COMMENT = 512
-_CALL_SECONDS = 16.0
 
 
 class GuardDuty:
@@ -39,15 +37,17 @@ class GuardDuty:
         """Archive the findings of an action, or bring them back, and give feedback; raises as `OpsItems.perform`."""
         guardduty = self._accounts.client("guardduty", self._make, action.account, action.region)
         findings = [each["id"] for each in action.objects]
-        try:
+        refusals = partial(meaning_of_refusals, permission=PERMISSION, account=action.account, region=action.region)
+        with refusals():
             # A finding of a member names that account's detector, and only the administrator's may archive it.
             detector = detector_of(guardduty, action.account, action.region)
-            for some in batched(findings, MOST_FINDINGS, strict=False):
-                if deadline.remaining() < _CALL_SECONDS:
-                    raise too_late()
+
+        def update(some: Sequence[str]) -> None:
+            need(2 * CALL_SECONDS, deadline)
+            with refusals():
                 _set(guardduty, action, detector, list(some))
-        except (ClientError, BotoCoreError) as error:
-            raise refusal(error, permission=PERMISSION, account=action.account, region=action.region) from None
+
+        try_all(batched(findings, MOST_FINDINGS, strict=False), update, goes_on_after=PermanentError)
 
 
 def _set(guardduty: Any, action: Action, detector: str, findings: Sequence[str]) -> None:  # noqa: ANN401 (a boto3 client)

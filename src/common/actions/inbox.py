@@ -10,7 +10,7 @@ from random import SystemRandom
 
 from common.actions.change import change_in
 from common.actions.follower import Follower
-from common.actions.refusals import too_late
+from common.actions.refusals import need, try_all
 from common.clock import Deadline
 from common.errors import BridgeError, HeldError, PermanentError
 from common.queue import (
@@ -71,12 +71,10 @@ class Inbox:
                 self._queue.finish(message)
 
     def _attempt(self, message: Message, deadline: Deadline) -> BridgeError | None:
-        if deadline.remaining() < NEEDS_SECONDS:
-            return too_late()
         try:
+            need(NEEDS_SECONDS, deadline)
             change = change_in(message.body, deployment=self._deployment)
-            for follower in self._followers:
-                follower.follow(change, deadline)
+            try_all(self._followers, lambda follower: follower.follow(change, deadline))
         except Exception as error:  # noqa: BLE001 (one bad message must not take its neighbours along)
             return as_error(error, message, self._telemetry)
         return None

@@ -9,12 +9,11 @@ stands in the operational data, where people can search for it.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from common.accounts import Accounts
 from common.actions.decide import Action
-from common.actions.refusals import refusal, too_late
+from common.actions.refusals import CALL_SECONDS, meaning_of_refusals, need, try_all
 from common.clock import Deadline
+from common.errors import PermanentError
 
 KEY = "ServiceNow"
 """The entry of the operational data that names the record."""
@@ -22,7 +21,6 @@ KEY = "ServiceNow"
 PERMISSION = "ssm:GetOpsItem and ssm:UpdateOpsItem"
 
 _ALIKE = (frozenset({"Resolved", "Closed"}),)
-_CALL_SECONDS = 16.0
 _NO_OPS_ITEM = "oi-000000000000"
 
 
@@ -37,20 +35,21 @@ class OpsItems:
     def perform(self, action: Action, deadline: Deadline) -> None:
         """Set a status on each OpsItem of an action that has another one.
 
-        Raises PermanentError where one is gone, TransientError where AWS does not answer, ConfigurationError where a
-        right is missing.
+        Raises PermanentError where one is gone, once the others are done; TransientError where AWS does not answer;
+        ConfigurationError where a right is missing.
         """
         ssm = self._accounts.client("opsitem", self._make, action.account, action.region)
         data = {KEY: {"Value": f"{action.number} {action.link}", "Type": "SearchableString"}}
-        for each in action.objects:
-            if deadline.remaining() < _CALL_SECONDS:
-                raise too_late()
-            try:
-                update = _difference(ssm.get_ops_item(OpsItemId=each["id"])["OpsItem"], action.value, data)
-                if update:
-                    ssm.update_ops_item(OpsItemId=each["id"], **update)
-            except (ClientError, BotoCoreError) as error:
-                raise refusal(error, permission=PERMISSION, account=action.account, region=action.region) from None
+
+        def update(ops_item: Mapping[str, str]) -> None:
+            need(2 * CALL_SECONDS, deadline)
+            with meaning_of_refusals(permission=PERMISSION, account=action.account, region=action.region):
+                stored = ssm.get_ops_item(OpsItemId=ops_item["id"])["OpsItem"]
+                difference = _difference(stored, action.value, data)
+                if difference:
+                    ssm.update_ops_item(OpsItemId=ops_item["id"], **difference)
+
+        try_all(action.objects, update, goes_on_after=PermanentError)
 
 
 def _difference(stored: Mapping[str, Any], status: str, data: Mapping[str, Any]) -> dict[str, Any]:

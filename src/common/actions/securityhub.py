@@ -9,14 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import batched
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from common.accounts import Accounts
 from common.actions.decide import Action
-from common.actions.refusals import NOTHING, refusal
+from common.actions.refusals import CALL_SECONDS, NOTHING, meaning_of_refusals, need, try_all
 from common.clock import Clock, Deadline
 from common.errors import PermanentError, TransientError
-from common.retry import full_jitter
+from common.retry import tries
 from common.telemetry import Telemetry
 
 MOST_FINDINGS = 100
@@ -29,7 +27,6 @@ PERMISSION = "securityhub:BatchUpdateFindings"
 
 _TRIES = 3
 _LONGEST_NOTE = 512
-_CALL_SECONDS = 8.0
 # Codes of single findings that will never be processed.
 _GONE = ("FindingNotFound", "ResourceNotFoundException", "InvalidInput", "ValidationException")
 
@@ -67,41 +64,35 @@ class SecurityHub:
             {"Id": each["id"], "ProductArn": each["product_arn"]} for each in action.objects if "product_arn" in each
         ]
         ocsf = [each["metadata_uid"] for each in action.objects if "product_arn" not in each]
-        for some in batched(asff, MOST_FINDINGS, strict=False):
 
-            def with_asff(waiting: Sequence[Any]) -> Sequence[Mapping[str, Any]]:
-                answer: Mapping[str, Any] = hub.batch_update_findings(FindingIdentifiers=list(waiting), **update)
-                return _unprocessed(answer)
+        def with_asff(waiting: Sequence[Any]) -> Any:  # noqa: ANN401 (AWS's own)
+            return hub.batch_update_findings(FindingIdentifiers=list(waiting), **update)
 
-            self._all(action, some, with_asff, lambda left: left["FindingIdentifier"], deadline)
-        for more in batched(ocsf, MOST_FINDINGS, strict=False):
+        def with_ocsf(waiting: Sequence[Any]) -> Any:  # noqa: ANN401 (AWS's own)
+            return hub.batch_update_findings_v2(MetadataUids=list(waiting), **comment)
 
-            def with_ocsf(waiting: Sequence[Any]) -> Sequence[Mapping[str, Any]]:
-                answer: Mapping[str, Any] = hub.batch_update_findings_v2(MetadataUids=list(waiting), **comment)
-                return _unprocessed(answer)
-
-            self._all(action, more, with_ocsf, lambda left: left["MetadataUid"], deadline)
+        calls = [
+            *((some, with_asff, "FindingIdentifier") for some in batched(asff, MOST_FINDINGS, strict=False)),
+            *((some, with_ocsf, "MetadataUid") for some in batched(ocsf, MOST_FINDINGS, strict=False)),
+        ]
+        try_all(calls, lambda call: self._all(action, *call, deadline), goes_on_after=PermanentError)
 
     def _all(
         self,
         action: Action,
         waiting: Sequence[Any],
-        update: Callable[[Sequence[Any]], Sequence[Mapping[str, Any]]],
-        identifier: Callable[[Mapping[str, Any]], Any],
+        update: Callable[[Sequence[Any]], Mapping[str, Any]],
+        identifier: str,
         deadline: Deadline,
     ) -> None:
+        """Update findings by one call, and again those that are `waiting` still, which an answer names `identifier`."""
         gone = 0
-        for attempt in range(_TRIES):
-            if attempt:
-                self._clock.sleep(full_jitter(attempt, base=0.2, cap=1.0))
-            if deadline.remaining() < _CALL_SECONDS:
-                break
-            try:
-                unprocessed = update(waiting)
-            except (ClientError, BotoCoreError) as error:
-                raise refusal(error, permission=PERMISSION, account=action.account, region=action.region) from None
-            gone += sum(str(left.get("ErrorCode", "")) in _GONE for left in unprocessed)
-            waiting = [identifier(left) for left in unprocessed if str(left.get("ErrorCode", "")) not in _GONE]
+        for _ in tries(_TRIES, self._clock):
+            need(CALL_SECONDS, deadline)
+            with meaning_of_refusals(permission=PERMISSION, account=action.account, region=action.region):
+                unprocessed = update(waiting)["UnprocessedFindings"]
+            gone += sum(left.get("ErrorCode") in _GONE for left in unprocessed)
+            waiting = [left[identifier] for left in unprocessed if left.get("ErrorCode") not in _GONE]
             if not waiting:
                 break
             self._telemetry.count("FindingsUnprocessed", len(waiting))
@@ -115,11 +106,6 @@ class SecurityHub:
                 f"Security Hub does not know {gone} of the findings that {action.number} stands for.",
                 action="Nothing is to be done where they were deleted: they last for 90 days after their last update.",
             )
-
-
-def _unprocessed(answer: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    found: Sequence[Mapping[str, Any]] = answer["UnprocessedFindings"]
-    return found
 
 
 def note_of(action: Action) -> str:

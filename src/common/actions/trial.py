@@ -1,13 +1,13 @@
 """Tries whether AWS would let its objects follow, and changes none: each call is about an object that there is not."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from common.accounts import Accounts
 from common.actions import accessanalyzer, guardduty, opsitem, securityhub
-from common.actions.refusals import refusal
+from common.actions.refusals import meaning_of_refusals
 from common.errors import BridgeError, PermanentError
 
 _TRIALS: Mapping[str, tuple[str, Callable[[Any, Accounts], Iterator[Callable[[], Any]]]]] = {
@@ -37,13 +37,8 @@ def try_out(accounts: Accounts, makers: Mapping[str, Callable[..., Any]]) -> dic
 
 def _tried(calls: Iterator[Callable[[], Any]], permission: str, accounts: Accounts) -> None:
     """Make the calls. Raises what an answer means, unless that is that there is no such object."""
-    try:
+    refusals = partial(meaning_of_refusals, permission=permission, account=accounts.own, region=accounts.region)
+    with refusals():  # the first of them may ask for something before it is made
         for call in calls:
-            try:
+            with suppress(PermanentError), refusals():
                 call()
-            except ClientError as error:
-                trouble = refusal(error, permission=permission, account=accounts.own, region=accounts.region)
-                if not isinstance(trouble, PermanentError):
-                    raise trouble from None
-    except (ClientError, BotoCoreError) as error:
-        raise refusal(error, permission=permission, account=accounts.own, region=accounts.region) from None

@@ -5,6 +5,7 @@ which says how new the change is that was followed last, and until when somebody
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from copy import replace
 from dataclasses import dataclass
 from secrets import token_hex
@@ -66,10 +67,8 @@ class Turns:
 
     def end(self, turn: Turn) -> None:
         """Give a turn back. One that another has taken over meanwhile stays as that one has it."""
-        try:
+        with suppress(LostRaceError):
             self._write(replace(turn, lock_until=0))
-        except LostRaceError:
-            return
 
     def _write(self, turn: Turn) -> None:
         item: Attributes = {

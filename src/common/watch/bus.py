@@ -10,7 +10,7 @@ from common.aws_errors import meaning
 from common.batches import fitting
 from common.clock import Clock
 from common.incidents.own_events import RECORD_CHANGED
-from common.retry import full_jitter
+from common.retry import tries
 from common.telemetry import Telemetry
 from common.watch.event import Told
 
@@ -55,9 +55,7 @@ class EventBus:
         """
         entries: list[Any] = [self._entry(event) for event in events]
         waiting = list(range(len(events)))
-        for attempt in range(_TRIES):
-            if attempt:
-                self._clock.sleep(full_jitter(attempt, base=0.2, cap=1.0))
+        for _ in tries(_TRIES, self._clock):
             calls = fitting((entries[number] for number in waiting), _size, _MOST_BYTES)
             results = [result for some in calls for result in self._put(some)]
             taken = len(waiting)

@@ -14,7 +14,7 @@ from common.clock import Clock
 from common.errors import TransientError
 from common.incidents.item import deployment_prefix
 from common.incidents.ledger import KEPT_AFTER_RECOVERY, Attributes, Ledger, LostRaceError, objects_in, version_of
-from common.retry import full_jitter
+from common.retry import tries
 from common.servicenow.records import Record
 from common.watch.decide import Known, is_over, known_of
 from common.watch.event import Problem
@@ -125,13 +125,12 @@ class Memory:
         waiting: Mapping[str, Any] = {
             self.ledger.table: {"Keys": [{"pk": {"S": key}} for key in keys], "ConsistentRead": True}
         }
-        for attempt in range(_TRIES):
+        for _ in tries(_TRIES, self._clock):
             answer = self.ledger.ask("batch_get_item", RequestItems=waiting)
             items += answer.get("Responses", {}).get(self.ledger.table, [])
             waiting = answer.get("UnprocessedKeys", {})
             if not waiting:
                 return items
-            self._clock.sleep(full_jitter(attempt, base=0.1, cap=1.0))
         raise TransientError(
             "The ledger's table did not answer for all records.",
             action="Nothing is lost; if this stays, look at the ledger table's throttling.",

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from common.actions.change import RecordChange
+from common.actions.follower import Follower
 from common.actions.inbox import Inbox
 from common.clock import Deadline
 from common.errors import BridgeError, ConfigurationError, PermanentError, TransientError
@@ -28,10 +29,16 @@ class Place:
         self.telemetry, self.log = readable_telemetry()
         self.seen: list[RecordChange] = []
         self._follow = follow
+        self.followers: list[Follower] = [self]
         sqs = InMemorySQS(self.queue, self.dead_letters)
         queue = EventQueue(sqs, QUEUE, DEAD_LETTERS, telemetry=self.telemetry)  # type: ignore[arg-type]
         self.inbox = Inbox(
-            [self], queue, deployment=DEPLOYMENT, telemetry=self.telemetry, now=self.clock.now, sample=lambda: 1.0
+            self.followers,
+            queue,
+            deployment=DEPLOYMENT,
+            telemetry=self.telemetry,
+            now=self.clock.now,
+            sample=lambda: 1.0,
         )
 
     def follow(self, change: RecordChange, deadline: Deadline) -> None:
@@ -130,6 +137,25 @@ def test_what_is_wrong_with_one_object_becomes_a_dead_letter() -> None:
     assert place.run(message_of("2", "6"), message_of("1", "6")) == []
     assert place.reasons() == ["The finding is gone."] * 2
     assert place.telemetry.counts()["ActionsRefused"] == 2
+
+
+def test_what_one_follower_refuses_keeps_no_other_from_following() -> None:
+    """Who waits for an answer gets it, although the object that the record stands for is gone."""
+    place = Place(raising(PermanentError("The finding is gone.", action="Nothing.")))
+    other = Place()
+    place.followers.append(other)
+
+    assert place.run(message_of("2", "6")) == []
+    assert len(other.seen) == 1
+
+
+def test_what_may_pass_counts_more_than_what_is_final() -> None:
+    """The message comes back; as a dead letter nobody would try again what only has to be repeated."""
+    place = Place(raising(PermanentError("The finding is gone.", action="Nothing.")))
+    place.followers.append(Place(raising(TransientError("Throttled.", action="None."))))
+
+    assert len(place.run(message_of("2", "6"))) == 1
+    assert place.reasons() == []
 
 
 def test_a_defect_is_tried_again_and_given_up_in_the_end() -> None:

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from common.accounts import Accounts, Member
 from common.actions.accessanalyzer import AccessAnalyzer
 from common.actions.decide import actions_of
 from common.actions.follower import Performer
@@ -12,7 +11,7 @@ from common.actions.guardduty import GuardDuty
 from common.actions.opsitem import OpsItems
 from common.clock import Deadline
 from common.errors import BridgeError, ConfigurationError, PermanentError, TransientError
-from tests.support.changes import AwsService, change_of, refused
+from tests.support.changes import AwsService, accounts_at, change_of, refused
 from tests.support.clock import FakeClock
 from tests.support.rules import SHIPPED
 
@@ -28,6 +27,31 @@ PERFORMERS: dict[str, tuple[str, str, type[Any]]] = {
 }
 
 
+def service_of(kind: str, **answers: Any) -> AwsService:  # noqa: ANN401 (any answer)
+    """Return the service behind a kind of action."""
+    return AwsService(PERFORMERS[kind][0], **answers)
+
+
+def let_follow(  # noqa: PLR0913 (what a change can be)
+    aws: AwsService,
+    kind: str,
+    old: str | None,
+    new: str,
+    *objects: dict[str, str],
+    by: str = "person",
+    close_code: str = "",
+    seconds: float = 60,
+) -> None:
+    """Let objects follow a change within so many seconds."""
+    _, rule, performer = PERFORMERS[kind]
+    clock = FakeClock()
+    acts: Performer = performer(accounts_at(clock), aws.make)
+    for action in actions_of(
+        change_of(old, new, by=by, close_code=close_code, rule=rule, objects=objects), RULES[rule], {kind}
+    ):
+        acts.perform(action, Deadline.after(clock, seconds))
+
+
 def follow(
     kind: str,
     old: str | None,
@@ -38,14 +62,8 @@ def follow(
     **answers: Any,  # noqa: ANN401 (any answer)
 ) -> list[tuple[str, dict[str, Any]]]:
     """Let objects follow a change, and return what AWS was asked."""
-    service, rule, performer = PERFORMERS[kind]
-    aws, clock = AwsService(service, **answers), FakeClock()
-    accounts = Accounts("111122223333", "eu-west-1", Member(), lambda: AwsService("sts"), clock=clock)  # type: ignore[arg-type,return-value]
-    acts: Performer = performer(accounts, aws.make)
-    for action in actions_of(
-        change_of(old, new, by=by, close_code=close_code, rule=rule, objects=objects), RULES[rule], {kind}
-    ):
-        acts.perform(action, Deadline.after(clock, 60))
+    aws = service_of(kind, **answers)
+    let_follow(aws, kind, old, new, *objects, by=by, close_code=close_code)
     return aws.calls
 
 
@@ -147,12 +165,57 @@ def test_what_becomes_of_a_refusal_follows_from_its_reason(
         follow(kind, "6", "7", objects, **answers)
 
 
-def test_every_performer_leaves_what_it_has_no_time_for() -> None:
-    """It comes back in a second, and what was done before is done no second time to any effect."""
-    clock = FakeClock()
-    accounts = Accounts("111122223333", "eu-west-1", Member(), lambda: AwsService("sts"), clock=clock)  # type: ignore[arg-type,return-value]
-    change = change_of("6", "7", rule="ssm-opsitem", objects=[OPS_ITEM])
-    (action,) = actions_of(change, RULES["ssm-opsitem"], {"opsitem"})
+def opsitem_gone(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 (an answer)
+    """Answer that the first OpsItem is gone, and another open."""
+    if arguments["OpsItemId"] == OPS_ITEM["id"]:
+        raise refused("OpsItemNotFoundException")
+    return ops_item("Open")["get_ops_item"]
 
-    with pytest.raises(TransientError):
-        OpsItems(accounts, AwsService("ssm").make).perform(action, Deadline.after(clock, 5))
+
+def analyzer_gone(arguments: dict[str, Any]) -> Any:  # noqa: ANN401 (an answer)
+    """Answer that the first analyzer is gone."""
+    if arguments["analyzerArn"] == ANALYZED["analyzer_arn"]:
+        raise refused("ResourceNotFoundException")
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "gone", "other", "answers", "asked"),
+    [
+        ("opsitem", OPS_ITEM, {"id": "oi-ffffffffffff"}, {"get_ops_item": opsitem_gone}, "update_ops_item"),
+        ("accessanalyzer", ANALYZED, ANALYZED | {"analyzer_arn": f"{ANALYZED['analyzer_arn']}2"},
+         {"update_findings": analyzer_gone}, "update_findings"),
+    ],
+    ids=["OpsItems", "findings of two analyzers"],
+)  # fmt: skip
+def test_an_object_that_is_gone_keeps_no_other_from_following(
+    kind: str, gone: dict[str, str], other: dict[str, str], answers: dict[str, Any], asked: str
+) -> None:
+    """The message becomes a dead letter, so nobody would come back for the others."""
+    aws = service_of(kind, **answers)
+
+    with pytest.raises(PermanentError):
+        let_follow(aws, kind, "6", "7", gone, other)
+
+    assert aws.calls[-1][0] == asked
+    assert other.get("analyzer_arn", other["id"]) in aws.calls[-1][1].values()
+
+
+@pytest.mark.parametrize(
+    ("kind", "objects", "answers"),
+    [
+        ("opsitem", OPS_ITEM, ops_item("Open")),
+        ("guardduty", FINDING, DETECTOR),
+        ("accessanalyzer", ANALYZED, {}),
+    ],
+)
+def test_every_performer_leaves_what_it_has_no_time_for(
+    kind: str, objects: dict[str, str], answers: dict[str, Any]
+) -> None:
+    """It comes back in a second, and what was done before is done no second time to any effect."""
+    aws = service_of(kind, **answers)
+
+    with pytest.raises(TransientError, match="Too little"):
+        let_follow(aws, kind, "6", "7", objects, seconds=5)
+
+    assert [operation for operation, _ in aws.calls if operation != "list_detectors"] == []

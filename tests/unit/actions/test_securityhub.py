@@ -4,12 +4,11 @@ from typing import Any
 
 import pytest
 
-from common.accounts import Accounts, Member
 from common.actions.decide import Action, actions_of
 from common.actions.securityhub import SecurityHub
 from common.clock import Deadline
 from common.errors import BridgeError, ConfigurationError, PermanentError, TransientError
-from tests.support.changes import FINDING, AwsService, change_of, refused
+from tests.support.changes import FINDING, AwsService, accounts_at, change_of, refused
 from tests.support.clock import FakeClock
 from tests.support.rules import SHIPPED
 from tests.support.telemetry import readable_telemetry
@@ -28,11 +27,12 @@ def left(code: str = "ConcurrentUpdateError", finding: dict[str, str] = FINDING)
 def perform(hub: AwsService, *objects: dict[str, str], close_code: str = "Solution provided") -> FakeClock:
     """Let findings follow a person who resolved their record, and return the clock."""
     clock = FakeClock()
-    accounts = Accounts("111122223333", "eu-west-1", Member(), lambda: AwsService("sts"), clock=clock)  # type: ignore[arg-type,return-value]
     actions = actions_of(
         change_of("2", "6", close_code=close_code, objects=objects or [FINDING]), RULE, {"securityhub"}
     )
-    performer = SecurityHub(accounts, hub.make, author="bridge", clock=clock, telemetry=readable_telemetry()[0])
+    performer = SecurityHub(
+        accounts_at(clock), hub.make, author="bridge", clock=clock, telemetry=readable_telemetry()[0]
+    )
     action: Action
     for action in actions:
         performer.perform(action, Deadline.after(clock, 60))

@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from common.accounts import Accounts, Member
 from common.actions.refusals import NOTHING
 from common.actions.trial import try_out
-from tests.support.changes import AwsService, refused
+from tests.support.changes import AwsService, accounts_at, refused
 from tests.support.clock import FakeClock
 from tools.doctor import told
 
@@ -30,9 +29,8 @@ ABSENT: dict[str, dict[str, Any]] = {
 
 def tried(kind: str, **answers: Any) -> tuple[dict[str, str], AwsService]:  # noqa: ANN401 (any answer)
     """Try one action, and return what keeps it from working, and what AWS was asked."""
-    aws, clock = AwsService(SERVICES[kind], **answers), FakeClock()
-    accounts = Accounts("111122223333", "eu-west-1", Member(), lambda: AwsService("sts"), clock=clock)  # type: ignore[arg-type,return-value]
-    return try_out(accounts, {kind: aws.make})[kind], aws
+    aws = AwsService(SERVICES[kind], **answers)
+    return try_out(accounts_at(FakeClock()), {kind: aws.make})[kind], aws
 
 
 @pytest.mark.parametrize("kind", SERVICES)
