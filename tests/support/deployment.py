@@ -1,8 +1,10 @@
 """The resources and the environment of a deployed stack, made with moto, and what Lambda would hand to a function."""
 
+import importlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -199,3 +201,24 @@ def sqs_event(bodies: Sequence[Mapping[str, Any] | str], *, receives: int = 1) -
             for index, body in enumerate(bodies)
         ]
     }
+
+
+type Function = Callable[..., list[str]]
+"""The events function: takes bodies of messages, and returns the ids of those that stay in the queue."""
+
+
+@contextmanager
+def new_environment() -> Iterator[Function]:
+    """Provide the events function as a new environment loads it."""
+    sys.modules.pop("handlers.events", None)
+    module = importlib.import_module("handlers.events")
+
+    def call(*bodies: Mapping[str, Any] | str, receives: int = 1) -> list[str]:
+        answer = module.handler(sqs_event(bodies, receives=receives), Context())
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    try:
+        yield call
+    finally:
+        module.bridge.transport.close()
+        sys.modules.pop("handlers.events", None)

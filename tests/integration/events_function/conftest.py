@@ -1,20 +1,15 @@
 """An instance, a stack whose secret is filled in, and the handler of a new environment."""
 
-import importlib
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from local.simulator import Simulator
 from tests.support.clock import FakeClock
-from tests.support.deployment import SECRET, Context, Deployment, sqs_event, told
+from tests.support.deployment import SECRET, Deployment, Function, new_environment, told
 from tests.support.disks import account_with_disks
 from tests.support.function import Account
-
-type Function = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
@@ -27,15 +22,8 @@ def stack(servicenow: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[De
 @pytest.fixture
 def function(stack: Deployment) -> Iterator[Function]:  # noqa: ARG001 (its environment is read)
     """Provide the handler of a new environment."""
-    sys.modules.pop("handlers.events", None)
-    module = importlib.import_module("handlers.events")
-
-    def call(*bodies: Mapping[str, Any] | str, receives: int = 1) -> dict[str, Any]:
-        return module.handler(sqs_event(bodies, receives=receives), Context())  # type: ignore[no-any-return]
-
-    yield call
-    module.bridge.transport.close()
-    sys.modules.pop("handlers.events", None)
+    with new_environment() as call:
+        yield call
 
 
 @pytest.fixture

@@ -1,17 +1,14 @@
 """The circuit breaker between the queue and ServiceNow."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from unittest.mock import patch
 
 import pytest
 
 from local.simulator import Fault, Simulator
-from tests.support.deployment import Deployment, alarm
-
-type Function = Callable[..., dict[str, Any]]
+from tests.support.deployment import Deployment, Function, alarm
 
 BREAKER = "aws_lambda_powertools.utilities.circuit_breaker"
 
@@ -42,7 +39,7 @@ def breaker_time() -> Iterator[MovableTime]:
 
 def _fire(function: Function, count: int, name: str = "alarm") -> int:
     """Let `count` alarms fire, one batch each; return how many messages stay in the queue."""
-    return sum(len(function(alarm(f"{name}-{index}", "ALARM"))["batchItemFailures"]) for index in range(count))
+    return sum(len(function(alarm(f"{name}-{index}", "ALARM"))) for index in range(count))
 
 
 def test_servicenow_that_keeps_failing_is_left_alone_but_for_probes(
@@ -69,7 +66,7 @@ def test_a_circuit_closes_once_servicenow_is_well(
     servicenow.clear_faults()
     breaker_time.offset = timedelta(seconds=31)
 
-    stay = [function(alarm(f"later-{index}", "ALARM"))["batchItemFailures"] for index in range(5)]
+    stay = [function(alarm(f"later-{index}", "ALARM")) for index in range(5)]
 
     assert stay == [[]] * 5
     assert len(servicenow.records("incident")) == 5
@@ -86,7 +83,7 @@ def test_messages_that_are_wrong_do_not_open_the_circuit(
 
     assert len(stack.dead_letters()) == 6
     servicenow.configure(aborting_rules=[])
-    assert function(alarm("right", "ALARM")) == {"batchItemFailures": []}
+    assert function(alarm("right", "ALARM")) == []
 
 
 def test_a_kind_of_write_that_is_refused_keeps_no_other_from_servicenow(
@@ -97,10 +94,10 @@ def test_a_kind_of_write_that_is_refused_keeps_no_other_from_servicenow(
         function(alarm(f"before-{index}", "ALARM"))
     servicenow.configure(denied_operations=["incident.update"])
 
-    stay = [function(alarm(f"before-{index}", "OK"))["batchItemFailures"] for index in range(7)]
+    stay = [function(alarm(f"before-{index}", "OK")) for index in range(7)]
 
     assert all(stay)
-    assert function(alarm("new", "ALARM")) == {"batchItemFailures": []}
+    assert function(alarm("new", "ALARM")) == []
     assert stack.dead_letters() == []
 
 

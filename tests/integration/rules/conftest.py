@@ -1,20 +1,17 @@
 """A stack that may write three tables besides incidents, and its events function with a rule file of one's own."""
 
-import importlib
 import shutil
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from common.bridge import events as wiring
 from common.bridge.clients import RULES as SHIPPED
 from local.simulator import Simulator
-from tests.support.deployment import Context, Deployment, sqs_event, told
+from tests.support.deployment import Deployment, Function, new_environment, told
 
-type Function = Callable[..., list[str]]
 type Start = Callable[..., Function]
 
 
@@ -28,28 +25,15 @@ def stack(servicenow: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[De
 
 @pytest.fixture
 def start(stack: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:  # noqa: ARG001
-    """Provide what deploys the function with a rule file of one's own, and returns its handler.
+    """Provide what deploys the function with a rule file of one's own."""
+    with ExitStack() as environments:
 
-    The handler returns the ids of the messages that stay in the queue.
-    """
-    modules = []
+        def deploy(own: str = "") -> Function:
+            rules = tmp_path / "rules"
+            shutil.copytree(SHIPPED, rules, dirs_exist_ok=True)
+            (rules / "own").mkdir(exist_ok=True)
+            (rules / "own/own.toml").write_text(own)
+            monkeypatch.setattr(wiring, "RULES", rules)
+            return environments.enter_context(new_environment())
 
-    def deploy(own: str = "") -> Function:
-        rules = tmp_path / "rules"
-        shutil.copytree(SHIPPED, rules, dirs_exist_ok=True)
-        (rules / "own").mkdir(exist_ok=True)
-        (rules / "own/own.toml").write_text(own)
-        monkeypatch.setattr(wiring, "RULES", rules)
-        sys.modules.pop("handlers.events", None)
-        modules.append(importlib.import_module("handlers.events"))
-
-        def call(*bodies: Mapping[str, Any]) -> list[str]:
-            answer = modules[-1].handler(sqs_event(bodies), Context())
-            return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-
-        return call
-
-    yield deploy
-    for module in modules:
-        module.bridge.transport.close()
-    sys.modules.pop("handlers.events", None)
+        yield deploy

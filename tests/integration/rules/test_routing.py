@@ -10,7 +10,7 @@ from local.simulator import Fault, Simulator
 from tests.integration.rules.conftest import Start
 from tests.support.deployment import Deployment, alarm
 from tests.support.own_events import minutes
-from tests.support.rules import PROJECT
+from tests.support.rules import PROJECT, sample
 
 NOW = minutes(0).isoformat()
 
@@ -101,7 +101,7 @@ def test_a_catch_all_takes_what_no_rule_knows(start: Start, servicenow: Simulato
 
 def test_each_problem_of_one_event_opens_its_own_incident(start: Start, servicenow: Simulator) -> None:
     """Findings that a person sends by hand in one go, delivered twice."""
-    event = json.loads((PROJECT / "events" / "securityhub-custom-action-two-findings.json").read_text()) | {"time": NOW}
+    event = sample("securityhub-custom-action-two-findings") | {"time": NOW}
     function = start()
     assert function(event) == []
     assert function(event) == []
@@ -115,7 +115,7 @@ def test_a_part_that_is_refused_takes_no_neighbour_along_and_is_one_dead_letter(
     start: Start, servicenow: Simulator, stack: Deployment
 ) -> None:
     """While its neighbour waits the message comes back whole; the letter holds only what was refused."""
-    event = json.loads((PROJECT / "events" / "webhook-alertmanager-firing.json").read_text()) | {"time": NOW}
+    event = sample("webhook-alertmanager-firing") | {"time": NOW}
     good = {**event["detail"]["alerts"][0], "startsAt": NOW}
     bad = {**good, "labels": {}, "fingerprint": ""}
     event["detail"]["alerts"] = [bad, good]
