@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from common.clock import Deadline
 from common.incidents.alert import ONLY_MEMBER
 from common.incidents.changes import seen
-from common.incidents.item import Item, deployment_prefix, order_in, problem_in
+from common.incidents.item import deployment_prefix, order_in, problem_in
 from common.incidents.ledger import Ledger
 from common.incidents.steps import Condition, Seen
 from common.servicenow.query import all_of, equals, term
@@ -76,10 +76,7 @@ def _adopt_one(ledger: Ledger, problem: str, table: str, record: Seen, *, dry_ru
         return "a write is under way: left alone"
     if item.orders and max(item.orders.values()) >= order:
         return "known already"
-    if not dry_run and ledger.write(_item(item, record, order)) is None:
+    adopted = replace(item, orders={ONLY_MEMBER: order}, record=record.reference, correlation_id=None)
+    if not dry_run and ledger.write(adopted) is None:
         return "changed by a function just now: left alone"
     return "adopted"
-
-
-def _item(item: Item, record: Seen, order: int) -> Item:
-    return replace(item, orders={ONLY_MEMBER: order}, record=record.reference, correlation_id=None)

@@ -160,46 +160,37 @@ class LostRaceError(Exception):
 
 
 def _encode(item: Item, *, expires_at: int) -> Attributes:
-    attributes: Attributes = {
+    record, pending = item.record, item.pending
+    # A request is over once it was answered, whatever becomes of its record.
+    is_over = bool(item.fingerprint) or (pending is None and not item.fires)
+    objects = [{"M": {name: {"S": part} for name, part in each.items()}} for each in item.objects]
+    past = _encode_past(item.past)
+    attributes = {
+        "sys_id": record and {"S": record.sys_id},
+        "number": record and {"S": record.number},
+        "correlation_id": item.correlation_id and {"S": item.correlation_id},
+        "operation": pending and {"S": pending.operation.value},
+        "pending_orders": pending and _encode_orders(pending.orders),
+        "lock_until": pending and {"N": str(pending.lock_until)},
+        "owner": pending and {"S": pending.owner},
+        "expires_at": is_over and {"N": str(expires_at)},
+        "resources": item.resources and {"L": [{"S": arn} for arn in item.resources]},
+        "objects": objects and {"L": objects},
+        "past": past and {"M": past},
+        "fingerprint": item.fingerprint and {"S": item.fingerprint},
+        "joined": item.joined and {"S": item.joined},
+        "is_child": item.is_child and {"BOOL": True},
+        "children": item.children and {"L": [{"S": problem} for problem in item.children]},
+        "covered_in": item.covered_in and {"S": item.covered_in},
+    }
+    return {
         "pk": {"S": item.problem},
         "version": {"N": str(item.version)},
         "dedup_key": {"S": item.dedup_key},
         "table": {"S": item.table},
         "orders": _encode_orders(item.orders),
+        **{name: value for name, value in attributes.items() if value},
     }
-    if item.record is not None:
-        attributes["sys_id"] = {"S": item.record.sys_id}
-        attributes["number"] = {"S": item.record.number}
-    if item.correlation_id is not None:
-        attributes["correlation_id"] = {"S": item.correlation_id}
-    if item.pending is not None:
-        attributes["operation"] = {"S": item.pending.operation.value}
-        attributes["pending_orders"] = _encode_orders(item.pending.orders)
-        attributes["lock_until"] = {"N": str(item.pending.lock_until)}
-        attributes["owner"] = {"S": item.pending.owner}
-    elif not item.fires:
-        attributes["expires_at"] = {"N": str(expires_at)}
-    attributes |= _encode_subject(item)
-    if past := _encode_past(item.past):
-        attributes["past"] = {"M": past}
-    if item.fingerprint:
-        # A request is over once it was answered, whatever becomes of its record.
-        attributes["fingerprint"] = {"S": item.fingerprint}
-        attributes["expires_at"] = {"N": str(expires_at)}
-    return attributes | _encode_storm(item)
-
-
-def _encode_storm(item: Item) -> Attributes:
-    attributes: Attributes = {}
-    if item.joined:
-        attributes["joined"] = {"S": item.joined}
-    if item.is_child:
-        attributes["is_child"] = {"BOOL": True}
-    if item.children:
-        attributes["children"] = {"L": [{"S": problem} for problem in item.children]}
-    if item.covered_in:
-        attributes["covered_in"] = {"S": item.covered_in}
-    return attributes
 
 
 def _encode_past(past: Past) -> Attributes:
@@ -219,13 +210,6 @@ def _decode_past(attributes: Attributes) -> Past:
         former=in_order(_decode_orders(attributes.get("former", {"M": {}}))),
         flaps=int(attributes.get("flaps", {"N": "0"})["N"]),
     )
-
-
-def _encode_subject(item: Item) -> Attributes:
-    """Return what of AWS a record is about, as far as that is known."""
-    objects = [{"M": {name: {"S": part} for name, part in each.items()}} for each in item.objects]
-    lists = {"resources": [{"S": arn} for arn in item.resources], "objects": objects}
-    return {name: {"L": found} for name, found in lists.items() if found}
 
 
 def _encode_orders(orders: Mapping[str, int]) -> Attributes:
