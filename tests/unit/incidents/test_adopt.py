@@ -51,12 +51,6 @@ def outcomes(office: Office, records: Records) -> list[str]:
     return [adoption.outcome for adoption in found]
 
 
-@pytest.fixture
-def office() -> Office:
-    """Provide a ledger in memory."""
-    return Office()
-
-
 def test_a_record_of_nobody_or_one_that_is_closed_is_passed_over(office: Office) -> None:
     """An unknown field drops its condition, so the query may show anything."""
     pages = [record(1, correlation_id="of another integration"), record(2, state="7"), record(3)]

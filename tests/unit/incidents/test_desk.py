@@ -16,12 +16,6 @@ from tests.support.problems import NOTES
 from tests.support.world import KEY, alerts
 
 
-@pytest.fixture
-def office() -> Office:
-    """Return an empty ledger, no record, and a desk."""
-    return Office()
-
-
 @pytest.mark.parametrize(
     ("before", "text", "calls", "operations"),
     [

@@ -32,12 +32,6 @@ FORBIDDEN = PermanentError("Forbidden.", action="Allow it.", status=403)
 HELD = HeldError("Nobody may.", action="Allow it.", status=403)
 
 
-@pytest.fixture
-def office() -> Office:
-    """Return an empty ledger, no record, and a desk."""
-    return Office()
-
-
 def test_within_a_lock_it_comes_back_once_the_lock_has_ended(office: Office) -> None:
     """With 1 to 10 seconds on top, so that few come at once."""
     office.records.troubles.append(Trouble(UNANSWERED))

@@ -63,9 +63,8 @@ def test_without_a_word_nothing_waits() -> None:
     assert due(settled(), fold("F0"), ZERO * 1000) == (fold("F0"), 0.0)
 
 
-def test_what_is_due_of_a_group_is_done_while_the_rest_waits() -> None:
+def test_what_is_due_of_a_group_is_done_while_the_rest_waits(office: Office) -> None:
     """Its message comes back with the other's, and does nothing then."""
-    office = Office()
     now = int(EPOCH) - ZERO
     with pytest.raises(NotDueError) as caught:
         office.apply(f"aF{now - 200} bF{now - 50}", POLICY)
@@ -73,9 +72,8 @@ def test_what_is_due_of_a_group_is_done_while_the_rest_waits() -> None:
     assert office.states() == ["1"]
 
 
-def test_a_problem_that_healed_is_counted_and_told() -> None:
+def test_a_problem_that_healed_is_counted_and_told(office: Office) -> None:
     """So that whoever asks why he was not woken finds it by the problem's key."""
-    office = Office()
     now = int(EPOCH) - ZERO
     office.refused(f"F{now - 20}", POLICY)
     office.apply(f"R{now - 10}", POLICY)

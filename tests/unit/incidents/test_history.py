@@ -82,9 +82,8 @@ def test_a_return_says_after_how_long_and_how_often_it_was_there() -> None:
     assert "It began 20 or more times in" in told(Operation.REOPEN, "F3660", "R79", Past(many))
 
 
-def test_a_resolution_and_a_return_are_told_in_the_record() -> None:
+def test_a_resolution_and_a_return_are_told_in_the_record(office: Office) -> None:
     """As a person reads them."""
-    office = Office()
     office.apply(f"F{NOW - 800}")
     office.apply(f"R{NOW - 80}")
     assert office.records.sent[-1]["close_notes"] == f"note of R{NOW - 80}\nIt lasted 12 minutes."
@@ -95,17 +94,17 @@ def test_a_resolution_and_a_return_are_told_in_the_record() -> None:
     ]
 
 
-def test_words_of_a_policy_are_left_alone() -> None:
+def test_words_of_a_policy_are_left_alone(office: Office) -> None:
     """Whoever chooses close notes means them."""
-    office, policy = Office(), Policy(close_notes="By itself.")
+    policy = Policy(close_notes="By itself.")
     office.apply(f"F{NOW - 800} ", policy)
     office.apply(f"R{NOW - 80}", policy)
     assert office.records.sent[-1]["close_notes"] == "By itself."
 
 
-def test_a_new_record_names_the_one_before() -> None:
+def test_a_new_record_names_the_one_before(office: Office) -> None:
     """Where a problem that is back gets another."""
-    office, policy = Office(), Policy(on_return=OnReturn.REPLACE)
+    policy = Policy(on_return=OnReturn.REPLACE)
     for text in (f"F{NOW - 90}", f"R{NOW - 60}", f"F{NOW - 30}"):
         office.apply(text, policy)
     assert office.records.sent[-1]["work_notes"] == (
@@ -117,9 +116,9 @@ FLAPS = [word for second in range(0, 80, 10) for word in (f"F{NOW - 100 + second
 
 
 @pytest.mark.parametrize("on_return", list(OnReturn))
-def test_a_problem_that_flaps_says_so_once(on_return: OnReturn) -> None:
+def test_a_problem_that_flaps_says_so_once(office: Office, on_return: OnReturn) -> None:
     """In the short description of its record, with the beginning that is one too many; a new record says it anew."""
-    office, policy = Office(), Policy(flapping=3, on_return=on_return)
+    policy = Policy(flapping=3, on_return=on_return)
     for word in FLAPS:
         office.apply(word, policy)
     titles = [sent["short_description"] for sent in office.records.sent if "short_description" in sent]
@@ -131,17 +130,16 @@ def test_a_problem_that_flaps_says_so_once(on_return: OnReturn) -> None:
     assert office.item().past.flaps
 
 
-def test_without_a_word_nothing_is_said_to_flap() -> None:
+def test_without_a_word_nothing_is_said_to_flap(office: Office) -> None:
     """As before."""
-    office = Office()
     for word in FLAPS:
         office.apply(word)
     assert not any("(flapping)" in sent.get("short_description", "") for sent in office.records.sent)
 
 
-def test_a_write_that_was_not_done_has_not_said_it() -> None:
+def test_a_write_that_was_not_done_has_not_said_it(office: Office) -> None:
     """The next one does."""
-    office, policy = Office(), Policy(flapping=1)
+    policy = Policy(flapping=1)
     office.apply(f"F{NOW - 90}", policy)
     office.apply(f"R{NOW - 60}", policy)
     claimed = replace(office.item(), past=replace(office.item().past, flaps=order(f"F{NOW - 30}")))
@@ -162,9 +160,8 @@ def settling(office: Office, policy: Policy) -> None:
         office.apply(f"F{NOW - second + 10}", policy)
 
 
-def test_a_return_before_the_recovery_has_settled_is_told_once_at_the_end() -> None:
+def test_a_return_before_the_recovery_has_settled_is_told_once_at_the_end(office: Office) -> None:
     """One note on how often it went to and fro, instead of a note each; a repeat is still noted."""
-    office = Office()
     settling(office, NOTES)
     assert len(office.records.sent) == 1
     office.apply(f"F{NOW - 50}", NOTES)
@@ -178,9 +175,8 @@ def test_a_return_before_the_recovery_has_settled_is_told_once_at_the_end() -> N
     assert office.reports.counts["RecordsOpened"] == office.reports.counts["RecordsResolved"] == 1
 
 
-def test_what_flaps_within_its_settling_says_so_too() -> None:
+def test_what_flaps_within_its_settling_says_so_too(office: Office) -> None:
     """Though nothing else is written."""
-    office = Office()
     settling(office, Policy(settle=300, flapping=2))
     assert [sent.get("short_description") for sent in office.records.sent] == [
         f"opened by F{NOW - 100}",
@@ -188,9 +184,8 @@ def test_what_flaps_within_its_settling_says_so_too() -> None:
     ]
 
 
-def test_what_waits_is_written_down_once() -> None:
+def test_what_waits_is_written_down_once(office: Office) -> None:
     """However often its message comes back."""
-    office = Office()
     office.apply(f"F{NOW - 100}", NOTES)
     office.refused(f"R{NOW - 90}", NOTES)
     version = office.item().version
@@ -199,9 +194,10 @@ def test_what_waits_is_written_down_once() -> None:
     assert office.item().version == version
 
 
-def test_a_recovery_that_waits_goes_on_waiting_where_another_worker_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recovery_that_waits_goes_on_waiting_where_another_worker_is_faster(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What it could not write down it says again at its hour."""
-    office = Office()
     office.apply(f"F{NOW - 100}", NOTES)
     monkeypatch.setattr(office.ledger, "write", lambda _item: None)
     assert isinstance(office.refused(f"R{NOW - 90}", NOTES), NotDueError)
@@ -211,16 +207,15 @@ def test_a_recovery_that_waits_goes_on_waiting_where_another_worker_is_faster(mo
     assert office.states() == ["6"]
 
 
-def test_what_is_held_leaves_nothing_in_the_ledger() -> None:
+def test_what_is_held_leaves_nothing_in_the_ledger(office: Office) -> None:
     """A problem that heals writes nothing at all."""
-    office = Office()
     office.refused(f"F{NOW - 10}", Policy(hold=120))
     assert office.item().version == 0
 
 
-def test_a_group_that_flaps_keeps_its_count() -> None:
+def test_a_group_that_flaps_keeps_its_count(office: Office) -> None:
     """Both fit into the short description."""
-    office, policy = Office(), Policy(on_repeat=OnRepeat.NOTE, flapping=1)
+    policy = Policy(on_repeat=OnRepeat.NOTE, flapping=1)
     for text in ("aF1", "aR2", "aF3", "bF4"):
         office.apply(text.replace(text[2:], str(NOW - 100 + int(text[2:]))), policy)
     titles = [sent["short_description"] for sent in office.records.sent if "short_description" in sent]
@@ -231,9 +226,9 @@ def test_a_group_that_flaps_keeps_its_count() -> None:
     ]
 
 
-def test_a_recovery_that_left_the_record_open_comes_back_with_its_past() -> None:
+def test_a_recovery_that_left_the_record_open_comes_back_with_its_past(office: Office) -> None:
     """By a note."""
-    office, policy = Office(), Policy(on_recovery=OnRecovery.NOTE)
+    policy = Policy(on_recovery=OnRecovery.NOTE)
     for text in (f"F{NOW - 90}", f"R{NOW - 60}", f"F{NOW - 30}"):
         office.apply(text, policy)
     assert [sent.get("work_notes", "").split("\n")[1:] for sent in office.records.sent] == [
