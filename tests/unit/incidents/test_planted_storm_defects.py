@@ -52,10 +52,7 @@ def finished_by_another() -> Play:
     """Let a storm's end be written by whoever brings the next alarm, and leave that one no time to say it."""
     play = Play(Scenario(stormy("F1 R2 F3 F4", 0), faults=1))
     play.handle(0)
-    recovery = play.begin(1)
-    play.call(recovery, 2)
-    play.fault("answer lost", recovery)
-    play.finish(recovery)
+    play.meet("answer lost", 1, calls=2)
     play.wait_past_lock()
     late = play.begin(2)
     play.call(late, 3)
