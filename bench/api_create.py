@@ -63,10 +63,11 @@ _numbers = count(1)
 def measure() -> list[Result]:
     """Compare the two, each on its own kept connection to a server that sends one fixed answer."""
     ledger = _TimedDynamoDB()
-    # The record shows the marker that the bridge left in it, as ServiceNow's would: the ledger's clock stands still.
+    # The record shows what was written, as ServiceNow's would. Its marker is known: the ledger's clock stands still.
     marker = Pending(Operation.OPEN, {"-": int(_NOW * 1000) * 10 + 1}, 0, "").marker
+    written = {name: text.strip() for name, text in json.loads(_BODY).items()} | {"correlation_display": marker}
     with (
-        fixed_server({"correlation_display": marker}) as (host, authorities),
+        fixed_server(written) as (host, authorities),
         _function(host, authorities) as function,
     ):
         _prepare(function, ledger)
