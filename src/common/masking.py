@@ -50,7 +50,7 @@ class Pattern:
 
     def may_match(self, folded: str) -> bool:
         """Tell whether a text, given without its case (`str.casefold`), has to be searched."""
-        return not self.hints or any(hint in folded for hint in self.hints)
+        return not self.hints or any(map(folded.__contains__, self.hints))
 
     def masked(self, text: str, *, fits: bool) -> str:
         """Return `text` with everything that it finds replaced, with `fits` by nothing longer."""

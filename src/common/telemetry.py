@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import threading
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import batched
 from typing import IO, Any
@@ -30,6 +30,8 @@ AUDIT = "audit"
 _REDACTED = "[redacted]"
 _SECRETS_REMEMBERED = 100
 _SHORTEST_SECRET = 6
+# An enumeration finds its value out anew each time that it is asked.
+_COUNT, _SECONDS = MetricUnit.Count.value, MetricUnit.Seconds.value
 _CHATTY_LIBRARIES = ("botocore", "boto3", "urllib3")
 _ESCAPE = re.compile("%[0-9A-F]{2}")
 _URL_SAFE = str.maketrans("+/", "-_")
@@ -138,7 +140,7 @@ class Telemetry:
         logging.getLogger(service).setLevel(os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO"))
         self._metrics = AmazonCloudWatchEMFProvider(namespace=NAMESPACE, service=service)
         self._dimensions = {"service": service}
-        self._counts: Counter[str] = Counter()
+        self._counts: defaultdict[str, int] = defaultdict(int)
         self._gauges: dict[str, float] = {}
         for library in _CHATTY_LIBRARIES:
             logging.getLogger(library).setLevel(logging.ERROR)
@@ -170,14 +172,14 @@ class Telemetry:
 
     def flush(self) -> None:
         """Write everything counted and measured since the last flush to standard output, as EMF documents."""
-        counts, self._counts = self._counts, Counter()
+        counts, self._counts = self._counts, defaultdict(int)
         gauges, self._gauges = self._gauges, {}
-        measured = {name: _metric(MetricUnit.Count, amount) for name, amount in counts.items()}
-        measured |= {name: _metric(MetricUnit.Seconds, seconds) for name, seconds in gauges.items()}
+        measured = {name: _metric(_COUNT, amount) for name, amount in counts.items()}
+        measured |= {name: _metric(_SECONDS, seconds) for name, seconds in gauges.items()}
         for some in batched(measured.items(), MAX_METRICS, strict=False):
             document = self._metrics.serialize_metric_set(dict(some), self._dimensions)
             sys.stdout.write(f"{_as_json(document)}\n")
 
 
-def _metric(unit: MetricUnit, value: float) -> dict[str, Any]:
-    return {"Unit": unit.value, "Value": [float(value)]}
+def _metric(unit: str, value: float) -> dict[str, Any]:
+    return {"Unit": unit, "Value": [float(value)]}

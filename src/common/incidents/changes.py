@@ -44,12 +44,12 @@ def _change(item: Item, fold: Fold, pending: Pending, default_close_code: str) -
     alert = fold.speaker(pending.orders, firing=operation not in RECOVERIES)
     firing = firing_members(item)
     told = past_of(item)
-    note = {"work_notes": ended_with(_counted_note(alert.note, firing), told)}
     title = _title(item, alert, firing)
+    if operation is Operation.OPEN:
+        notes = "\n".join(filter(None, (alert.quiet_note, told)))
+        return {**alert.fields, **title, **({"work_notes": notes} if notes else {})}
+    note = {"work_notes": ended_with(_counted_note(alert.note, firing), told)}
     match operation:
-        case Operation.OPEN:
-            notes = "\n".join(filter(None, (alert.quiet_note, told)))
-            return {**alert.fields, **title, **({"work_notes": notes} if notes else {})}
         case Operation.NOTE:
             return {**note, **title}
         case Operation.REOPEN:

@@ -4,15 +4,18 @@ from collections.abc import Iterator
 
 from common.clock import DAY
 from common.incidents.alert import is_firing
-from common.incidents.episodes import MONTH, MOST_BEGINNINGS, beginnings
+from common.incidents.episodes import MONTH, MOST_BEGINNINGS, Past, beginnings
 from common.incidents.item import RECOVERIES, Item, Operation, Pending
 
+_NO_PAST = Past()
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 def past_of(item: Item) -> str:
     """Return what the pending write of `item` has to say of the past, a sentence a line; empty for nothing."""
     pending = item.pending_write
+    if not item.orders and item.past == _NO_PAST:
+        return ""
     if pending.operation in RECOVERIES:
         return _lasted(item, max(pending.orders.values()))
     return "\n".join(_began(item, pending))

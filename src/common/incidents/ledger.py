@@ -194,6 +194,8 @@ def _encode(item: Item, *, expires_at: int) -> Attributes:
 
 
 def _encode_past(past: Past) -> Attributes:
+    if not any(past):
+        return {}
     attributes = {
         "turns": {"L": [{"N": str(order)} for order in past.turns]},
         "since": {"N": str(past.since)},
