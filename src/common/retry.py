@@ -29,13 +29,17 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
         return None
     if value.isascii() and value.isdigit():
         return min(float(value), LONGEST_RETRY_AFTER)
+    moment = http_date(value)
+    return None if moment is None else min(max(moment - now, 0.0), LONGEST_RETRY_AFTER)
+
+
+def http_date(value: str) -> float | None:
+    """Return the seconds since the epoch of a date of HTTP, UTC without a zone; None where it makes no sense."""
     try:
         moment = parsedate_to_datetime(value)
-        zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = zoned.timestamp() - now
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
 
 
 def full_jitter(attempt: int, *, base: float, cap: float, sample: float | None = None) -> float:

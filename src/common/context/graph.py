@@ -69,12 +69,7 @@ class Graphs:
             )
             composite = answer.get("CompositeAlarms", [])
             metric += answer.get("MetricAlarms", [])
-            if (
-                level == 0
-                and not metric
-                and not composite
-                and not request.detail.get("configuration", {}).get("queryString")
-            ):
+            if level == 0 and not metric and not composite and not request.configuration.get("queryString"):
                 raise PermanentError(
                     "The alarm is not there any more.", action="Nothing is to be done.", code="aws_absent"
                 )

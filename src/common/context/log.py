@@ -61,7 +61,7 @@ class Log:
         Where one of several logs can't be read, the others are told all the same.
         """
         notes = [Note(self._masked("\n".join(found), _MOST_OF_A_NOTE)) for found in self._executions.of(request)]
-        if query := request.detail.get("configuration", {}).get("queryString"):
+        if query := request.configuration.get("queryString"):
             return [*notes, *self._of_query(request, str(query), deadline)]
         trouble: Exception | None = None
         for source in self._groups.of(request):
@@ -101,7 +101,7 @@ class Log:
         return sorted(found, key=lambda line: line.at or 0)[-MOST_LINES:]
 
     def _of_query(self, request: Request, query: str, deadline: Deadline) -> Iterator[Note]:
-        groups = request.detail["configuration"].get("logGroupIdentifiers")
+        groups = request.configuration.get("logGroupIdentifiers")
         asked = lines_of(query, MOST_LINES)
         if asked is None or not isinstance(groups, list) or not groups:
             return

@@ -65,6 +65,12 @@ class Request:
         detail = self.event.get("detail")
         return detail if isinstance(detail, dict) else {}
 
+    @property
+    def configuration(self) -> Mapping[str, Any]:
+        """How the alarm of an event is set up; empty where it tells of no alarm."""
+        configuration = self.detail.get("configuration")
+        return configuration if isinstance(configuration, dict) else {}
+
     def body(self) -> str:
         """Return the message for the queue."""
         return json.dumps(

@@ -8,10 +8,11 @@ import binascii
 import json
 import math
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
+
+from common.oauth.token import LONGEST_VALUE
+from common.retry import http_date
 
 _PARTS = 3
-_LONGEST = 8192
 
 
 def seconds_left(value: str, headers: Mapping[str, str]) -> float | None:
@@ -23,15 +24,13 @@ def seconds_left(value: str, headers: Mapping[str, str]) -> float | None:
     end = _end(value)
     if end is None:
         return None
-    try:
-        return end - parsedate_to_datetime(headers.get("Date", "")).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
+    now = http_date(headers.get("Date", ""))
+    return None if now is None else end - now
 
 
 def _end(value: str) -> float | None:
     parts = value.split(".")
-    if len(parts) != _PARTS or len(value) > _LONGEST:
+    if len(parts) != _PARTS or len(value) > LONGEST_VALUE:
         return None
     try:
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))

@@ -216,6 +216,14 @@ def test_a_note_shows_the_newest_lines_with_their_times() -> None:
     assert len(note) < 4_000
 
 
+@pytest.mark.parametrize("configuration", ["production", ["production"], None])
+def test_an_event_that_calls_something_else_its_configuration_has_a_log_too(configuration: object) -> None:
+    """Only that of an alarm is an object, in which a query may stand; others choose their own words."""
+    [note] = World().notes(request(event("ecs-task-failed", configuration=configuration)))
+
+    assert "it broke" in note
+
+
 def test_pages_without_a_line_are_read_on_and_not_for_ever() -> None:
     """CloudWatch answers empty pages while it searches."""
     world = World(FilterLogEvents={"events": [], "nextToken": "more"})

@@ -46,6 +46,14 @@ def test_what_says_nothing_that_makes_sense_is_left_to_the_endpoint(value: str) 
     assert seconds_left(value, DATE) is None
 
 
+@pytest.mark.usefixtures("far_from_utc")
+def test_a_date_without_a_zone_is_utc_wherever_the_function_runs() -> None:
+    """As everywhere in HTTP."""
+    date = formatdate(NOW).removesuffix(" -0000")
+
+    assert [seconds_left(jwt({"exp": NOW + 60}), {"Date": text}) for text in (date, f"{date} -0000")] == [60, 60]
+
+
 @pytest.mark.parametrize(
     "headers", [{}, {"Date": ""}, {"Date": "yesterday"}, {"Date": "Fri, 99 Foo 2030 99:99:99 GMT"}]
 )
