@@ -23,12 +23,18 @@ from common.client_certificate import ClientCertificate
 from common.errors import ConfigurationError
 
 SHORTEST_TIMEOUT = 0.001
+"""Seconds: what is left to a step that is late."""
 
 TLS_RECORD = 16 * 1024
 """Bytes: the most that one record of TLS holds (RFC 8446, section 5.1)."""
 
 BROKEN = (OSError, HTTPException, HTTPError, ValueError)
 """Everything with which a connection can fail. A ValueError can quote a header: never pass it on."""
+
+
+def seconds_until(ends: float) -> float:
+    """Return the seconds until a moment of the monotonic clock, at least a moment: zero would mean no limit."""
+    return max(ends - time.monotonic(), SHORTEST_TIMEOUT)
 
 
 class _BoundedSocket(socket.socket):
@@ -61,7 +67,7 @@ class _BoundedSocket(socket.socket):
 
     def gettimeout(self) -> float | None:
         """Return the seconds that are left, so that a socket wrapped around this one inherits them."""
-        return None if self._ends is None else max(self._ends - time.monotonic(), SHORTEST_TIMEOUT)
+        return None if self._ends is None else seconds_until(self._ends)
 
     def _shrink(self) -> None:
         if self._ends is not None:
@@ -131,7 +137,7 @@ class Connection(HTTPSConnection):
         addresses = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
         failure: OSError = socket.gaierror()
         for position, (family, kind, protocol, _, address) in enumerate(addresses):
-            left = max(ends - time.monotonic(), SHORTEST_TIMEOUT)
+            left = seconds_until(ends)
             try:
                 connection = _BoundedSocket(family, kind, protocol)
             except OSError as error:
@@ -145,7 +151,7 @@ class Connection(HTTPSConnection):
                 failure = error
                 connection.close()
             else:
-                connection.settimeout(max(ends - time.monotonic(), SHORTEST_TIMEOUT))
+                connection.settimeout(seconds_until(ends))
                 return connection
         raise failure
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from common.aws_errors import code_of, needs_a_person, reason_of
+from common.aws_errors import meaning
 from common.batches import fitting
-from common.errors import ConfigurationError, TransientError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -50,15 +49,12 @@ class EventSender:
             for body in failed:
                 self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=body)
         except (ClientError, BotoCoreError) as error:
-            if needs_a_person(error):
-                raise ConfigurationError(
-                    f"The event queue refuses alerts ({code_of(error)}).",
-                    action="Check that QUEUE_URL exists and that the role of the API function may use it and its key.",
-                    code=reason_of(error),
-                ) from None
-            raise TransientError(
-                f"The queue did not take all alerts ({code_of(error)}).",
-                action="Send them again: those that it took change nothing more.",
+            raise meaning(
+                error,
+                refused="The event queue refuses alerts",
+                action="Check that QUEUE_URL exists and that the role of the API function may use it and its key.",
+                failed="The queue did not take all alerts",
+                otherwise="Send them again: those that it took change nothing more.",
             ) from None
 
     def _send_together(self, bodies: Sequence[str]) -> list[str]:

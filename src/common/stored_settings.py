@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from common.aws_errors import code_of, needs_a_person, reason_of
+from common.aws_errors import meaning
 from common.environment import stored_names
-from common.errors import BridgeError, ConfigurationError, TransientError
+from common.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -45,21 +45,14 @@ def _read(ssm: "SSMClient", stored_settings: list[str]) -> dict[str, str]:
     try:
         answer = ssm.get_parameters(Names=stored_settings)
     except (ClientError, BotoCoreError) as error:
-        raise _failure(error, stored_settings) from None
-    return {found["Name"]: found["Value"] for found in answer["Parameters"]}
-
-
-def _failure(error: ClientError | BotoCoreError, names: list[str]) -> BridgeError:
-    message = f"Parameter Store does not give out {', '.join(names)} ({code_of(error)})."
-    if needs_a_person(error):
-        return ConfigurationError(
-            message,
+        message = f"Parameter Store does not give out {', '.join(stored_settings)}"
+        raise meaning(
+            error,
+            refused=message,
             action="Deploy the stack again, so that the function's role may call ssm:GetParameters on each; let the "
             "permissions boundary and the organization's policies allow it.",
-            code=reason_of(error),
-        )
-    return TransientError(
-        message,
-        action="Nothing, unless it goes on: then check the way to Parameter Store, or switch on its higher throughput.",
-        code=reason_of(error),
-    )
+            failed=message,
+            otherwise="Nothing, unless it goes on: then check the way to Parameter Store, or switch on its higher "
+            "throughput.",
+        ) from None
+    return {found["Name"]: found["Value"] for found in answer["Parameters"]}

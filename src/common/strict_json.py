@@ -1,6 +1,16 @@
-"""What is refused of JSON from outside beyond what the parser refuses itself."""
+"""JSON from outside: an object of it, and what is refused beyond what the parser refuses itself."""
 
-from typing import Never
+import json
+from typing import Any, Never
+
+
+def json_object(text: str | bytes) -> dict[str, Any] | None:
+    """Return the JSON object that `text` is; None where it is malformed, nested too deep, or another value."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def no_constant(name: str) -> Never:

@@ -17,16 +17,17 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from urllib3.connection import ProxyConfig
 from urllib3.util import parse_url
 
 from common.client_certificate import Identity
 from common.clock import Clock, Deadline
-from common.connection import BROKEN, SHORTEST_TIMEOUT, Connection
+from common.connection import BROKEN, Connection, seconds_until
 from common.errors import AmbiguousError, BridgeError, PermanentError, TransientError
 from common.handshake import Handshake, refuses_client
+from common.strict_json import json_object
 
 # ServiceNow closes a connection that was idle for 20 s; a request must not meet that moment.
 IDLE_SECONDS: Final = 15.0
@@ -60,6 +61,15 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+
+    @property
+    def says_json(self) -> bool:
+        """Whether it calls its body JSON."""
+        return "json" in self.headers.get("Content-Type", "").lower()
+
+    def json_object(self) -> dict[str, Any] | None:
+        """Return the JSON object that the body is; None where it is none, or calls itself something else."""
+        return json_object(self.body) if self.says_json else None
 
 
 class Sender(Protocol):
@@ -131,10 +141,10 @@ class Transport:
             ends = time.monotonic() + left
             kept = self._kept_connection()
             connection = kept or self._connect(left)
-            connection.timeout = _seconds_until(ends)
+            connection.timeout = seconds_until(ends)
             failure = _send(connection, method, target, headers, body)
             if failure is None:
-                connection.timeout = _seconds_until(ends)
+                connection.timeout = seconds_until(ends)
                 return self._receive(connection, size_limit)
             if kept is None and not isinstance(failure, PermanentError):
                 last_word = connection.last_word()
@@ -208,12 +218,8 @@ class Transport:
             elif len(body) > size_limit:
                 reason = f"the answer was larger than {size_limit} bytes"
             else:
-                if (
-                    answer.closed
-                    and not connection.is_closed
-                    and _is_framed_once(answer.headers)
-                    and connection.is_quiet
-                ):
+                is_whole = answer.closed and _is_framed_once(answer.headers)
+                if is_whole and not connection.is_closed and connection.is_quiet:
                     self._keep(connection)
                 else:
                     connection.close()
@@ -237,10 +243,6 @@ class Transport:
 def _is_framed_once(headers: Mapping[str, str]) -> bool:
     """Return whether the answer has one end only: with both headers a proxy may see another one (RFC 9112, 6.3)."""
     return "Content-Length" not in headers or "Transfer-Encoding" not in headers
-
-
-def _seconds_until(ends: float) -> float:
-    return max(ends - time.monotonic(), SHORTEST_TIMEOUT)
 
 
 def _send(

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -146,7 +147,8 @@ class Network:
         self.contexts: list[str] = []
         monkeypatch.setattr("common.transport.Connection", self._connection)
         monkeypatch.setattr("common.handshake.tls_context", self._context)
-        monkeypatch.setattr("common.transport.time", self.clock)
+        for module in ("transport", "connection"):
+            monkeypatch.setattr(f"common.{module}.time", self.clock)
 
     def _connection(self, *arguments: Any, **options: Any) -> FakeConnection:  # noqa: ANN401 (as the real one)
         self.made.append(FakeConnection(self, arguments, options))
@@ -156,13 +158,18 @@ class Network:
         self.contexts.append(certificate_authorities)
         return f"trusts {certificate_authorities}"
 
+    @cached_property
+    def usual(self) -> Transport:
+        """Provide the transport through which `send` sends where it is given none."""
+        return self.transport()
+
     def transport(self, host: str = "example.service-now.com", /, **options: Any) -> Transport:  # noqa: ANN401 (as it has)
         """Return a transport that goes by this network's clock."""
         return Transport(host, clock=self.clock, **options)
 
     def send(
         self,
-        transport: Transport,
+        transport: Transport | None = None,
         *,
         budget: float = 10.0,
         headers: Mapping[str, str] | None = None,
@@ -171,6 +178,6 @@ class Network:
     ) -> Response:
         """Send a request that has `budget` seconds."""
         deadline = Deadline.after(self.clock, budget)
-        return transport.send(
+        return (transport or self.usual).send(
             "POST", "/api?x=1", headers=headers or {}, body=body, deadline=deadline, size_limit=size_limit
         )

@@ -24,6 +24,7 @@ from common.oauth.endpoint import TokenEndpoint
 from common.oauth.secret_content import current_pair, promoted, with_current
 from common.servicenow.registry import Registry
 from common.settings import read_access_settings
+from common.strict_json import json_object
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -184,11 +185,8 @@ class Rotation:
 
 
 def _object(text: str | None) -> dict[str, Any]:
-    try:
-        content = json.loads(text or "")
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
+    content = json_object(text or "")
+    if content is None:
         raise CredentialsError(
             "The secret is not a JSON object.",
             action="Store the client credentials with `make secret`.",

@@ -1,6 +1,5 @@
 """What else changed there in the hour before: who wrote on the resource, deployments, other open problems."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from common.context.request import Request
 from common.errors import BridgeError
 from common.servicenow.query import all_of, equals, newest_first, term
 from common.servicenow.records import Record, Records
+from common.strict_json import json_object
 
 READ = ("sys_id", "number", "short_description", "description", "active", "correlation_id", "assignment_group")
 """The fields of a record that this looks at."""
@@ -177,11 +177,8 @@ def _of(event: Mapping[str, Any]) -> str:
 
 def _who(event: Mapping[str, Any]) -> str:
     """Return who made a call: role and session, user, or the service that made it for somebody."""
-    try:
-        identity = json.loads(event.get("CloudTrailEvent", "{}")).get("userIdentity", {})
-    except (ValueError, AttributeError):
-        identity = {}
-    arn = str(identity.get("arn", "")) if isinstance(identity, dict) else ""
-    who = arn.split(":", 5)[-1] or str(event.get("Username", "")) or "somebody"
-    service = identity.get("invokedBy") if isinstance(identity, dict) else None
+    told = (json_object(event.get("CloudTrailEvent", "")) or {}).get("userIdentity")
+    identity = told if isinstance(told, dict) else {}
+    who = str(identity.get("arn", "")).split(":", 5)[-1] or str(event.get("Username", "")) or "somebody"
+    service = identity.get("invokedBy")
     return f"{who} through {service}" if service else who

@@ -47,7 +47,6 @@ ABSENT = frozenset(
 )
 """Codes that say that the thing is gone, or that no tags are known of its kind."""
 
-
 _GLOBAL = frozenset({"cloudfront", "globalaccelerator", "iam", "route53"})
 """Services whose ARNs name no Region, and whose tags are known in one alone."""
 
@@ -220,13 +219,8 @@ class TagLookup:
         return self._keep((subject, wanted), kept, self._clock.now() + KEPT_SECONDS)
 
     def _fail(self, subject: Subject, why: str, *, for_long: bool) -> None:
-        self._rest(subject, DENIED_RESTS_SECONDS if for_long else RESTS_SECONDS)
-        self._report(subject, why)
-
-    def _rest(self, subject: Subject, seconds: float) -> None:
-        self._rests[subject.of, subject.account] = self._clock.now() + seconds
-
-    def _report(self, subject: Subject, why: str) -> None:
+        rests = DENIED_RESTS_SECONDS if for_long else RESTS_SECONDS
+        self._rests[subject.of, subject.account] = self._clock.now() + rests
         self._telemetry.count("TagLookupsFailed")
         self._telemetry.log.warning(
             "Tags could not be looked up; the record opens without what depends on them.",

@@ -3,7 +3,6 @@
 The bodies that ServiceNow sends, and what is known to cause them: docs/servicenow-facts.toml.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any, Final
@@ -96,7 +95,7 @@ def token_of(response: Response, *, asked: float, signed: bool = False) -> Acces
     status = response.status
     if status == _OK:
         return _granted(response, asked, signed=signed)
-    said = _json_object(response) or {}
+    said = response.json_object() or {}
     if status in _PASSING_STATUSES or (status in _SERVER_FAILURES and not _is_refused(said)):
         raise PassingError(
             f"The token endpoint answered with status {status}.",
@@ -134,7 +133,7 @@ def unusable_token(*, by_policy: bool = False) -> CredentialsError:
 
 
 def _granted(response: Response, asked: float, *, signed: bool) -> AccessToken:
-    content = _json_object(response)
+    content = response.json_object()
     if content is None:
         raise TransientError(
             "The token endpoint answered with something that is no JSON object, such as a page.",
@@ -206,13 +205,3 @@ def _refusal(status: int, content: Mapping[str, Any], *, signed: bool) -> Bridge
     meaning, action = _REFUSALS.get(code, ("refuses the token request", _CHECK_ALL))
     kind = ConfigurationError if code == "invalid_scope" else CredentialsError
     return kind(f"ServiceNow {meaning} (status {status}).", action=action, status=status, code=code or "refused")
-
-
-def _json_object(response: Response) -> dict[str, Any] | None:
-    if "json" not in response.headers.get("Content-Type", "").lower():
-        return None
-    try:
-        content = json.loads(response.body.decode())
-    except (ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None

@@ -1,6 +1,5 @@
 """The client credentials, out of Secrets Manager. No error here ever holds anything but the names of keys."""
 
-import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from common.aws_errors import code_of, reason_of
 from common.client_certificate import ClientCertificate, client_certificate
 from common.errors import BridgeError, CredentialsError, TransientError
+from common.strict_json import json_object
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -160,7 +160,7 @@ class CredentialsReader:
             raise self._malformed("is binary, not text")
         if not text.strip():
             raise self._empty()
-        content = _json_object(text)
+        content = json_object(text)
         if content is None:
             raise self._malformed("is not a JSON object")
         version = answer["VersionId"]
@@ -260,14 +260,6 @@ class CredentialsReader:
             action="Nothing, unless it goes on: then check the quota of Secrets Manager and the way to it.",
             code=code,
         )
-
-
-def _json_object(text: str) -> dict[str, Any] | None:
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None
 
 
 def _is_sound(value: str) -> bool:

@@ -4,8 +4,8 @@ Parameter Store serves some 40 reads a second to a whole account. Environments d
 a newer token, so they seldom meet there. They do meet where the server hands out one token until its end
 (`TokenMemory.tokens_age`): all of them lose it at the same moment. From then on each looks when it is its turn: a
 few early ones look and find nothing, the first of them claims the request and asks the endpoint, the others find what
-it has stored, and whoever is throttled comes again later and
-later, so that the store has room for others, above all for new environments, which know nothing of the crowd.
+it has stored, and whoever is throttled comes again later and later, so that the store has room for others, above all
+for new environments, which know nothing of the crowd.
 """
 
 import math

@@ -1,8 +1,8 @@
 """Where every token comes from: memory, then the store that all environments share, then the token endpoint.
 
-A token is fresh, stale or expired (`token.py`). Fresh: it is returned as it is, without a lock. Stale: one
-thread looks for a newer one while all others go on with the old one, and so does everybody if none is to be
-had. Expired: one thread gets a new one, all others wait for it.
+A token is fresh, then stale, then expired (`fresh_until` and `usable_until` of `token.py`). Fresh: it is returned as it
+is, without a lock. Stale: one thread looks for a newer one while all others go on with the old one, and so does
+everybody if none is to be had. Expired: one thread gets a new one, all others wait for it.
 """
 
 import threading

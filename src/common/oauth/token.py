@@ -1,4 +1,4 @@
-"""The access token and its states. Pure: time comes in as an argument, in seconds since the epoch, UTC."""
+"""The access token, and until when it is fresh, and usable. Pure; times are seconds since the epoch, UTC."""
 
 import re
 from dataclasses import dataclass, field, replace
@@ -23,17 +23,6 @@ LONGEST_VALUE: Final = 8192
 """Characters of the longest token that is sent: no server takes a longer header."""
 
 _TOKEN = re.compile(rf"[\x21-\x7e]{{1,{LONGEST_VALUE}}}")
-
-
-class TokenState(Enum):
-    """What may be done with a token."""
-
-    FRESH = "fresh"
-    """Use it."""
-    STALE = "stale"
-    """Use it, and let one thread look for a newer one."""
-    EXPIRED = "expired"
-    """Don't use it."""
 
 
 class Miss(Enum):
@@ -80,12 +69,6 @@ class AccessToken:
     def fresh_until(self, share: float) -> float:
         """Return when it turns stale, for an environment that drew `share` of the life."""
         return self.issued + share * self.life if self.renewable else self.usable_until
-
-    def state(self, now: float, share: float) -> TokenState:
-        """Return what may be done with it at `now`, for an environment that drew `share` of the life."""
-        if now >= self.usable_until:
-            return TokenState.EXPIRED
-        return TokenState.FRESH if now < self.fresh_until(share) else TokenState.STALE
 
     def is_newer_than(self, other: "AccessToken") -> bool:
         """Tell whether this one was issued later, or is the same one as the endpoint was asked later.

@@ -11,12 +11,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from common.clock import Clock, Deadline
-from common.errors import (
-    AmbiguousError,
-    BridgeError,
-    ConfigurationError,
-    TransientError,
-)
+from common.errors import AmbiguousError, BridgeError, ConfigurationError, TransientError
 from common.oauth.answer import unusable_token
 from common.oauth.token import AccessToken
 from common.retry import LONGEST_PAUSE, RetryBudget, full_jitter, retry_after
@@ -91,9 +86,9 @@ class ServiceNowClient:
         """Make one call; `fields` is the JSON object to send, or `content` something else.
 
         A read is repeated after any transient trouble, a write only where it was provably not carried out, and
-        neither once repetitions have failed for a while (see RetryBudget). A 401 is
-        answered by a repetition with another token: the one that others share by now, then a new one. Raises
-        TransientError (not done), AmbiguousError (a write that may have been carried out), RejectedError (this
+        neither once repetitions have failed for a while (see RetryBudget). A 401 is answered by a repetition with
+        another token: the one that others share by now, then a new one.
+        Raises TransientError (not done), AmbiguousError (a write that may have been carried out), RejectedError (this
         request is wrong), CredentialsError or ConfigurationError (every request is).
         """
         body = content if fields is None else Content("application/json", json.dumps(fields).encode())
@@ -150,7 +145,7 @@ class ServiceNowClient:
 
     def _judge(self, method: str, response: Response) -> Answer:
         status = response.status
-        document = _json_object(response)
+        document = response.json_object()
         if status == HTTPStatus.NO_CONTENT:
             return Answer(status, None, response.headers)
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
@@ -162,7 +157,7 @@ class ServiceNowClient:
                     action="Let whatever is between the function and the instance pass the Accept header on as it is.",
                     code="xml",
                 )
-            code = "no_result" if _says_json(response) else "no_json"
+            code = "no_result" if response.says_json else "no_json"
             raise _unclear(method, f"ServiceNow answered {status} without a proper result.", code=code)
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             self._telemetry.count("ServiceNowRateLimited")
@@ -187,23 +182,9 @@ class ServiceNowClient:
         raise refusal(method, status, error) if isinstance(error, dict) else _foreign_refusal(method, status)
 
 
-def _says_json(response: Response) -> bool:
-    return "json" in response.headers.get("Content-Type", "").lower()
-
-
 def _says_xml(response: Response) -> bool:
     media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     return media_type in {"application/xml", "text/xml"}
-
-
-def _json_object(response: Response) -> dict[str, Any] | None:
-    if not _says_json(response):
-        return None
-    try:
-        document = json.loads(response.body)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def _is_success(document: Mapping[str, Any]) -> bool:

@@ -14,6 +14,7 @@ from common.errors import AmbiguousError, BridgeError, ConfigurationError, Perma
 from common.servicenow.client import Answer, ServiceNowClient
 from common.servicenow.query import equals, newest_first
 from common.servicenow.records import Record, Records
+from common.strict_json import json_object
 
 EVENT_TABLE = "em_event"
 """The table that stands for Event Management. Its rows are sent to an API of their own."""
@@ -46,7 +47,7 @@ class EventManagement:
         ours = {name: fields[name] for name in _OURS if name in fields}
         event = {name: text for name, text in fields.items() if name not in (*_OURS, "additional_info")}
         event = self._events.as_written(event)
-        info = self._events.as_written(_object(fields.get("additional_info", "")))
+        info = self._events.as_written(json_object(fields.get("additional_info", "")) or {})
         event["additional_info"] = json.dumps({**info, **ours})
         answer = self._client.call("POST", _PATH, fields={"records": [event]}, deadline=deadline)
         if not _tells_of_insert(answer):
@@ -72,7 +73,7 @@ class EventManagement:
             Record(message_key, _as_record(row.fields, info))
             for row in found
             if row.fields.get("message_key") == message_key
-            and (info := _object(row.fields.get("additional_info", "")))
+            and (info := json_object(row.fields.get("additional_info", "")))
             and correlation_id in (None, info.get("correlation_id"))
         ]
         # Within a second the marker tells which one was last.
@@ -91,11 +92,3 @@ def _as_record(event: Mapping[str, str], ours: Mapping[str, Any]) -> dict[str, s
 
 def _tells_of_insert(answer: Answer) -> bool:
     return isinstance(answer.result, dict) and any(_INSERTED.search(str(text)) for text in answer.result.values())
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

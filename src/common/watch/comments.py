@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import batched
 
 from common.clock import Deadline
 from common.errors import ConfigurationError, PermanentError
@@ -52,8 +53,7 @@ class Comments:
         Raises ConfigurationError where the integration user may not read the entries, and as `Records.find`.
         """
         found: dict[str, Comment] = {}
-        for start in range(0, len(sys_ids), _TOGETHER):
-            some = sys_ids[start : start + _TOGETHER]
+        for some in batched(sys_ids, _TOGETHER, strict=False):
             query = all_of([equals("element", "comments"), term("element_id", "IN", ",".join(some))])
             rows = self._entries.find(TABLE, f"{query}^ORDERBYDESCsys_created_on", deadline, limit=_MOST)
             for row in rows:
@@ -65,8 +65,8 @@ class Comments:
                         "sys_created_on of sys_journal_field, or switch RecordComments off.",
                         code="comments_hidden",
                     )
-                by, at = (row.fields.get(name, "") for name in ("sys_created_by", "sys_created_on"))
-                found.setdefault(row.fields["element_id"], Comment(text[:LONGEST], by, at))
+                by, at = (row.fields.get(column, "") for column in ("sys_created_by", "sys_created_on"))
+                found.setdefault(name, Comment(text[:LONGEST], by, at))
         return found
 
     def of_rejections(self, sys_ids: Sequence[str], deadline: Deadline) -> dict[str, Comment]:
@@ -75,8 +75,7 @@ class Comments:
         Raises as `latest`.
         """
         changes: dict[str, str] = {}
-        for start in range(0, len(sys_ids), _TOGETHER):
-            some = sys_ids[start : start + _TOGETHER]
+        for some in batched(sys_ids, _TOGETHER, strict=False):
             query = all_of([equals("state", _REJECTED), term("sysapproval", "IN", ",".join(some))])
             try:
                 rows = self._approvals.find(APPROVALS, query, deadline, limit=_MOST)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.oauth.token import AccessToken, TokenState, is_bearer_value
+from common.oauth.token import AccessToken, is_bearer_value
 
 SHARE = 0.6
 
@@ -12,20 +12,9 @@ def token(life: float = 1800.0, *, renewable: bool = True, value: str = "value",
     return AccessToken(value, issued, issued + life, issued, renewable)
 
 
-@pytest.mark.parametrize(
-    ("now", "state"),
-    [
-        (0.0, TokenState.FRESH),
-        (1079.9, TokenState.FRESH),
-        (1080.0, TokenState.STALE),
-        (1739.9, TokenState.STALE),
-        (1740.0, TokenState.EXPIRED),
-        (9999.0, TokenState.EXPIRED),
-    ],
-)
-def test_a_token_is_fresh_then_stale_then_expired_a_minute_early(now: float, state: TokenState) -> None:
+def test_a_token_is_fresh_then_stale_then_expired_a_minute_early() -> None:
     """The share of the life that was drawn ends the first state, the safety margin the second."""
-    assert token().state(now, SHARE) is state
+    assert (token().fresh_until(SHARE), token().usable_until) == (1080.0, 1740.0)
 
 
 def test_a_short_life_gives_up_a_tenth_instead_of_a_minute() -> None:
@@ -36,8 +25,7 @@ def test_a_short_life_gives_up_a_tenth_instead_of_a_minute() -> None:
 def test_a_token_that_is_not_renewable_is_fresh_to_its_very_end() -> None:
     """Asking for it earlier would bring the same token again."""
     ageing = token(renewable=False)
-    assert ageing.state(1799.9, SHARE) is TokenState.FRESH
-    assert ageing.state(1800.0, SHARE) is TokenState.EXPIRED
+    assert ageing.fresh_until(SHARE) == ageing.usable_until == 1800.0
 
 
 def test_the_least_interval_is_a_minute_or_a_tenth_of_the_life() -> None:
