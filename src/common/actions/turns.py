@@ -72,15 +72,13 @@ class Turns:
 
     def _write(self, turn: Turn) -> None:
         item: Attributes = {
-            "pk": {"S": turn.key},
             "time": {"S": turn.time},
             "updates": {"N": str(turn.updates)},
-            "version": {"N": str(turn.version + 1)},
             "owner": {"S": turn.owner},
             "lock_until": {"N": str(turn.lock_until)},
             "expires_at": {"N": str(self._ledger.now() // 1000 + KEPT_AFTER_RECOVERY)},
         }
-        self._ledger.put(item, seen=turn.version)
+        self._ledger.put(turn.key, item, seen=turn.version)
 
 
 def _age(stored: Attributes) -> tuple[str, int]:

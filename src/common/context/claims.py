@@ -84,14 +84,12 @@ class Claims:
     def _write(self, claim: Claim, values: Attributes) -> Claim | None:
         """Write an item where it is still as it was seen; None where it is not."""
         item = {
-            "pk": {"S": claim.key},
-            "version": {"N": str(claim.version + 1)},
             "expires_at": {"N": str(self._ledger.now() // 1000 + _KEPT_SECONDS)},
             **({"owner": {"S": claim.owner}} if claim.owner else {}),
             **values,
         }
         try:
-            self._ledger.put(item, seen=claim.version)
+            self._ledger.put(claim.key, item, seen=claim.version)
         except LostRaceError:
             return None
         return replace(claim, version=claim.version + 1)

@@ -184,6 +184,6 @@ class Corrections:
             "expires_at": {"N": str(self._ledger.now() // 1000 + _KEPT_SECONDS)},
         }
         if late.version:
-            self._ledger.put(item, seen=late.version)
+            self._ledger.put(self._key(problem), item, seen=late.version)
         else:
             self._ledger.call("put_item", Item=item)

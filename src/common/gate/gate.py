@@ -127,9 +127,9 @@ class Gate:
     def _write(self, place: Place) -> Place | None:
         """Write an item where its version is still the stored one; None where somebody else was first."""
         written = replace(place, version=place.version + 1)
-        attributes = _encode(self._prefix, written, expires_at=self._ledger.now() // 1000 + KEPT)
+        attributes = _encode(written, expires_at=self._ledger.now() // 1000 + KEPT)
         try:
-            self._ledger.put(attributes, seen=place.version)
+            self._ledger.put(self._prefix + place.problem, attributes, seen=place.version)
         except LostRaceError as lost:
             # The SDK repeated a write whose answer was lost, and meets its own.
             is_ours = lost.stored is not None and _decode(place.problem, lost.stored) == written
@@ -145,13 +145,8 @@ def _busy() -> NotYetError:
     return NotYetError("Somebody else answers this change.", action="Nothing: it is looked at again.", retry_after=5.0)
 
 
-def _encode(prefix: str, place: Place, *, expires_at: int) -> Attributes:
-    attributes: Attributes = {
-        "pk": {"S": prefix + place.problem},
-        "version": {"N": str(place.version)},
-        "expires_at": {"N": str(expires_at)},
-        "asked_at": {"N": str(place.asked_at)},
-    }
+def _encode(place: Place, *, expires_at: int) -> Attributes:
+    attributes: Attributes = {"expires_at": {"N": str(expires_at)}, "asked_at": {"N": str(place.asked_at)}}
     told = {"claimed": place.claimed, "outcome": place.outcome, "ended": place.ended}
     if place.waiting is not None:
         waiting = place.waiting

@@ -142,14 +142,12 @@ class ChangeWindows:
 
     def _keep(self, changes: Sequence[ChangeWindow], asked: int, answered: int, version: int) -> None:
         attributes: dict[str, Any] = {
-            "pk": {"S": self._key},
-            "version": {"N": str(version + 1)},
             "asked": {"N": str(asked)},
             "answered": {"N": str(answered)},
             "changes": {"S": json.dumps([asdict(change) for change in changes])},
             "expires_at": {"N": str((asked + 7 * DAY) // 1000)},
         }
-        self._ledger.put(attributes, seen=version)
+        self._ledger.put(self._key, attributes, seen=version)
 
     def _failed(self, error: Exception) -> None:
         self._telemetry.count("ChangesUnread")

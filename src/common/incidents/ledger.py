@@ -67,17 +67,18 @@ class Ledger:
         written = replace(item, version=item.version + 1)
         attributes = _encode(written, expires_at=self.now() // 1000 + KEPT_AFTER_RECOVERY)
         try:
-            self.put(attributes, seen=item.version)
+            self.put(item.problem, attributes, seen=item.version)
         except LostRaceError as lost:
             return written if lost.stored is not None and _decode(lost.stored) == written else None
         return written
 
-    def put(self, attributes: Attributes, *, seen: int) -> None:
-        """Put an item where the stored version is `seen`, 0 for none. Raises LostRaceError where it is not.
+    def put(self, key: str, attributes: Attributes, *, seen: int) -> None:
+        """Put an item of any key, in its next version, where the stored one is `seen`, 0 for none; else LostRaceError.
 
         An item that names an `owner`, which is another for each attempt, is recognised where the AWS SDK repeated its
         write after a lost answer: that counts as done.
         """
+        item = attributes | {"pk": {"S": key}, "version": {"N": str(seen + 1)}}
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
         if seen:
             condition = {
@@ -86,9 +87,9 @@ class Ledger:
                 "ExpressionAttributeValues": {":seen": {"N": str(seen)}},
             }
         try:
-            self.call("put_item", Item=attributes, ReturnValuesOnConditionCheckFailure="ALL_OLD", **condition)
+            self.call("put_item", Item=item, ReturnValuesOnConditionCheckFailure="ALL_OLD", **condition)
         except LostRaceError as lost:
-            if "owner" not in attributes or lost.stored != attributes:
+            if "owner" not in item or lost.stored != item:
                 raise
 
     def call(self, operation: str, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 (DynamoDB's own arguments)

@@ -5,10 +5,9 @@ long as what it held may still wait: by it a record can say that its problem beg
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import replace
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from common.clock import Clock
 from common.errors import BridgeError, ConfigurationError, TransientError
@@ -155,14 +154,9 @@ class OpenWindows:
             windows, version = self.stored()
             changed = change(windows)
             last = max((each.end for each in changed), default=0) + LONGEST_WINDOW
-            attributes: Mapping[str, Any] = {
-                "pk": {"S": self._key},
-                "version": {"N": str(version + 1)},
-                "windows": {"S": _text(changed)},
-                "expires_at": {"N": str(last // 1000)},
-            }
+            attributes = {"windows": {"S": _text(changed)}, "expires_at": {"N": str(last // 1000)}}
             try:
-                self._ledger.put(dict(attributes), seen=version)
+                self._ledger.put(self._key, attributes, seen=version)
             except LostRaceError:
                 continue
             return changed

@@ -76,12 +76,9 @@ class SharedPrecedents(Precedents):
         return _accepted(stored) <= first
 
     def _write(self, kind: _Kind, stored: Attributes, changes: Attributes, now: int) -> None:
-        seen = version_of(stored)
         expires_at = {"N": str(now // 1000 + _KEPT_SECONDS)}
-        item = (
-            stored | changes | {"pk": {"S": self._key(kind)}, "version": {"N": str(seen + 1)}, "expires_at": expires_at}
-        )
-        self._ledger.put(item, seen=seen)
+        item = stored | changes | {"expires_at": expires_at}
+        self._ledger.put(self._key(kind), item, seen=version_of(stored))
 
     def _key(self, kind: _Kind) -> str:
         return "/".join(("doubt", self._deployment, *kind))

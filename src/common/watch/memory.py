@@ -100,8 +100,6 @@ class Memory:
 
     def _write(self, mark: Mark) -> Mark:
         item = {
-            "pk": {"S": self._mark_key(mark.table)},
-            "version": {"N": str(mark.version + 1)},
             "owner": {"S": mark.owner},
             "lock_until": {"N": str(mark.lock_until)},
             "expires_at": {"N": str(self.ledger.now() // 1000 + KEPT_AFTER_RECOVERY)},
@@ -110,7 +108,7 @@ class Memory:
             item["since"] = {"N": str(mark.since)}
         if mark.after and mark.began is not None:
             item |= {"began": {"N": str(mark.began)}, "after": {"S": mark.after}}
-        self.ledger.put(item, seen=mark.version)
+        self.ledger.put(self._mark_key(mark.table), item, seen=mark.version)
         return replace(mark, version=mark.version + 1)
 
     def _read(self, keys: Iterable[str]) -> dict[str, Attributes]:
