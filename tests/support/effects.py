@@ -31,7 +31,7 @@ def added(queue: Sequence[int], events: Sequence[int], number: int) -> tuple[int
 
 def with_run(world: World, slot: int, run: Run | None) -> World:
     """Return the world with another run, or none, in a slot."""
-    return world._replace(runs=tuple(run if index == slot else other for index, other in enumerate(world.runs)))
+    return world._replace(runs=(*world.runs[:slot], run, *world.runs[slot + 1 :]))
 
 
 def _told(world: World, run: Run, answer: Answer) -> World:

@@ -54,9 +54,9 @@ class _Search:
         if broken:
             return broken
         for step in self.model.steps(world):
-            after = self.numbers.get(step.world)
-            if after is None:
-                after = self.numbers[step.world] = len(self.worlds)
+            new = len(self.worlds)
+            after = self.numbers.setdefault(step.world, new)
+            if after == new:
                 self.worlds.append(step.world)
                 self.origins.append((number, f"{step.name} {step.to}"))
                 self.before.append([])

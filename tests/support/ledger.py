@@ -4,6 +4,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,7 +20,12 @@ THROTTLED = "ProvisionedThroughputExceededException"
 
 def metadata(now: float) -> dict[str, Any]:
     """Return what boto3 adds to every answer; `now`, in seconds since the epoch, becomes its `Date` header."""
-    return {"HTTPStatusCode": 200, "HTTPHeaders": {"date": formatdate(now, usegmt=True)}, "RetryAttempts": 0}
+    return {"HTTPStatusCode": 200, "HTTPHeaders": {"date": _date(now)}, "RetryAttempts": 0}
+
+
+@lru_cache(maxsize=1000)
+def _date(now: float) -> str:
+    return formatdate(now, usegmt=True)
 
 
 def refusal(code: str, operation: str, now: float, item: Attributes | None = None) -> ClientError:

@@ -167,7 +167,7 @@ class _DynamoDB:
         )
         # The time to live is left out: it does nothing here but make equal states differ.
         lasting = {name: value for name, value in Item.items() if name != "expires_at"}
-        answer = self._tape.ask(PutItem(json.dumps(lasting, sort_keys=True), expected, _other(Item)))
+        answer = self._tape.ask(PutItem(_IN_ORDER.encode(lasting), expected, _other(Item)))
         if answer.kind == "throttled":
             raise refusal(THROTTLED, "PutItem", self._tape.server_time())
         if answer.kind == "lost":
@@ -222,6 +222,9 @@ class _DynamoDB:
             "ResponseMetadata": metadata(self._tape.server_time()),
             "Attributes": json.loads(answer.item or "{}"),
         }
+
+
+_IN_ORDER = json.JSONEncoder(sort_keys=True)
 
 
 def _other(key: Attributes) -> str:
