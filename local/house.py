@@ -6,7 +6,7 @@ others are left out.
 """
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -41,19 +41,20 @@ def room_of(module: str) -> str:
     return parts[1] if len(parts) > 1 and (SOURCE / parts[0] / parts[1]).is_dir() else LOWEST
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Yield the modules of ours that a file imports, but for those that only types need."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for_types = {
-        id(part)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for part in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and id(node) not in for_types:
+@cache
+def imports(path: Path) -> tuple[str, ...]:
+    """Return the modules of ours that a file imports, but for those that only types need."""
+    found: list[str] = []
+    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            yield from (name for name in names if (SOURCE / Path(*name.split("."))).with_suffix(".py").is_file())
+            found += [name for name in names if (SOURCE / Path(*name.split("."))).with_suffix(".py").is_file()]
+        waiting.extend(ast.iter_child_nodes(node))
+    return tuple(found)
 
 
 @cache
