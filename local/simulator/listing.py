@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from .context import Context, base_url
 from .display import display_value, knows, walk
 from .messages import ApiError, Request, not_simulated
-from .query import Query, UnsupportedQueryError, matches, parse, sort_key
+from .query import Query, UnsupportedQueryError, matching, parse, sort_key
 from .records import Row
 from .scripts import evaluated
 
@@ -53,7 +53,8 @@ def find_rows(context: Context, table: str, encoded: str) -> list[Row]:
         return []
     # A script or a relative time comes to the same for each row.
     operand = cache(partial(evaluated, context))
-    rows = [row for row in store.rows(table) if matches(query, _values(context, row), operand)]
+    is_wanted = matching(query, partial(_reader, context), operand)
+    rows = [row for row in store.rows(table) if is_wanted(row)]
     return _ordered(context, rows, query)
 
 
@@ -99,15 +100,22 @@ def _number(request: Request, name: str, default: int) -> int:
     return int(text) if text.isdecimal() else default
 
 
-def _values(context: Context, row: Row) -> Callable[[str], str]:
-    def value_of(path: str) -> str:
-        found = walk(context.store, row, path)
+def _reader(context: Context, path: str) -> Callable[[Row], str]:
+    """Return what reads the value of a name from a row, empty where its table has no such column."""
+    store = context.store
+    if "." not in path:
+        fields = store.schema.fields
+        return lambda row: row.get(path, "") if path in fields(row["sys_class_name"]) else ""
+
+    def walked(row: Row) -> str:
+        found = walk(store, row, path)
         return found[1] if found else ""
 
-    return value_of
+    return walked
 
 
 def _ordered(context: Context, rows: list[Row], query: Query) -> list[Row]:
     for name, descending in reversed(query.order):
-        rows.sort(key=lambda row: sort_key(_values(context, row)(name)), reverse=descending)
+        read = _reader(context, name)
+        rows.sort(key=lambda row: sort_key(read(row)), reverse=descending)
     return rows

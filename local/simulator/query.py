@@ -88,11 +88,19 @@ def _require_readable(raw: str, knows: Callable[[str], bool]) -> None:
         raise UnsupportedQueryError(raw)
 
 
-def matches(query: Query, value_of: Callable[[str], str], evaluate: Callable[[str], str]) -> bool:
-    """Tell whether a row matches; `evaluate` computes operands that begin with `javascript:`."""
-    return any(
-        all(any(_holds(condition, value_of, evaluate) for condition in alternatives) for alternatives in group)
-        for group in query.groups
+def matching[R](
+    query: Query, reading: Callable[[str], Callable[[R], str]], evaluate: Callable[[str], str]
+) -> Callable[[R], bool]:
+    """Return what tells whether a row matches.
+
+    `reading` returns for a name what reads its value from a row; `evaluate` computes operands that begin with
+    `javascript:`, once a row is looked at.
+    """
+    return _any(
+        [
+            _all([_any([_check(condition, reading, evaluate) for condition in alternatives]) for alternatives in group])
+            for group in query.groups
+        ]
     )
 
 
@@ -110,16 +118,32 @@ def _condition(raw: str) -> Condition | None:
     return Condition(term[1], term[2], term[3]) if term else None
 
 
-def _holds(condition: Condition, value_of: Callable[[str], str], evaluate: Callable[[str], str]) -> bool:
-    value = value_of(condition.name)
-    operand = condition.operand
-    if "javascript:" in operand:
-        operand = "@".join(evaluate(part) if part.startswith("javascript:") else part for part in operand.split("@"))
+def _any[R](checks: list[Callable[[R], bool]]) -> Callable[[R], bool]:
+    return checks[0] if len(checks) == 1 else lambda row: any(check(row) for check in checks)
+
+
+def _all[R](checks: list[Callable[[R], bool]]) -> Callable[[R], bool]:
+    return checks[0] if len(checks) == 1 else lambda row: all(check(row) for check in checks)
+
+
+def _check[R](
+    condition: Condition, reading: Callable[[str], Callable[[R], str]], evaluate: Callable[[str], str]
+) -> Callable[[R], bool]:
+    read, operand = reading(condition.name), condition.operand
     if condition.operator.startswith("RELATIVE"):
-        return _relative(condition.operator, value, evaluate(f"{RELATIVE}{operand}"))
+        return lambda row: _relative(condition.operator, read(row), evaluate(f"{RELATIVE}{operand}"))
+    holds = _OPERATORS[condition.operator]
     if condition.operator in {"SAMEAS", "NSAMEAS"} or condition.operator.endswith("_FIELD"):
-        operand = value_of(operand)
-    return _OPERATORS[condition.operator](value.lower(), operand.lower())
+        other = reading(operand)
+        return lambda row: holds(read(row).lower(), other(row).lower())
+    if "javascript:" in operand:
+        return lambda row: holds(read(row).lower(), _evaluated(operand, evaluate).lower())
+    wanted = operand.lower()
+    return lambda row: holds(read(row).lower(), wanted)
+
+
+def _evaluated(operand: str, evaluate: Callable[[str], str]) -> str:
+    return "@".join(evaluate(part) if part.startswith("javascript:") else part for part in operand.split("@"))
 
 
 def _listed(operand: str) -> Sequence[str]:
