@@ -1,6 +1,6 @@
 """What must hold at the end, whatever happened on the way: every event accounted for, one record for each problem."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,9 @@ from common.incidents.rules import Rules
 
 _CLOSED = "7"
 OPEN_STATES = frozenset({"1", "2", "3"})
+
+type Row = Mapping[str, str]
+"""A record of ServiceNow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Evidence:
     waiting: frozenset[str]
     dead_letters: Sequence[Mapping[str, str]]
     items: Mapping[str, Mapping[str, Any]]
-    incidents: Sequence[Mapping[str, str]]
+    incidents: Sequence[Row]
     notes: Mapping[str, Sequence[str]]
     deployment: str
 
@@ -54,12 +57,13 @@ def judge(rules: Rules, evidence: Evidence) -> Judgement:
     judgement = Judgement()
     without_reason = sum(not letter.get("Reason") for letter in evidence.dead_letters)
     judgement.wrong += ["a dead letter without a reason"] * without_reason
+    records = _by_problem(evidence)
     for problem, alerts in _through(rules, evidence, judgement).items():
         item = evidence.items.get(problem, {})
         if "joined" in item and "is_child" not in item:
-            _judge_joined(judgement, item, evidence)
+            _judge_joined(judgement, item, records, evidence)
         else:
-            _judge_problem(judgement, problem, alerts, evidence)
+            _judge_problem(judgement, item, alerts, records[problem], evidence)
     _judge_strangers(judgement, evidence)
     return judgement
 
@@ -82,9 +86,19 @@ def _through(rules: Rules, evidence: Evidence, judgement: Judgement) -> dict[str
     return problems
 
 
-def _judge_problem(judgement: Judgement, problem: str, alerts: Sequence[Alert], evidence: Evidence) -> None:
-    item = evidence.items.get(problem, {})
-    own = [row for row in evidence.incidents if row["correlation_id"].startswith(f"{problem}-")]
+def _by_problem(evidence: Evidence) -> Mapping[str, Sequence[Row]]:
+    """Return the records of each problem: a correlation id begins with its hash and a dash."""
+    records: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in evidence.incidents:
+        problem, dash, _ = row["correlation_id"].partition("-")
+        if dash:
+            records[problem].append(row)
+    return records
+
+
+def _judge_problem(
+    judgement: Judgement, item: Mapping[str, Any], alerts: Sequence[Alert], own: Sequence[Row], evidence: Evidence
+) -> None:
     still_open = [row for row in own if row["state"] in OPEN_STATES]
     # What somebody closed is replaced; the bridge itself closes nothing.
     if sum(row["state"] != _CLOSED for row in own) > 1:
@@ -107,10 +121,12 @@ def _judge_problem(judgement: Judgement, problem: str, alerts: Sequence[Alert], 
             judgement.duplicates.append("a note is there twice")
 
 
-def _judge_joined(judgement: Judgement, item: Mapping[str, Any], evidence: Evidence) -> None:
+def _judge_joined(
+    judgement: Judgement, item: Mapping[str, Any], records: Mapping[str, Sequence[Row]], evidence: Evidence
+) -> None:
     """Check a problem that is told in the record of a storm, and that record."""
     storm = problem_of(evidence.deployment, item["joined"]["S"])
-    gathering = [row for row in evidence.incidents if row["correlation_id"].startswith(f"{storm}-")]
+    gathering = records[storm]
     still_open = [row for row in gathering if row["state"] in OPEN_STATES]
     if len(still_open) > 1:
         judgement.duplicates.append(f"{len(still_open)} records are open for one storm")

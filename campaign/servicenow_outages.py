@@ -2,7 +2,7 @@
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -12,8 +12,7 @@ from campaign.catalogue import fault
 from campaign.world import World
 from common import intake
 from common.doors.message import read_event
-from common.incidents.alert import Alert
-from common.incidents.rules import Rule
+from common.incidents.rules import Rule, Rules
 from common.retry import MOST_REPETITIONS
 from local.certificates import create_authority, issue, issue_self_signed
 from local.simulator import Fault
@@ -97,15 +96,24 @@ def long_outage(world: World) -> None:
 @contextlib.contextmanager
 def _read_once() -> Iterator[None]:
     """Let an event be read once and not each time that its message comes back: nothing but time depends on it."""
-    alert, alerts = Rule.alert, dict[int, Alert | None]()
-
-    def read(self: Rule, event: Mapping[str, Any]) -> Alert | None:
-        if id(event) not in alerts:
-            alerts[id(event)] = alert(self, event)
-        return alerts[id(event)]
-
-    with patch.object(intake, "read_event", cache(read_event)), patch.object(Rule, "alert", read):
+    with contextlib.ExitStack() as once:
+        once.enter_context(patch.object(intake, "read_event", cache(read_event)))
+        for owner, name in ((intake, "split"), (Rules, "match"), (Rule, "alert")):
+            once.enter_context(_once_an_event(owner, name))
         yield
+
+
+def _once_an_event(owner: object, name: str) -> contextlib.AbstractContextManager[object]:
+    """Let something be asked once about each event; events are the same objects, since each is parsed once."""
+    original, answers = getattr(owner, name), dict[int, Any]()
+
+    def answer(*arguments: object) -> Any:  # noqa: ANN401 (that of the original)
+        [event] = (id(each) for each in arguments if isinstance(each, dict))
+        if event not in answers:
+            answers[event] = original(*arguments)
+        return answers[event]
+
+    return patch.object(owner, name, answer)
 
 
 def _outlast(world: World, hours: int, number: int) -> None:
