@@ -16,6 +16,7 @@ from tests.support.deployment import ACCOUNT
 _PUT = "events.PutEvents"
 _ANSWER = "stepfunctions.SendTaskSuccess"
 _APPROVED = {"state": "-2", "approval": "approved"}
+_TRIES_OF_A_LOOK = 3
 _VARIABLES = {"EVENT_BUS": "default", "EVENT_SOURCE": "servicenow-bridge.campaign", "CHANGE_GATE": "true"}
 
 
@@ -115,11 +116,11 @@ def part_of_a_batch(world: World) -> None:
     watching = Watching(world)
     for _ in range(world.random.randint(1, 3)):
         watching.people_work()
-        for _ in range(world.random.randint(1, 5)):
-            some = {index for index in range(10) if world.toss()} or {0}
-            watching.told.answers.append(
-                world.pick(some, refusal("ThrottlingException"), refusal("InternalException", 500))
-            )
+        some = {0} | {index for index in range(10) if world.toss()}
+        ways = (some, refusal("ThrottlingException"), refusal("InternalException", 500))
+        again_and_again = [some] * _TRIES_OF_A_LOOK
+        mixed = [world.pick(*ways) for _ in range(world.random.randint(1, 5))]
+        watching.told.answers += world.pick(again_and_again, mixed)
         watching.look()
     watching.finish()
 

@@ -17,7 +17,9 @@ from campaign import (
     held_events,
     look_ups,
     messages,
+    planted_both_ways,
     planted_leaks,
+    planted_look_ups,
     planted_searches,
     plants,
     queue_and_function,
@@ -51,11 +53,10 @@ GROUPS = (
     storms,
     follows,
     waiting,
-    both_ways,
 )
 """The modules of scenarios."""
 
-PLANTS = (plants, planted_leaks)
+PLANTS = (plants, planted_leaks, planted_look_ups, planted_both_ways)
 """The modules of defects."""
 
 LONGEST_FIRST = (67, 99, 68)

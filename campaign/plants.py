@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pkgutil import resolve_name
 from threading import Barrier, BrokenBarrierError
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +16,6 @@ from campaign.catalogue import FAULTS
 from campaign.run import Outcome, run_one
 from campaign.stage import Stage
 from common.clock import Deadline
-from common.doors.message import read_event
 from common.errors import AmbiguousError, TransientError
 from common.incidents import decide
 from common.incidents.item import Item
@@ -236,7 +236,7 @@ def suspects_read_with_the_others(patch: Patch) -> None:
 
     def reading_first(self: Intake, messages: Sequence[Message], deadline: Deadline) -> list[str]:
         for message in messages:
-            read_event(message.body)
+            resolve_name("common.intake:read_event")(message.body)
         return process(self, messages, deadline)
 
     patch.setattr(Intake, "process", reading_first)
