@@ -18,7 +18,7 @@ from campaign.stage import Stage
 from common import handshake
 from tests.support.clock import FakeClock
 
-SLOW = {1, 5, 6, 7, 8, 37, 54, 58, 67, 68, 94, 98, 128}
+SLOW = {1, 5, 6, 7, 8, 17, 37, 54, 58, 67, 68, 94, 98, 128}
 """Faults that take seconds; they happen in `make faults`, and in tests of their own parts."""
 
 
