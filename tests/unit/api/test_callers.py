@@ -83,7 +83,7 @@ def test_only_the_page_about_the_api_and_webhooks_need_no_signature(path: str, m
         ("arn:aws:iam::123456789012:role/billing", ROLE),
         ("arn:aws:iam::123456789012:role/a/path/billing", ROLE),
         (USER, USER),
-        ("arn:aws:iam::123456789012:role/", "arn:aws:iam::123456789012:role/"),
+        ("arn:aws:iam::123456789012:role", "arn:aws:iam::123456789012:role"),
     ],
 )
 def test_a_parameter_names_a_role_as_iam_does(arn: str, named: str) -> None:
@@ -98,6 +98,7 @@ def test_a_parameter_names_a_role_as_iam_does(arn: str, named: str) -> None:
         (f"{USER.replace('alice', 'team/alice')}", "user", "123456789012", "user alice of AWS account 123456789012"),
         (ROLE, "role", "123456789012", "role billing of AWS account 123456789012"),
         ("arn:aws:iam::123456789012:root", "user", "123456789012", "arn:aws:iam::123456789012:root"),
+        ("arn:aws:iam::123456789012:user", "user", "123456789012", "arn:aws:iam::123456789012:user"),
         ("arn:aws:iam::999999999999:user/bob", "other account", "999999999999", "user bob of AWS account 999999999999"),
         ("principal:billing", "authoriser", "123456789012", "principal:billing"),
         ("webhook:zabbix", "webhook", "123456789012", "webhook:zabbix"),
