@@ -45,10 +45,12 @@ ANYWHERE: Mapping[str, tuple[Cause, ...]] = {
 }
 """What a code means wherever it comes up."""
 
+# The codes behind which instances hide why they give no token, and what it can be then.
+_REASONLESS = ("server_error", "access_denied", "refused")
+_HIDDEN_CAUSES = (causes.GRANT_IS_OFF, causes.WRONG_SECRET, causes.USER_IS_LOCKED)
+
 TOKEN_ENDPOINT: Mapping[str, tuple[Cause, ...]] = {
-    "server_error": (causes.GRANT_IS_OFF, causes.WRONG_SECRET, causes.USER_IS_LOCKED),
-    "access_denied": (causes.GRANT_IS_OFF, causes.WRONG_SECRET, causes.USER_IS_LOCKED),
-    "refused": (causes.GRANT_IS_OFF, causes.WRONG_SECRET, causes.USER_IS_LOCKED),
+    **dict.fromkeys(_REASONLESS, _HIDDEN_CAUSES),
     "invalid_client": (causes.WRONG_SECRET,),
     "assertion_refused": (causes.ASSERTION_IS_REFUSED, causes.SUBJECT_IS_REFUSED, causes.SECRET_IS_MISSED),
     "invalid_grant": (causes.USER_IS_LOCKED, causes.WRONG_SECRET),
@@ -62,9 +64,7 @@ TOKEN_ENDPOINT: Mapping[str, tuple[Cause, ...]] = {
 
 TOKEN_ENDPOINT_WITH_SCOPE: Mapping[str, tuple[Cause, ...]] = {
     **TOKEN_ENDPOINT,
-    "server_error": (causes.GRANT_IS_OFF, causes.WRONG_SECRET, causes.USER_IS_LOCKED, causes.UNKNOWN_SCOPE),
-    "access_denied": (causes.GRANT_IS_OFF, causes.WRONG_SECRET, causes.USER_IS_LOCKED, causes.UNKNOWN_SCOPE),
-    "refused": (causes.GRANT_IS_OFF, causes.WRONG_SECRET, causes.USER_IS_LOCKED, causes.UNKNOWN_SCOPE),
+    **dict.fromkeys(_REASONLESS, (*_HIDDEN_CAUSES, causes.UNKNOWN_SCOPE)),
 }
 """The same where OAuthScope is set: instances hide a wrong scope behind server_error/access_denied."""
 

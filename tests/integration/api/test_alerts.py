@@ -21,11 +21,13 @@ ALERT = {"dedup_key": "disk", "status": "firing", "summary": "The disk is full",
 NOW = datetime.now(UTC)
 
 
-def webhook(status: str, *, starts: datetime, ends: datetime | None = None, **labels: str) -> dict[str, Any]:
-    """Return what Alertmanager posts; Grafana adds members to each alert."""
+def webhook(
+    status: str, *changes: object, starts: datetime = NOW, ends: datetime | None = None, left_out: int = 0
+) -> dict[str, Any]:
+    """Return what Alertmanager posts, with an alert for each change of one; Grafana adds members to each alert."""
     alert = {
         "status": status,
-        "labels": {"alertname": "DiskFull", "severity": "page", "instance": "a:9100", **labels},
+        "labels": {"alertname": "DiskFull", "severity": "page", "instance": "a:9100"},
         "annotations": {"summary": "The disk of a is full", "description": "3 % are left"},
         "startsAt": starts.isoformat(),
         "endsAt": ends.isoformat() if ends else "0001-01-01T00:00:00Z",
@@ -37,14 +39,14 @@ def webhook(status: str, *, starts: datetime, ends: datetime | None = None, **la
     return {
         "version": "4",
         "groupKey": '{}:{alertname="DiskFull"}',
-        "truncatedAlerts": 0,
+        "truncatedAlerts": left_out,
         "receiver": "bridge",
         "status": status,
         "groupLabels": {"alertname": "DiskFull"},
         "commonLabels": {},
         "commonAnnotations": {},
         "externalURL": "https://alertmanager.example.com",
-        "alerts": [alert],
+        "alerts": [alert | each if isinstance(each, dict) else each for each in changes or ({},)],
     }
 
 
@@ -53,9 +55,8 @@ def test_an_alert_opens_one_incident_and_resolves_it(
 ) -> None:
     """It is taken at once, and what happens then is what happens to events of AWS."""
     for _ in range(2):
-        accepted = api.call(
-            "POST", "/alerts", ALERT | {"occurred_at": NOW.isoformat(), "fields": {"category": "software"}}
-        )
+        sent = ALERT | {"occurred_at": NOW.isoformat(), "fields": {"category": "software"}}
+        accepted = api.call("POST", "/alerts", sent)
         assert (accepted.status, accepted.json) == (202, taken(1))
         work()
     [row] = servicenow.records("incident")
@@ -133,13 +134,11 @@ def test_an_alert_that_has_fired_for_months_is_still_taken(
 
 def test_a_webhook_may_bring_many_alerts(api: Gateway, stack: Deployment) -> None:
     """As many as get through the gateway, each in a message of its own."""
-    body = webhook("firing", starts=NOW)
-    [alert] = body["alerts"]
-    body["alerts"] = [alert | {"fingerprint": str(number)} for number in range(25)]
+    body = webhook("firing", *({"fingerprint": str(number)} for number in range(25)))
 
     assert api.call("POST", "/alerts", body).json == taken(25)
     assert stack.waiting() == 25
-    body["alerts"] = [alert | {"annotations": {"description": "3 % are left. " * 100}}] * 200
+    body = webhook("firing", *[{"annotations": {"description": "3 % are left. " * 100}}] * 200)
     assert len(json.dumps(body)) > 256 * 1024
     assert api.call("POST", "/alerts", body).json == taken(200)
 
@@ -149,16 +148,15 @@ def test_an_alert_takes_none_of_its_neighbours_along(
     api: Gateway, servicenow: Simulator, stack: Deployment, work: Callable[[], None]
 ) -> None:
     """What can be understood is taken, the rest is kept with its reason: the sender would not send any of it again."""
-    body = webhook("firing", starts=NOW)
-    [alert] = body["alerts"]
-    body["alerts"] = [
-        alert,
-        {"status": "firing"},
-        alert | {"status": "unheard of", "fingerprint": "x\u202ey"},
+    body = webhook(
+        "firing",
+        {},
+        {"fingerprint": "", "labels": {}},
+        {"status": "unheard of", "fingerprint": "x\u202ey"},
         "no alert",
-        alert | {"startsAt": "yesterday", "fingerprint": "2"},
-        alert | {"labels": {"alertname": "Other"}, "fingerprint": "3"},
-    ]
+        {"startsAt": "yesterday", "fingerprint": "2"},
+        {"labels": {"alertname": "Other"}, "fingerprint": "3"},
+    )
 
     assert api.call("POST", "/alerts", body).json == taken(2, refused=4)
     work()
@@ -185,8 +183,7 @@ def test_a_million_alerts_that_nobody_understands_are_answered_in_time(api: Gate
 
 def test_a_single_refused_alert_is_told_with_its_reason(api: Gateway, stack: Deployment) -> None:
     """And one that is longer than a letter is cut."""
-    body = webhook("firing", starts=NOW)
-    body["alerts"] = [body["alerts"][0] | {"status": "unheard of", "annotations": {"summary": "é" * 300_000}}]
+    body = webhook("firing", {"status": "unheard of", "annotations": {"summary": "é" * 300_000}})
     assert api.call("POST", "/alerts", body).json == taken(0, refused=1)
     [letter] = stack.dead_letters()
     assert letter["Reason"].startswith(f"An alert of {ALICE} can't be understood: status: ")
@@ -196,21 +193,20 @@ def test_a_single_refused_alert_is_told_with_its_reason(api: Gateway, stack: Dep
 def test_a_refused_alert_that_nobody_can_keep_is_sent_again(api: Gateway, stack: Deployment) -> None:
     """It is lost by nobody: the sender is told that it has to keep it."""
     stack.clients["sqs"].delete_queue(QueueUrl=stack.environment["DEAD_LETTER_QUEUE_URL"])
-    assert api.call("POST", "/alerts", webhook("firing", starts=NOW) | {"alerts": ["no alert"]}).status == 503
+    assert api.call("POST", "/alerts", webhook("firing", "no alert")).status == 503
 
 
 def test_alertmanager_s_own_fingerprint_is_found_where_none_is_sent(
     api: Gateway, servicenow: Simulator, work: Callable[[], None]
 ) -> None:
     """Older ones and other senders of the format send none: the labels name the same problem."""
-    body = webhook("firing", starts=NOW - timedelta(minutes=5))
-    [alert] = body["alerts"]
+    [alert] = webhook("resolved")["alerts"]
     for fingerprint in (None, "", fingerprint_of(alert["labels"])):
-        body["alerts"] = [alert | {"fingerprint": fingerprint}]
+        body = webhook("firing", {"fingerprint": fingerprint}, starts=NOW - timedelta(minutes=5))
         assert api.call("POST", "/alerts", body).json == taken(1)
         work()
     del alert["fingerprint"]
-    api.call("POST", "/alerts", body | {"alerts": [alert | {"status": "resolved"}]})
+    api.call("POST", "/alerts", {"alerts": [alert]})
     work()
 
     [row] = servicenow.records("incident")
@@ -222,12 +218,12 @@ def test_an_end_without_a_time_is_now(
     api: Gateway, servicenow: Simulator, work: Callable[[], None], ends: dict[str, object]
 ) -> None:
     """A resolved alert whose end is unknown resolves, however late it comes."""
-    body = webhook("firing", starts=NOW - timedelta(minutes=5))
-    [alert] = body["alerts"]
-    api.call("POST", "/alerts", body)
+    starts = NOW - timedelta(minutes=5)
+    api.call("POST", "/alerts", webhook("firing", starts=starts))
     work()
+    [alert] = webhook("resolved", starts=starts)["alerts"]
     del alert["endsAt"]
-    api.call("POST", "/alerts", body | {"alerts": [alert | ends | {"status": "resolved"}]})
+    api.call("POST", "/alerts", {"alerts": [alert | ends]})
     work()
     [row] = servicenow.records("incident")
     assert row["state"] == "6"
@@ -235,8 +231,7 @@ def test_an_end_without_a_time_is_now(
 
 def test_alerts_that_were_left_out_are_told(api: Gateway, servicenow: Simulator, work: Callable[[], None]) -> None:
     """The answer counts them, and the records say that there is more."""
-    body = webhook("firing", starts=NOW) | {"truncatedAlerts": 57}
-    assert api.call("POST", "/alerts", body).json == taken(1, truncated=57)
+    assert api.call("POST", "/alerts", webhook("firing", left_out=57)).json == taken(1, truncated=57)
     work()
     [row] = servicenow.records("incident")
     assert "The sender left out 57 more alerts of this group." in row["description"]
@@ -289,9 +284,7 @@ def test_messages_that_the_queue_fails_are_sent_again(
         return {"Failed": [{"Id": Entries[0]["Id"], "Code": "InternalError", "SenderFault": False}]}
 
     monkeypatch.setattr(sqs, "send_message_batch", take_all_but_the_first)
-    body = webhook("firing", starts=NOW)
-    [alert] = body["alerts"]
-    body["alerts"] = [alert | {"fingerprint": str(number)} for number in range(4)]
+    body = webhook("firing", *({"fingerprint": str(number)} for number in range(4)))
 
     assert api.call("POST", "/alerts", body).json == taken(4)
     keys = [json.loads(message["Body"])["detail"]["dedup_key"] for message in stack.queued()]

@@ -16,7 +16,7 @@ from common.context.request import Place
 from common.incidents.item import deployment_prefix
 from local.certificates import issue_client
 from local.simulator import Simulator
-from tests.integration.doctor.world import SECRET, STORED_TABLES, Doctor, World, causes_of, detail_of, steps
+from tests.integration.doctor.world import SECRET, STORED_TABLES, Doctor, World, answer_aws, causes_of, detail_of, steps
 from tests.support.deployment import Deployment
 from tests.support.raw_server import authority
 
@@ -335,10 +335,13 @@ def test_each_topic_has_the_queue_among_its_subscriptions(
     sns = boto3.client("sns", region_name="eu-west-1")
     sns.create_topic(Name="budgets")
     assert steps(doctor())["topics"] == "failed"
-    queue = stack.queue_url.rpartition("/")[2]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:eu-west-1:123456789012:{queue}")
-
+    queue = f"arn:aws:sqs:eu-west-1:123456789012:{stack.queue_url.rpartition('/')[2]}"
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
     assert steps(doctor())["topics"] == "ok"
+
+    waiting = {"Endpoint": queue, "SubscriptionArn": "PendingConfirmation"}
+    answer_aws(monkeypatch, "ListSubscriptionsByTopic", {"Subscriptions": [waiting]})
+    assert steps(doctor())["topics"] == "failed"
 
 
 def test_a_change_that_is_being_implemented_shows_what_it_concerns_and_when(world: World, doctor: Doctor) -> None:
