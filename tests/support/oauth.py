@@ -3,6 +3,8 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+import pytest
+
 from common.clock import Deadline
 from common.errors import BridgeError, CredentialsError, TransientError
 from common.oauth.credentials import ClientCredentials
@@ -141,9 +143,31 @@ class Stack:
         """Return a deadline that many seconds from now."""
         return Deadline.after(self.clock, seconds)
 
-    def token(self) -> AccessToken:
-        """Ask the source for a token."""
-        return self.source.token(self.deadline())
+    def token(self, of: TokenSource | None = None, *, after: float = 0.0) -> AccessToken:
+        """Ask the stack's source, or another one, for a token, so many seconds from now."""
+        self.clock.advance(after)
+        return (of or self.source).token(self.deadline())
+
+    def rejected(self, token: AccessToken, of: TokenSource | None = None) -> AccessToken:
+        """Report a 401, and return the token to go on with."""
+        return (of or self.source).rejected(token, self.deadline())
+
+    def refresh(self, of: TokenSource | None = None, *, after: float = 0.0) -> AccessToken:
+        """Let the scheduled refresher run, so many seconds from now."""
+        self.clock.advance(after)
+        return (of or self.source).refresh(self.deadline())
+
+    def failure[Kind: BridgeError](self, kind: type[Kind], *, after: float = 0.0) -> Kind:
+        """Ask for a token, so many seconds from now, and return the error of that kind that comes instead."""
+        with pytest.raises(kind) as caught:
+            self.token(after=after)
+        return caught.value
+
+    def reach_the_end(self) -> None:
+        """Use a token that ages until it is over: from halfway on it is known that it does."""
+        self.token()
+        self.token(after=STALE_AT)
+        self.clock.advance(1800 - STALE_AT)
 
     def newest_stored(self) -> AccessToken:
         """Return the token that was stored last."""

@@ -27,7 +27,7 @@ class TestFresh:
     def test_a_stored_token_saves_the_request(self, stack: Stack) -> None:
         """A cold environment starts with what another one has stored."""
         stack.token()
-        assert stack.another().token(stack.deadline()).value == "token-1"
+        assert stack.token(stack.another()).value == "token-1"
         assert stack.asked == 1
         assert stack.telemetry.counts()["TokenFromStore"] == 1
 
@@ -42,16 +42,14 @@ class TestFresh:
         """From half of the life on, before 83 percent of it; drawn with the token, so that snapshots don't share it."""
         early, late = stack.another(), stack.another()
         stack.dice.share = 0.0
-        early.token(stack.deadline())
+        stack.token(early)
         stack.dice.share = 1.0
-        late.token(stack.deadline())
-        stack.clock.advance(900)
-        late.token(stack.deadline())
+        stack.token(late)
+        stack.token(late, after=900)
         assert stack.asked == 1
-        early.token(stack.deadline())
+        stack.token(early)
         assert stack.asked == 2
-        stack.clock.advance(590)
-        late.token(stack.deadline())
+        stack.token(late, after=590)
         assert stack.store.looks == 3
 
     def test_hits_and_age_are_handed_over_once_an_invocation(self, stack: Stack) -> None:
@@ -88,8 +86,7 @@ class TestStale:
     def test_it_is_renewed_by_one_caller(self, stack: Stack) -> None:
         """Who gets the new one; the store gets it too."""
         first = stack.token()
-        stack.clock.advance(STALE_AT)
-        second = stack.token()
+        second = stack.token(after=STALE_AT)
         assert second.issued == first.issued + STALE_AT
         assert stack.asked == 2
         assert stack.store.kept == second
@@ -99,10 +96,9 @@ class TestStale:
         """Whoever of a fleet is first asks for all."""
         other = stack.another()
         stack.token()
-        other.token(stack.deadline())
-        stack.clock.advance(STALE_AT)
-        renewed = stack.token()
-        assert other.token(stack.deadline()) == renewed
+        stack.token(other)
+        renewed = stack.token(after=STALE_AT)
+        assert stack.token(other) == renewed
         assert stack.asked == 2
         assert set(stack.store.clients) == {"bridge"}
 
@@ -143,8 +139,7 @@ class TestStale:
     def test_a_caller_with_a_token_is_not_kept_for_long(self, stack: Stack) -> None:
         """Three seconds, however much time it has."""
         stack.token()
-        stack.clock.advance(STALE_AT)
-        stack.token()
+        stack.token(after=STALE_AT)
         assert stack.issuer.deadlines[1] == 3.0
 
     @pytest.mark.parametrize("trouble", [AWAY, REFUSED, ConfigurationError("Wrong.", action="Mend.")])
@@ -170,16 +165,15 @@ class TestStale:
         """A fleet does not fall upon an endpoint that is down."""
         other = stack.another()
         stack.token()
-        other.token(stack.deadline())
+        stack.token(other)
         stack.clock.advance(STALE_AT)
         stack.issuer.troubles.append(AWAY)
         stack.token()
         for _ in range(20):
-            other.token(stack.deadline())
+            stack.token(other)
             stack.clock.advance(2.9)
         assert stack.asked == 2
-        stack.clock.advance(60)
-        other.token(stack.deadline())
+        stack.token(other, after=60)
         assert stack.asked == 3
 
     def test_a_store_that_throttles_means_later(self, stack: Stack) -> None:
@@ -189,8 +183,7 @@ class TestStale:
         stack.store.answers.append(Miss.BUSY)
         stack.token()
         assert stack.asked == 1
-        stack.clock.advance(60)
-        stack.token()
+        stack.token(after=60)
         assert stack.asked == 2
 
     def test_a_secret_that_can_not_be_read_does_not_matter_yet(self, stack: Stack) -> None:
@@ -210,6 +203,5 @@ class TestStale:
         stack.clock.advance(70)
         stack.issuer.troubles.append(REFUSED)
         stack.token()
-        stack.clock.advance(19)
-        stack.token()
+        stack.token(after=19)
         assert stack.asked == 2

@@ -61,8 +61,7 @@ class TestExpired:
     def test_a_later_caller_asks_again(self, stack: Stack) -> None:
         """A failure is not remembered beyond those who waited."""
         stack.issuer.troubles.append(AWAY)
-        with pytest.raises(TransientError):
-            stack.token()
+        stack.failure(TransientError)
         assert stack.token().value == "token-1"
 
     def test_who_has_no_time_left_does_not_wait_for_the_lock(self, stack: Stack) -> None:
@@ -73,19 +72,14 @@ class TestExpired:
     def test_a_wish_to_be_left_alone_is_respected(self, stack: Stack) -> None:
         """For as long as asked, five minutes at most."""
         stack.issuer.troubles.append(TransientError("Too many.", action="Wait.", retry_after=120.0))
-        with pytest.raises(TransientError):
-            stack.token()
-        stack.clock.advance(20)
-        with pytest.raises(TransientError) as caught:
-            stack.token()
-        assert caught.value.retry_after == 100.0
+        stack.failure(TransientError)
+        caught = stack.failure(TransientError, after=20)
+        assert caught.retry_after == 100.0
         stack.clock.advance(100)
         stack.issuer.troubles.append(TransientError("Too many.", action="Wait.", retry_after=3600.0))
-        with pytest.raises(TransientError):
-            stack.token()
+        stack.failure(TransientError)
         assert stack.asked == 2
-        stack.clock.advance(LONGEST_SILENCE)
-        assert stack.token().value == "token-1"
+        assert stack.token(after=LONGEST_SILENCE).value == "token-1"
 
     def test_a_store_that_throttles_is_asked_again_for_a_while(self, stack: Stack) -> None:
         """Then the endpoint is asked: the store never fails a call."""
@@ -98,7 +92,7 @@ class TestExpired:
         """What it was waited for."""
         stack.token()
         stack.store.answers.extend([Miss.BUSY, Miss.BUSY])
-        assert stack.another().token(stack.deadline()).value == "token-1"
+        assert stack.token(stack.another()).value == "token-1"
         assert stack.asked == 1
 
     def test_a_caller_in_a_hurry_waits_for_half_its_time_at_most(self, stack: Stack) -> None:
@@ -110,8 +104,7 @@ class TestExpired:
     def test_an_ambiguous_failure_of_a_part_is_not_swallowed(self, stack: Stack) -> None:
         """Whatever a part raises reaches the caller."""
         stack.issuer.troubles.append(AmbiguousError("Unclear.", action="Look."))
-        with pytest.raises(AmbiguousError):
-            stack.token()
+        stack.failure(AmbiguousError)
 
 
 class TestRefused:
@@ -122,8 +115,7 @@ class TestRefused:
         stack.token()
         stack.issuer.accepted, stack.issuer.refusal = ROTATED, REFUSED
         stack.secret.now = ROTATED
-        stack.clock.advance(EXPIRED_AT)
-        assert stack.token().issued == EPOCH + EXPIRED_AT
+        assert stack.token(after=EXPIRED_AT).issued == EPOCH + EXPIRED_AT
         assert stack.issuer.requests == [CLIENT, CLIENT, ROTATED]
         assert stack.clock.slept == []
         assert stack.telemetry.counts().get("TokenRefusals", 0) == 0
@@ -150,21 +142,17 @@ class TestRefused:
         stack.source._client.known()
         stack.secret.now = ROTATED
         stack.issuer.refusal = REFUSED
-        with pytest.raises(CredentialsError):
-            stack.token()
+        stack.failure(CredentialsError)
         assert stack.issuer.requests == [CLIENT, ROTATED]
 
     def test_the_refusal_is_remembered_for_thirty_seconds(self, stack: Stack) -> None:
         """Callers get it at once, each with an exception of its own."""
         stack.issuer.refusal = REFUSED
-        with pytest.raises(CredentialsError) as first:
-            stack.token()
-        stack.clock.advance(REFUSAL_SECONDS - 1)
-        with pytest.raises(CredentialsError) as second:
-            stack.token()
+        first = stack.failure(CredentialsError)
+        second = stack.failure(CredentialsError, after=REFUSAL_SECONDS - 1)
         assert stack.asked == 1
-        assert vars(first.value) == vars(second.value)
-        assert first.value is not second.value
+        assert vars(first) == vars(second)
+        assert first is not second
         stack.clock.advance(1)
         stack.issuer.refusal = None
         assert stack.token().value == "token-1"
@@ -172,8 +160,7 @@ class TestRefused:
     def test_a_clock_that_was_set_back_does_not_prolong_it(self, stack: Stack) -> None:
         """Nor does one that was set forward."""
         stack.issuer.refusal = REFUSED
-        with pytest.raises(CredentialsError):
-            stack.token()
+        stack.failure(CredentialsError)
         stack.clock.jump(-3600)
         stack.issuer.refusal = None
         assert stack.token().value == "token-1"
@@ -181,8 +168,7 @@ class TestRefused:
     def test_a_secret_that_is_not_filled_in_is_not_remembered(self, stack: Stack) -> None:
         """The same messages succeed as soon as it is."""
         stack.secret.now = CredentialsError("Not filled in.", action="Fill it in.")
-        with pytest.raises(CredentialsError):
-            stack.token()
+        stack.failure(CredentialsError)
         stack.secret.now = CLIENT
         assert stack.token().value == "token-1"
 
@@ -194,7 +180,7 @@ class TestRejected:
         """Each gets the replacement."""
         old = stack.token()
         stack.issuer.revoke()
-        outcomes = in_threads(50, lambda: stack.source.rejected(old, stack.deadline()))
+        outcomes = in_threads(50, lambda: stack.rejected(old))
         assert {token.value for token in outcomes if isinstance(token, AccessToken)} == {"token-2"}
         assert len(outcomes) == 50
         assert stack.asked == 2
@@ -203,34 +189,33 @@ class TestRejected:
         """A late 401 must not cost the new token."""
         old = stack.token()
         stack.issuer.behaviour = "fresh"
-        stack.clock.advance(STALE_AT)
-        current = stack.token()
-        assert stack.source.rejected(old, stack.deadline()) is current
+        current = stack.token(after=STALE_AT)
+        assert stack.rejected(old) is current
         assert stack.asked == 2
 
     def test_a_newer_token_in_the_store_saves_the_request(self, stack: Stack) -> None:
         """Another environment has met the 401 first."""
         other = stack.another()
         old = stack.token()
-        also_old = other.token(stack.deadline())
+        also_old = stack.token(other)
         stack.issuer.revoke()
         stack.clock.advance(1)
-        replacement = stack.source.rejected(old, stack.deadline())
-        assert other.rejected(also_old, stack.deadline()) == replacement
+        replacement = stack.rejected(old)
+        assert stack.rejected(also_old, other) == replacement
         assert stack.asked == 2
 
     def test_a_stored_replacement_that_is_rejected_too_costs_one_request(self, stack: Stack) -> None:
         """The other environment's token was revoked with all the others."""
         other = stack.another()
         old = stack.token()
-        also_old = other.token(stack.deadline())
+        also_old = stack.token(other)
         stack.issuer.revoke()
         stack.clock.advance(1)
-        stack.source.rejected(old, stack.deadline())
+        stack.rejected(old)
         stack.clock.advance(1)
-        stored = other.rejected(also_old, stack.deadline())
+        stored = stack.rejected(also_old, other)
         stack.issuer.revoke()
-        assert other.rejected(stored, stack.deadline()).value == "token-3"
+        assert stack.rejected(stored, other).value == "token-3"
         assert stack.asked == 3
 
     def test_the_rejected_token_is_not_taken_from_the_store_again(self, stack: Stack) -> None:
@@ -240,7 +225,7 @@ class TestRejected:
         stack.issuer.revoke()
         stack.clock.advance(1)
         with pytest.raises(TransientError):
-            stack.source.rejected(old, stack.deadline())
+            stack.rejected(old)
         assert stack.token().value == "token-2"
 
     def test_an_older_token_in_the_store_is_no_replacement(self, stack: Stack) -> None:
@@ -249,14 +234,14 @@ class TestRejected:
         old = stack.token()
         stack.store.kept = older
         stack.issuer.revoke()
-        assert stack.source.rejected(old, stack.deadline()).value == "token-2"
+        assert stack.rejected(old).value == "token-2"
         assert stack.store.kept != older
 
     def test_the_same_token_again_is_replayed_once_by_everybody(self, stack: Stack) -> None:
         """The server may insist on it; fifty threads ask once."""
         old = stack.token()
         stack.clock.advance(1)
-        outcomes = in_threads(50, lambda: stack.source.rejected(old, stack.deadline()))
+        outcomes = in_threads(50, lambda: stack.rejected(old))
         assert {token.value for token in outcomes if isinstance(token, AccessToken)} == {"token-1"}
         assert stack.asked == 2
 
@@ -270,35 +255,34 @@ class TestRejected:
         """
         stack.issuer.behaviour = behaviour
         old = stack.token()
-        replacement = stack.source.rejected(old, stack.deadline())
+        replacement = stack.rejected(old)
         asked = 2
         if replacement.value == old.value:
-            replacement = stack.source.rejected(replacement, stack.deadline())
+            replacement = stack.rejected(replacement)
             assert replacement.value != old.value
             asked = 3
         for _ in range(20):
             with pytest.raises(CredentialsError, match="only just issued"):
-                stack.source.rejected(stack.token(), stack.deadline())
+                stack.rejected(stack.token())
         assert stack.asked == asked
         stack.clock.advance(REFUSAL_SECONDS)
-        stack.source.rejected(replacement, stack.deadline())
+        stack.rejected(replacement)
         assert stack.asked == asked + 1
 
     def test_a_token_extended_meanwhile_is_not_taken_for_another_one(self, stack: Stack) -> None:
         """The same value in a newer coat was rejected just as well."""
         old = stack.token()
-        stack.clock.advance(STALE_AT)
-        assert stack.token().value == old.value
+        assert stack.token(after=STALE_AT).value == old.value
         stack.issuer.revoke()
         stack.issuer.behaviour = "fresh"
-        assert stack.source.rejected(old, stack.deadline()).value == "token-2"
+        assert stack.rejected(old).value == "token-2"
 
     def test_a_token_that_others_have_had_confirmed_since_is_accepted(self, stack: Stack) -> None:
         """The store says that it was issued anew after the 401."""
         old = stack.token()
         stack.issuer.troubles.append(AWAY)
         with pytest.raises(TransientError):
-            stack.source.rejected(old, stack.deadline())
+            stack.rejected(old)
         stack.clock.advance(5)
         stack.store.kept = AccessToken(old.value, EPOCH + 4, EPOCH + 1804, EPOCH + 4)
         assert stack.token().value == old.value
