@@ -1,4 +1,4 @@
-"""The instance that most functions are tested with."""
+"""The instances that functions are tested with."""
 
 from collections.abc import Iterator
 
@@ -13,3 +13,10 @@ def servicenow() -> Iterator[Simulator]:
     """Provide an instance that knows the client."""
     with Simulator(client_secret=SECRET, seed=1) as simulator:
         yield simulator
+
+
+@pytest.fixture
+def simulator(running: Simulator) -> Simulator:
+    """Provide the simulator of a folder, which starts it as `running`, as if it were new."""
+    running.reset()
+    return running

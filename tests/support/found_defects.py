@@ -1,6 +1,6 @@
 """Defects that the search found in this code, and those that take days, a rule, or one worker alone; to be planted."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import replace
 from typing import Any
 
@@ -11,17 +11,10 @@ from common.incidents import item as items
 from common.incidents import ledger as ledgers
 from common.incidents.alert import Alert, Fold, Policy, is_firing
 from common.incidents.item import Item
-from common.incidents.ledger import Ledger
 from common.incidents.rules import Rule
 from common.incidents.steps import Finish, Moment, Next, Step, Write
 from common.incidents.work import Work
-
-type Plant = Callable[[pytest.MonkeyPatch], None]
-
-MARKER = "correlation_display"
-WRITE, SEND = Work.write, Work.send
-PLAN, UNKNOWN = decide.plan, decide.unknown
-LEDGER_WRITE = Ledger.write
+from tests.support.defects import WRITE
 
 
 def key_of_an_attempt_used_again(patch: pytest.MonkeyPatch) -> None:

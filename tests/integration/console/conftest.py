@@ -18,13 +18,6 @@ def running() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def simulator(running: Simulator) -> Simulator:
-    """Return the simulator as if it were new."""
-    running.reset()
-    return running
-
-
-@pytest.fixture
 def cloud() -> FakeCloud:
     """Return an AWS side."""
     return FakeCloud()

@@ -16,13 +16,6 @@ def running() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def simulator(running: Simulator) -> Simulator:
-    """Provide the simulator as if it were new."""
-    running.reset()
-    return running
-
-
-@pytest.fixture
 def line(simulator: Simulator) -> Iterator[Line]:
     """Provide a new environment."""
     line = Line(simulator)

@@ -46,6 +46,11 @@ class Caller:
             sent.setdefault("Content-Type", "application/json")
         return self.pool.request(method, url, body=body, headers=sent, redirect=False)
 
+    def gives_up_after(self, seconds: float) -> None:
+        """Wait no longer for an answer from here on."""
+        self.pool.connection_pool_kw["timeout"] = urllib3.Timeout(read=seconds)
+        self.pool.clear()
+
     def ask_for_token(self, secret: str = CLIENT_SECRET, **changes: str) -> urllib3.BaseHTTPResponse:
         """Send a token request as a form."""
         form = {"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": secret, **changes}

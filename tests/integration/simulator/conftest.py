@@ -19,13 +19,6 @@ def running() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def simulator(running: Simulator) -> Simulator:
-    """Return the simulator as if it were new."""
-    running.reset()
-    return running
-
-
-@pytest.fixture
 def manager(simulator: Simulator, caller: Caller) -> Caller:
     """Return a caller who holds the role of change managers."""
     simulator.insert("sys_user_has_role", {"user": "AWS Bridge", "role": "change_manager"})

@@ -2,7 +2,6 @@ import json
 import time
 
 import pytest
-import urllib3
 from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from local.simulator import Fault, Simulator
@@ -51,8 +50,7 @@ def test_the_connection_ends_without_an_answer(
 def test_no_answer_at_all(simulator: Simulator, caller: Caller, *, commit: bool) -> None:
     """The caller's own timeout ends it."""
     caller.api("GET", TABLE)
-    caller.pool.connection_pool_kw["timeout"] = urllib3.Timeout(read=0.1)
-    caller.pool.clear()
+    caller.gives_up_after(0.1)
     simulator.add_fault(Fault(connection="hang", commit=commit))
     with pytest.raises(ReadTimeoutError):
         caller.api("POST", TABLE, BODY)
@@ -91,8 +89,7 @@ def test_a_late_write_was_authenticated_when_it_came(simulator: Simulator, calle
 def test_a_slow_request_does_not_reach_into_the_next_test(simulator: Simulator, caller: Caller) -> None:
     """After a reset it is dropped."""
     caller.api("GET", TABLE)
-    caller.pool.connection_pool_kw["timeout"] = urllib3.Timeout(read=0.05)
-    caller.pool.clear()
+    caller.gives_up_after(0.05)
     simulator.add_fault(Fault(delay=0.15))
     with pytest.raises(ReadTimeoutError):
         caller.api("POST", TABLE, BODY)
@@ -112,8 +109,7 @@ def test_a_delay_still_carries_out_the_request(simulator: Simulator, caller: Cal
 def test_a_slow_request_commits_after_its_caller_has_gone(simulator: Simulator, caller: Caller) -> None:
     """The instance does not notice that nobody waits."""
     caller.api("GET", TABLE)
-    caller.pool.connection_pool_kw["timeout"] = urllib3.Timeout(read=0.05)
-    caller.pool.clear()
+    caller.gives_up_after(0.05)
     simulator.add_fault(Fault(delay=0.2))
     with pytest.raises(ReadTimeoutError):
         caller.api("POST", TABLE, BODY)

@@ -1,5 +1,3 @@
-from collections import deque
-from collections.abc import Mapping
 from urllib.parse import parse_qs
 
 import pytest
@@ -11,6 +9,7 @@ from common.oauth.endpoint import ANSWER_LIMIT, TRY_SECONDS, TokenEndpoint
 from common.transport import NotSentError, Response, UnansweredError
 from tests.support.aws import kms_signer
 from tests.support.clock import EPOCH, FakeClock
+from tests.support.exchanges import ScriptedSender
 from tests.support.telemetry import readable_telemetry
 
 CLIENT = ClientCredentials("bridge", "s+~[#, äcret&=%", "1")
@@ -23,62 +22,46 @@ LATE = UnansweredError("No answer.", action="Wait.")
 LOST = NotSentError("Not sent.", action="Wait.", code="unreachable")
 
 
-class Line:
-    """A transport that plays answers and notes what it was given."""
-
-    def __init__(self, clock: FakeClock, *answers: Response | BridgeError, takes: float = 0.0) -> None:
-        """Play `answers` in turn, each after `takes` seconds."""
-        self.clock = clock
-        self.answers = deque(answers)
-        self.takes = takes
-        self.bodies: list[bytes] = []
-        self.budgets: list[float] = []
-
-    def send(  # noqa: PLR0913 (as the real one)
-        self,
-        method: str,
-        target: str,
-        *,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        deadline: Deadline,
-        size_limit: int,
-    ) -> Response:
-        """Play the next answer."""
-        assert (method, target, size_limit) == ("POST", "/oauth_token.do", ANSWER_LIMIT)
-        assert headers["Content-Type"] == "application/x-www-form-urlencoded"
-        assert "Authorization" not in headers
-        assert body is not None
-        self.bodies.append(body)
-        self.budgets.append(deadline.remaining())
-        self.clock.advance(self.takes)
-        answer = self.answers.popleft()
-        if isinstance(answer, BridgeError):
-            raise answer
-        return answer
-
-
 class Bench:
-    """An endpoint on a line that plays answers."""
+    """An endpoint whose sender follows a script."""
 
     def __init__(self, *answers: Response | BridgeError, scope: str = "", takes: float = 0.0) -> None:
         """Put an endpoint together."""
         self.clock = FakeClock()
-        self.line = Line(self.clock, *answers, takes=takes)
+        self.sender = ScriptedSender(self.clock, *answers, takes=takes)
         self.telemetry, _ = readable_telemetry()
         scopes = {"scope": scope} if scope else {}
         self.endpoint = TokenEndpoint(
-            self.line, signer=kms_signer(), clock=self.clock, telemetry=self.telemetry, path="/oauth_token.do", **scopes
+            self.sender,
+            signer=kms_signer(),
+            clock=self.clock,
+            telemetry=self.telemetry,
+            path="/oauth_token.do",
+            **scopes,
         )
 
     def request(self, seconds: float = 20.0) -> str:
         """Ask for a token and return its value."""
         return self.endpoint.request(CLIENT, Deadline.after(self.clock, seconds)).value
 
+    def failure[Kind: BridgeError](self, kind: type[Kind], seconds: float = 20.0) -> Kind:
+        """Ask for a token and return the error of that kind that comes instead."""
+        with pytest.raises(kind) as caught:
+            self.request(seconds)
+        return caught.value
+
+    @property
+    def form(self) -> dict[str, list[str]]:
+        """What the first request sent as a form."""
+        body = self.sender.requests[0].body
+        assert body is not None
+        assert body.isascii()
+        return parse_qs(body.decode(), strict_parsing=True)
+
     @property
     def tries(self) -> int:
         """How often the endpoint was asked."""
-        return len(self.line.bodies)
+        return len(self.sender.requests)
 
 
 def refused(status: int, **headers: str) -> Response:
@@ -90,8 +73,13 @@ def test_it_sends_the_form_of_rfc_6749_with_every_character_encoded() -> None:
     """ServiceNow's generated secrets hold characters that a form must not."""
     bench = Bench(GRANTED)
     assert bench.request() == "a-token"
-    assert bench.line.bodies[0].isascii()
-    assert parse_qs(bench.line.bodies[0].decode(), strict_parsing=True) == {
+    (request,) = bench.sender.requests
+    assert (request.method, request.target, request.size_limit) == ("POST", "/oauth_token.do", ANSWER_LIMIT)
+    assert request.headers == {
+        "Accept": "application/json",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    assert bench.form == {
         "grant_type": ["client_credentials"],
         "client_id": ["bridge"],
         "client_secret": ["s+~[#, äcret&=%"],
@@ -102,7 +90,7 @@ def test_a_scope_is_sent_where_one_is_set() -> None:
     """Separated by blanks, as the standard has it."""
     bench = Bench(GRANTED, scope="incident_read incident_write")
     bench.request()
-    assert parse_qs(bench.line.bodies[0].decode())["scope"] == ["incident_read incident_write"]
+    assert bench.form["scope"] == ["incident_read incident_write"]
 
 
 def test_the_life_begins_before_the_request() -> None:
@@ -125,10 +113,9 @@ def test_short_trouble_is_over_within_the_same_call(trouble: Response | BridgeEr
 def test_the_third_trouble_in_a_row_is_reported() -> None:
     """As something that can pass, with nothing done."""
     bench = Bench(LATE, refused(502), LOST)
-    with pytest.raises(TransientError) as caught:
-        bench.request()
+    error = bench.failure(TransientError)
     assert bench.tries == 3
-    assert (caught.value.message, caught.value.code) == (LOST.message, LOST.code)
+    assert (error.message, error.code) == (LOST.message, LOST.code)
 
 
 def test_a_short_wait_that_the_server_asks_for_is_kept() -> None:
@@ -141,17 +128,15 @@ def test_a_short_wait_that_the_server_asks_for_is_kept() -> None:
 def test_a_long_wait_that_the_server_asks_for_is_the_queues_business() -> None:
     """The function does not sleep; the error says for how long."""
     bench = Bench(refused(429, **{"Retry-After": "3600"}))
-    with pytest.raises(TransientError) as caught:
-        bench.request()
-    assert caught.value.retry_after == 3600.0
+    error = bench.failure(TransientError)
+    assert error.retry_after == 3600.0
     assert bench.clock.slept == []
 
 
 def test_no_try_begins_that_could_not_end_in_time() -> None:
     """The deadline is the caller's, not ours."""
     bench = Bench(refused(503), takes=1.0)
-    with pytest.raises(TransientError):
-        bench.request(1.2)
+    bench.failure(TransientError, 1.2)
     assert bench.tries == 1
 
 
@@ -161,20 +146,18 @@ def test_a_try_that_just_fits_begins() -> None:
     bench = Bench(trouble, GRANTED)
     assert bench.request(2.5) == "a-token"
     bench = Bench(trouble)
-    with pytest.raises(TransientError):
-        bench.request(2.4)
+    bench.failure(TransientError, 2.4)
 
 
 def test_one_try_does_not_use_up_the_whole_time() -> None:
     """So that a lost packet does not cost the call."""
     bench = Bench(LATE, GRANTED, takes=TRY_SECONDS)
     bench.request()
-    assert bench.line.budgets == [TRY_SECONDS, TRY_SECONDS]
+    assert [request.seconds for request in bench.sender.requests] == [TRY_SECONDS, TRY_SECONDS]
 
 
 def test_what_a_person_has_to_mend_is_not_tried_again() -> None:
     """Nor are the credentials sent any further."""
     bench = Bench(refused(307))
-    with pytest.raises(ConfigurationError):
-        bench.request()
+    bench.failure(ConfigurationError)
     assert bench.tries == 1
