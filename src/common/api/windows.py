@@ -1,6 +1,7 @@
 """`PUT /windows/{name}`: a pipeline that deploys says what is to be quiet meanwhile, and for whom it may say so."""
 
 from collections.abc import Sequence
+from copy import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,7 +32,8 @@ class Windows:
     def put(self, caller: str, account: str, name: str, wanted: Wanted, now: datetime) -> dict[str, Any]:
         """Open a window, or set an open one anew, and return it. Raises ProblemError. `account` is that of the API.
 
-        One that goes on for the same counts from when it was opened, however often its end is moved.
+        One that goes on for the same counts from when it was opened, however often its end is moved, and stays its
+        opener's whoever moves it.
         """
         self._check_on()
         if not wanted.match and not wanted.rules:
@@ -53,9 +55,13 @@ class Windows:
         )
 
         def change(windows: Sequence[CallersWindow]) -> Sequence[CallersWindow]:
-            self._check_owner(_open(windows, name, now), caller)
+            before = _open(windows, name, now)
+            self._check_owner(before, caller)
+            window = asked
+            if before is not None and before.caller != caller:
+                window = replace(asked, caller=before.caller, account=before.account)
             try:
-                changed = opened(windows, asked, _milliseconds(now))
+                changed = opened(windows, window, _milliseconds(now))
             except TooManyWindowsError as error:
                 raise ProblemError(
                     Kind.CONFLICT, f"{error} are open already.", action="End those that are not needed any more."

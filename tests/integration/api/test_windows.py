@@ -112,6 +112,17 @@ def test_nobody_changes_anothers_window(api: Gateway) -> None:
     assert api.call("DELETE", "/windows/w").kind == "not-found"
 
 
+def test_a_wide_role_changes_anothers_window_in_its_openers_name(api: Gateway) -> None:
+    """It stays the opener's, concerns the opener's account, and counts from when it was opened."""
+    first = api.call("PUT", "/windows/w", {"match": MATCH, "for": "30m"}, caller=FOREIGN).json
+    changed = api.call("PUT", "/windows/w", {"match": MATCH, "for": "90m"}, caller=ADMIN)
+    assert changed.status == 200
+    kept = ("account", "opened_by", "from")
+    assert [changed.json[name] for name in kept] == [first[name] for name in kept]
+    assert first["account"] == "111122223333"
+    assert api.call("DELETE", "/windows/w", caller=FOREIGN).status == 200
+
+
 @pytest.mark.attack
 def test_no_window_is_prolonged_for_ever(api: Gateway) -> None:
     """It lasts two hours here, counted from when it was opened; for something else it is another window."""
