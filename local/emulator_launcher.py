@@ -1,6 +1,6 @@
 """Starts MiniStack; runs with the Python of the emulator's own virtual environment, see `local/emulator.py`.
 
-Eleven things differ from the command `ministack`:
+Twelve things differ from the command `ministack`:
 
 - PutEvents takes events whose source starts with `aws.`. AWS takes those from its own services only, and so
   does MiniStack, whose CloudWatch sends none.
@@ -18,6 +18,7 @@ Eleven things differ from the command `ministack`:
   and moments that are asked for; the picture says that CloudWatch has not drawn it.
 - FilterLogEvents knows alternatives (`?ERROR ?error`), which it would take for terms that all have to be there.
 - It listens on the one port it was told, never on 443 beside it.
+- It ends at once: functions keep their connections open, for which it would wait three seconds.
 - It ends when its standard input is closed, so it can't outlive the process that started it.
 """
 
@@ -34,6 +35,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from hypercorn.config import Config
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import cloudwatch, cloudwatch_logs, eventbridge, lambda_svc
@@ -236,6 +238,11 @@ def listen_on_one_port() -> None:
     app._port_is_bindable = lambda _host, _port: False  # noqa: SLF001
 
 
+def end_at_once() -> None:
+    """Wait for no connection that is still open."""
+    Config.graceful_timeout = 0.0
+
+
 def end_with_standard_input() -> None:
     """Wait until standard input is closed, then end in good order."""
     sys.stdin.buffer.read()
@@ -253,5 +260,7 @@ if __name__ == "__main__":
     draw_metrics()
     know_alternatives_in_patterns()
     listen_on_one_port()
+    end_at_once()
     threading.Thread(target=end_with_standard_input, daemon=True).start()
     app.main()
+    os._exit(0)  # Python would tidy up for a second or two what nobody needs any more

@@ -15,7 +15,7 @@ BUCKET = "deployments"
 """The bucket that `deploy` uploads to; it must exist."""
 
 _PROJECT = Path(__file__).resolve().parent.parent
-_BIN = _PROJECT / ".venv-sam" / "bin"
+_SAM = _PROJECT / ".venv-sam" / "bin" / "python", _PROJECT / "local" / "sam_launcher.py"
 # Not where `sam deploy` looks by default: a package for this machine must not go to a real account.
 _BUILD_DIRECTORY = _PROJECT / ".aws-sam" / "local"
 
@@ -48,7 +48,7 @@ def start_build(logs: Path) -> Process:
     """Start `sam build` for this machine; where nothing changed, the package made last is used."""
     return Process(
         [
-            *(_BIN / "sam", "build", "--build-dir", PACKAGE),
+            *(*_SAM, "build", "--parallel", "--build-dir", PACKAGE),
             *("--config-file", _empty_configuration(logs)),
             *("--parameter-overrides", f"Architecture={this_architecture()}"),
         ],
@@ -82,7 +82,7 @@ def deploy(  # noqa: PLR0913 (what, where, as whom)
     parameters_file = logs / "parameters.yaml"  # JSON is YAML too
     parameters_file.write_text(json.dumps(dict(parameters)), encoding="ascii")
     command: list[str | Path] = [
-        *(_BIN / "sam", "deploy", "--template-file", template),
+        *(*_SAM, "deploy", "--template-file", template),
         *("--stack-name", stack_name, "--s3-bucket", BUCKET, "--s3-prefix", stack_name),
         *("--capabilities", "CAPABILITY_IAM"),
         *("--config-file", _empty_configuration(logs), "--no-confirm-changeset", "--no-progressbar"),
