@@ -81,9 +81,16 @@ use_configuration_of_pip() {
 
 install_uv_with_pip() {
     echo "setup: no uv at hand, installing the pinned one into .venv"
-    "$python" -m venv --clear .venv ||
-        fail "$python cannot create a virtual environment. Install its venv module (Debian: python$wanted-venv) or uv."
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+    # A pip that is there already serves; to bring one along takes most of the time.
+    if "$python" -c 'import pip' 2>/dev/null; then
+        "$python" -m venv --clear --without-pip .venv
+        set -- "$python" -m pip --python .venv/bin/python
+    else
+        "$python" -m venv --clear .venv ||
+            fail "$python cannot create a virtual environment. Install its venv module (Debian: python$wanted-venv) or uv."
+        set -- .venv/bin/python -m pip
+    fi
+    "$@" install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
     echo "$project" >.venv/.made-in
     uv=$project/.venv/bin/uv
 }
