@@ -298,6 +298,15 @@ def test_a_time_of_the_event_s_own_stays_near_its_delivery(tmp_path: Path, said:
     assert says(loaded(tmp_path, time='"detail.at"'), at=said).occurred_at == milliseconds(counts)
 
 
+def test_a_time_of_the_event_s_own_counts_alone_where_its_delivery_tells_none(tmp_path: Path) -> None:
+    """Nothing is left to hold it against."""
+    alert = loaded(tmp_path, time='"detail.at"').alert(
+        EVENT | {"time": "soon", "detail": DETAIL | {"at": "2026-11-23T09:15:00Z"}}
+    )
+    assert alert is not None
+    assert alert.occurred_at == milliseconds("2026-11-23T09:15:00Z")
+
+
 @pytest.mark.parametrize("doors", [("webhook.tool", "sns.alerts"), ("aws.partner/tool.com/1", "webhook.tool")])
 def test_one_problem_may_come_by_several_doors(tmp_path: Path, doors: tuple[str, str]) -> None:
     """Where the rule names the origin; else the source tells apart."""
