@@ -54,10 +54,10 @@ class _Search:
         if broken:
             return broken
         for step in self.model.steps(world):
-            new = len(self.worlds)
-            after = self.numbers.setdefault(step.world, new)
+            new, reached = len(self.worlds), step.world
+            after = self.numbers.setdefault(reached, new)
             if after == new:
-                self.worlds.append(step.world)
+                self.worlds.append(reached)
                 self.origins.append((number, f"{step.name} {step.to}"))
                 self.before.append([])
             self.before[after].append(number)

@@ -4,7 +4,7 @@ One problem; messages that are delivered at least once and in any order; workers
 writes that commit up to 65 s after they were sent; and people.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import NamedTuple
 
@@ -18,12 +18,22 @@ from tests.support.workers import Workers
 from tests.support.world import COMMITS_WITHIN, Scenario, World
 
 
+def _nothing_more(world: World) -> World:
+    return world
+
+
 class Step(NamedTuple):
-    """Something that can happen: what, to which worker, events or record, and the world afterwards."""
+    """Something that can happen: what, to which worker, events or record, and what follows from it at once."""
 
     name: str
     to: object
-    world: World
+    begun: World
+    goes_on: Callable[[World], World] = _nothing_more
+
+    @property
+    def world(self) -> World:
+        """The world afterwards; worked out when it is asked for, since of many steps only one may be taken."""
+        return self.goes_on(self.begun)
 
 
 class Model:
@@ -77,25 +87,27 @@ class Model:
                 begun = with_run(world._replace(queue=added(world.queue, events, -1)), slot, run)
                 # Nothing is lost by delivering only when the first call is made.
                 for step in self._steps_of(begun, run):
-                    yield Step("deliver" if step.name == "call" else f"deliver, {step.name}", events, step.world)
+                    name = "deliver" if step.name == "call" else f"deliver, {step.name}"
+                    yield step._replace(name=name, to=events)
 
     def _steps_of(self, world: World, run: Run) -> Iterator[Step]:
         """Let one call of a worker go well, or meet a fault."""
         request = self.workers.next(run)
         assert not isinstance(request, Fates)
         called = executed(world, run, request)
+        if not world.faults:
+            yield Step("call", run.slot, called, self._hurried)
+            return
         after = self._hurried(called)
         yield Step("call", run.slot, after)
-        if not world.faults:
-            return
         poorer = world._replace(faults=world.faults - 1)
         for fault in self.scenario.kinds:
             troubled = met(poorer, run, request, fault)
             if troubled is not None:
-                yield Step(fault, run.slot, self._hurried(troubled))
+                yield Step(fault, run.slot, troubled, self._hurried)
         if "kill" in self.scenario.kinds and after.runs[run.slot] is None:
             forgotten = killed(called._replace(faults=world.faults - 1), run)
-            yield Step("kill at the end", run.slot, self._hurried(forgotten))
+            yield Step("kill at the end", run.slot, forgotten, self._hurried)
 
     def _hurried(self, world: World) -> World:
         """Take the steps that nobody else could notice: ending a run, and losing a race that is lost already."""

@@ -47,7 +47,7 @@ class Play:
 
     def take(self, wanted: Callable[[Step], bool]) -> Step:
         """Take the first step that is wanted."""
-        step = next((step for step in self.steps() if wanted(step)), None)
+        step = next(filter(wanted, self.model.steps(self.world)), None)
         assert step is not None, f"impossible here; possible: {[step[:2] for step in self.steps()]}"
         self.world = step.world
         return step
@@ -109,7 +109,7 @@ class Play:
     def wait(self) -> bool:
         """Let time pass until the next moment that means something; return whether there is one."""
         before: World = self.world
-        self.world = next((step.world for step in self.steps() if step.name == "wait until"), before)
+        self.world = next((step.world for step in self.model.steps(before) if step.name == "wait until"), before)
         return self.world is not before
 
     def wait_past_lock(self) -> None:
