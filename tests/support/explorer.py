@@ -1,5 +1,6 @@
 """Looks at every state that a scenario can reach, and tells the shortest way to one that breaks the oracle."""
 
+import gc
 from dataclasses import dataclass
 
 from tests.support import oracle, storm_oracle
@@ -89,4 +90,10 @@ def explore(scenario: Scenario, *, limit: int = 400_000) -> Exploration:
     Every state has to lead to rest in some way. Raises RuntimeError where there are more than `limit` states: a
     search that is cut short proves nothing.
     """
-    return _Search(scenario, limit).run()
+    collects = gc.isenabled()
+    gc.disable()  # it would look through all states again and again, for the few megabytes of desks that are done
+    try:
+        return _Search(scenario, limit).run()
+    finally:
+        if collects:
+            gc.enable()
