@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 from snapshot_restore_py import register_after_restore
 
-from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG, USER_AGENT
+from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG, USER_AGENT, service_of
 from common.clock import Clock, SystemClock
 from common.oauth.assertion import KmsSigner
 from common.oauth.credentials import CredentialsReader
@@ -59,7 +59,7 @@ def whole(environment: Mapping[str, str]) -> Mapping[str, str]:
 def access_of(settings: AccessSettings, environment: Mapping[str, str]) -> Access:
     """Return the parts that get a token, for settings that were read from `environment`."""
     clock = SystemClock()
-    telemetry = Telemetry(environment.get("POWERTOOLS_SERVICE_NAME", "servicenow-bridge"))
+    telemetry = Telemetry(service_of(environment))
     credentials = CredentialsReader(boto3.client("secretsmanager", config=AWS_CONFIG), settings.secret_id)
     transport = Transport(
         settings.instance_host,

@@ -15,7 +15,7 @@ from common.actions.opsitem import OpsItems
 from common.actions.securityhub import SecurityHub
 from common.actions.trial import try_out
 from common.actions.turns import Turns
-from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG, RULES
+from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG, RULES, service_of
 from common.bridge.members import members_of
 from common.clock import Clock, SystemClock
 from common.incidents.ledger import Ledger
@@ -42,7 +42,7 @@ def build_actions(environment: Mapping[str, str]) -> Actions:
     """
     settings = read_action_settings(environment)
     clock = SystemClock()
-    service = environment.get("POWERTOOLS_SERVICE_NAME", "servicenow-bridge")
+    service = service_of(environment)
     telemetry = Telemetry(service)
     queue = EventQueue(
         boto3.client("sqs", config=QUICK_CONFIG),

@@ -3,6 +3,7 @@
 Nothing that is called.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from botocore.config import Config
@@ -22,3 +23,8 @@ QUICK_CONFIG = Config(
     connect_timeout=0.5, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2}, user_agent=USER_AGENT
 )
 """The same for ledger, queue and signatures: a claim leaves 5 s for its outcome, a token request 5 s; two tries fit."""
+
+
+def service_of(environment: Mapping[str, str]) -> str:
+    """Return the name under which a function logs, comes into other accounts, and signs what it does."""
+    return environment.get("POWERTOOLS_SERVICE_NAME", "servicenow-bridge")

@@ -1,6 +1,7 @@
 """The check-up, put together from the settings."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import boto3
 
@@ -56,22 +57,15 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
     tokens = FixedToken()
     client = ServiceNowClient(access.transport, tokens, clock=access.clock, telemetry=access.telemetry)
     ledger = Ledger(boto3.client("dynamodb", config=QUICK_CONFIG), settings.ledger_table, clock=access.clock)
-    account = Account(
-        access.credentials,
-        ledger,
-        boto3.client("sqs", config=AWS_CONFIG),
-    )
+    account = Account(access.credentials, ledger, boto3.client("sqs", config=AWS_CONFIG))
     endpoint = token_endpoint(settings, access.transport, access.clock, access.telemetry)
     in_use = ClientInUse(account.credentials, endpoint, access.telemetry, access.clock.now)
     store = token_store(settings, access.clock, access.telemetry)
     trial = TokenTrial(account, endpoint, store, tokens, in_use)
     rotation = RotationCheck(Registry(client), in_use, settings.rotation_days)
     instance = Instance(settings.instance_host, access.transport, client, clock=access.clock)
-    dictionary = Dictionary(
-        client,
-        lambda: load_rules(RULES, settings.allowed_tables, settings.requestable),
-        settings.close_code,
-    )
+    rules = partial(load_rules, RULES, settings.allowed_tables, settings.requestable)
+    dictionary = Dictionary(client, rules, settings.close_code)
     functions = boto3.client("lambda", config=AWS_CONFIG)
     limits = Limits(functions, settings.maximum_concurrency, settings.access_logging)
     doors = Doors(
@@ -89,7 +83,7 @@ def check_up(environment: Mapping[str, str], *, write: bool, seconds: float) -> 
         watches=settings.watches_records,
     )
     look_ups = LookUps(
-        lambda: load_rules(RULES, settings.allowed_tables, settings.requestable),
+        rules,
         tag_lookup_of(settings, environment, access, ledger) if settings.tag_lookups != "none" else None,
         subjects(
             account_of(settings),

@@ -12,7 +12,7 @@ from common.clock import Deadline
 from common.errors import AmbiguousError, ConfigurationError, PermanentError
 from common.servicenow.client import Answer, ServiceNowClient
 from common.servicenow.kept import ignored
-from common.servicenow.records import SYS_ID, Record, Records
+from common.servicenow.records import SYS_ID, Record, Records, checked_sys_id
 from common.servicenow.refusals import RejectedError
 from common.telemetry import Telemetry
 
@@ -96,9 +96,7 @@ class ChangeRequests:
 
     def _patch(self, sys_id: str, fields: Mapping[str, str], deadline: Deadline) -> Record:
         fields = self._records.as_written(fields)
-        if not SYS_ID.fullmatch(sys_id):
-            raise PermanentError("That is no sys_id.", action="Use 32 lower-case hexadecimal digits.", status=400)
-        changed = self._written("PATCH", f"{PATH}/{sys_id}", fields, deadline)
+        changed = self._written("PATCH", f"{PATH}/{checked_sys_id(sys_id)}", fields, deadline)
         return changed or self._records.update(TABLE, sys_id, fields, deadline)
 
     def _written(self, method: str, target: str, fields: Mapping[str, str], deadline: Deadline) -> Record | None:

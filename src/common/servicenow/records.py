@@ -93,7 +93,7 @@ class Records:
     def update(self, table: str, sys_id: str, fields: Mapping[str, str], deadline: Deadline) -> Record:
         """Change fields of a row and return it. Journal fields append, so this is not repeated blindly either."""
         fields = self.as_written(fields)
-        target = f"/api/now/v2/table/{_name(table)}/{_sys_id(sys_id)}?{self._showing(comparable(fields))}"
+        target = f"/api/now/v2/table/{_name(table)}/{checked_sys_id(sys_id)}?{self._showing(comparable(fields))}"
         answer = self._client.call("PATCH", target, fields=fields, deadline=deadline)
         return _written(answer, sys_id, sent=fields)
 
@@ -120,7 +120,7 @@ class Records:
 
     def attach(self, table: str, sys_id: str, file_name: str, content: Content, deadline: Deadline) -> Record:
         """Attach a file to a row and return the row of the attachment (Attachment API). Repeating attaches it twice."""
-        named = {"table_name": _name(table), "table_sys_id": _sys_id(sys_id), "file_name": file_name}
+        named = {"table_name": _name(table), "table_sys_id": checked_sys_id(sys_id), "file_name": file_name}
         target = f"/api/now/attachment/file?{urlencode(named)}"
         return _written(self._client.call("POST", target, content=content, deadline=deadline))
 
@@ -128,7 +128,7 @@ class Records:
         return _showing(tuple(dict.fromkeys((*self._fields, *more))))
 
     def _one(self, table: str, sys_id: str) -> str:
-        return f"/api/now/v2/table/{_name(table)}/{_sys_id(sys_id)}?{self._shown}"
+        return f"/api/now/v2/table/{_name(table)}/{checked_sys_id(sys_id)}?{self._shown}"
 
 
 @lru_cache(maxsize=256)
@@ -136,7 +136,8 @@ def _showing(names: tuple[str, ...]) -> str:
     return urlencode({"sysparm_exclude_reference_link": "true", "sysparm_fields": ",".join(names)})
 
 
-def _sys_id(sys_id: str) -> str:
+def checked_sys_id(sys_id: str) -> str:
+    """Return a sys_id. Raises PermanentError, with the status 400, where it is none."""
     if not SYS_ID.fullmatch(sys_id):
         raise PermanentError(
             f"{sys_id[:40]!r} is no sys_id.", action="Use 32 lower-case hexadecimal digits.", status=400
