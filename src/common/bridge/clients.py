@@ -1,7 +1,4 @@
-"""How long calls to AWS may take, how often they are tried, who makes them, and where the rule files are.
-
-Nothing that is called.
-"""
+"""How long calls to AWS may take, how often they are tried, who makes them; and where the rule files are."""
 
 from collections.abc import Mapping
 from pathlib import Path
