@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from samtranslator.yaml_helper import yaml_parse
+from local.yaml_text import read_yaml
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Delivery:
     @classmethod
     def of(cls, template: Path) -> Self:
         """Read template.yaml."""
-        content: Mapping[str, Any] = yaml_parse(template.read_text(encoding="utf-8"))
+        content: Mapping[str, Any] = read_yaml(template.read_text(encoding="utf-8"))
         services, own = (
             content["Resources"][name]["Properties"]["EventPattern"]["detail-type"]
             for name in ("EventRule", "OwnEventRule")

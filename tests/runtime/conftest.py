@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import requests
 from moto.server import ThreadedMotoServer
-from samtranslator.yaml_helper import yaml_parse
 
 from local import sam
 from local.simulator import Simulator
+from local.yaml_text import read_yaml
 from tests.runtime.lambda_environment import LambdaEnvironment
 from tests.support.deployment import REGION, Deployment, deploy
 
@@ -55,7 +55,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with sam.exclusive_build_directory():
         with sam.start_build(directory) as build:
             build.finish(_BUILDS_WITHIN)
-        built = yaml_parse((sam.PACKAGE / "template.yaml").read_text())["Resources"]
+        built = read_yaml((sam.PACKAGE / "template.yaml").read_text())["Resources"]
         folders = {name: sam.PACKAGE / built[name]["Properties"]["CodeUri"] for name in _functions(built)}
         for name, folder in folders.items():
             shutil.copytree(folder, directory / name)

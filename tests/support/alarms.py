@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from samtranslator.yaml_helper import yaml_parse
-
 from common.telemetry import NAMESPACE
+from local.yaml_text import read_yaml
 from tests.support.function import Account, Handler
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
@@ -22,7 +21,7 @@ type Samples = dict[int, list[float]]
 
 def alarms() -> dict[str, dict[str, Any]]:
     """Return the properties of every alarm of template.yaml."""
-    resources = yaml_parse(TEMPLATE.read_text())["Resources"]
+    resources = read_yaml(TEMPLATE.read_text())["Resources"]
     return {name: one["Properties"] for name, one in resources.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
 
 

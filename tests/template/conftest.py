@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from samtranslator.translator.arn_generator import ArnGenerator
 from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
+
+from local.yaml_text import read_yaml
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
@@ -20,7 +21,7 @@ class NoManagedPolicies:
 
 
 def _parse() -> dict[str, Any]:
-    template: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
+    template: dict[str, Any] = read_yaml(TEMPLATE.read_text())
     return template
 
 

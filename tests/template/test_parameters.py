@@ -4,11 +4,11 @@ import re
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
+from local.yaml_text import read_yaml
 from tests.template.conftest import TEMPLATE
 
-PARAMETERS: dict[str, dict[str, Any]] = yaml_parse(TEMPLATE.read_text())["Parameters"]
+PARAMETERS: dict[str, dict[str, Any]] = read_yaml(TEMPLATE.read_text())["Parameters"]
 
 each_parameter = pytest.mark.parametrize("name", PARAMETERS)
 

@@ -3,8 +3,7 @@
 import re
 from pathlib import Path
 
-from samtranslator.yaml_helper import yaml_parse
-
+from local.yaml_text import read_yaml
 from tests.support.alarms import TEMPLATE
 from tests.support.metrics import reported_metrics
 
@@ -21,7 +20,7 @@ def test_the_guide_lists_exactly_the_metrics_that_are_reported() -> None:
 
 def test_the_table_of_costs_counts_the_alarms_that_a_stack_of_defaults_has() -> None:
     """Those without a condition, and the one on the refresh of the token, at 0.10 $ a month each."""
-    resources = yaml_parse(TEMPLATE.read_text())["Resources"].values()
+    resources = read_yaml(TEMPLATE.read_text())["Resources"].values()
     alarms = [found for found in resources if found["Type"] == "AWS::CloudWatch::Alarm"]
     number = sum(found.get("Condition", "RefreshesToken") == "RefreshesToken" for found in alarms)
 

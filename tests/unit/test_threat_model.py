@@ -4,12 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
+
+from local.yaml_text import read_yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEXT = (PROJECT / "docs" / "threat-model.md").read_text(encoding="utf-8")
 NUMBERS = re.compile(r"\b(V\d+(?:\.\d+)*|R\d+(?:\.\d+)+)\b")
-TEMPLATE: set[str] = set(yaml_parse((PROJECT / "template.yaml").read_text(encoding="utf-8"))["Resources"])
+TEMPLATE: set[str] = set(read_yaml((PROJECT / "template.yaml").read_text(encoding="utf-8"))["Resources"])
 REFERENCES = re.findall(r"\[((?:tests|docs)/[^\]]+|template\.yaml:[^\]]+)\]", TEXT)
 
 # How many requirements each section of OWASP ASVS 5.0 has, of the chapters that are named (the tables of the chapters).

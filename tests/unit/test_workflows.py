@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
+
+from local.yaml_text import read_yaml
 
 PROJECT = Path(__file__).parents[2]
 WORKFLOWS = sorted((PROJECT / ".github" / "workflows").glob("*.y*ml"))
@@ -22,7 +23,7 @@ def test_every_action_is_named_by_the_hash_of_a_commit_and_says_its_version(path
 def test_only_the_job_that_deploys_may_assume_a_role_and_only_after_the_build() -> None:
     """By OIDC, in an environment that the trust policy names; no key of AWS is kept as a secret."""
     (path,) = [path for path in WORKFLOWS if "id-token: write" in path.read_text()]
-    workflow = yaml_parse(path.read_text())
+    workflow = read_yaml(path.read_text())
     (job,) = workflow["jobs"].values()
     steps = [str(step.get("uses", step.get("run"))).partition("@")[0] for step in job["steps"]]
 
@@ -36,7 +37,7 @@ def test_only_the_job_that_deploys_may_assume_a_role_and_only_after_the_build() 
 def test_no_text_from_outside_is_part_of_a_command() -> None:
     """An expression within `run` would be put into the script before the shell reads it."""
     for path in WORKFLOWS:
-        for job in yaml_parse(path.read_text())["jobs"].values():
+        for job in read_yaml(path.read_text())["jobs"].values():
             assert not [step for step in job["steps"] if "${{" in step.get("run", "")], path.name
 
 

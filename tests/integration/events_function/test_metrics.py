@@ -16,7 +16,6 @@ from unittest.mock import patch
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
-from samtranslator.yaml_helper import yaml_parse
 
 from common.actions.securityhub import SecurityHub
 from common.bridge.actions import build_actions
@@ -32,6 +31,7 @@ from common.queue import Message
 from common.telemetry import NAMESPACE
 from local.certificates import create_authority, issue_client
 from local.simulator import Fault, Simulator
+from local.yaml_text import read_yaml
 from tests.integration.api.conftest import Running, running_api
 from tests.integration.api.gateway import BOB
 from tests.integration.gate.conftest import running_gate
@@ -451,7 +451,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
 
 def _dashboard() -> Iterator[list[str]]:
     """Yield each metric of the dashboard: namespace, name, then names and values of dimensions in turn."""
-    body, parts = yaml_parse(TEMPLATE.read_text())["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    body, parts = read_yaml(TEMPLATE.read_text())["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     for name in parts:
         # What a condition adds: the alarms and logs of what is off by default.
         body = body.replace(f"${{{name}}}", "")
@@ -511,7 +511,7 @@ def test_every_other_metric_is_one_that_aws_documents() -> None:
 
 def test_every_function_that_writes_metrics_names_the_stack() -> None:
     """The value of the dimension is what the alarms look for."""
-    template = yaml_parse(TEMPLATE.read_text())
+    template = read_yaml(TEMPLATE.read_text())
     variables = template["Globals"]["Function"]["Environment"]["Variables"]
 
     assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
