@@ -46,11 +46,21 @@ format: setup ## Format the code and mend what the linter can mend
 	ruff format .
 	ruff check --fix .
 
+# Side by side, each with its lines in one piece where make can keep them together (not the make of macOS).
 .PHONY: lint
 lint: setup ## Check style, types and the template
+	@$(MAKE) --no-print-directory --jobs $(if $(filter output-sync,$(.FEATURES)),--output-sync) \
+		lint-types lint-template lint-style
+
+.PHONY: lint-style lint-types lint-template
+lint-style:
 	ruff check .
 	ruff format --check .
+
+lint-types:
 	mypy $(PYTHON_FOLDERS)
+
+lint-template:
 	cfn-lint
 
 .PHONY: test
