@@ -64,10 +64,10 @@ def play(stack: LocalStack, terminal: Terminal) -> list[Observation]:
 
 def _take(stack: LocalStack) -> None:
     """Take the incident as a person does, and let the watch tell AWS, as its schedule would."""
-    _look(stack)  # the first one tells nothing of the past
+    stack.look()  # the first one tells nothing of the past
     [incident] = stack.simulator.records("incident")
     stack.simulator.update("incident", incident["sys_id"], {"state": _IN_PROGRESS})
-    _look(stack)
+    stack.look()
     told: list[str] = []
 
     def is_told() -> bool:
@@ -75,11 +75,6 @@ def _take(stack: LocalStack) -> None:
         return _IN_PROGRESS in told
 
     stack.wait_until(is_told, "AWS was not told that somebody took the incident")
-
-
-def _look(stack: LocalStack) -> None:
-    answer = stack.root.functions.invoke(FunctionName=stack.outputs["WatchFunctionName"], Payload=b"{}")
-    _expect("FunctionError" not in answer, "The watch could not look at ServiceNow.")
 
 
 def _observe(stack: LocalStack, terminal: Terminal, title: str, put: Callable[[], object]) -> Observation:

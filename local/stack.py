@@ -150,6 +150,12 @@ class LocalStack:
         put_event(self.root, event)
         return event
 
+    def look(self) -> None:
+        """Let the watch look at ServiceNow, as its schedule would. Raises LocalStackError if it can't."""
+        answer = self.root.functions.invoke(FunctionName=self.outputs["WatchFunctionName"], Payload=b"{}")
+        if "FunctionError" in answer:
+            raise LocalStackError("The watch could not look at ServiceNow.", answer["Payload"].read().decode())
+
     def record_changes(self) -> list[dict[str, Any]]:
         """Take what the watch told since the last call; the first one begins to listen."""
         if not self._is_listening:

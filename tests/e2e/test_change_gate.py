@@ -10,16 +10,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from common.gate.reminders import reminder
-from local import sam
 from local.clients import Clients
 from local.stack import DEPLOYMENT, STACK_NAME, LocalStack
 from local.stack import SOURCE as OWN_SOURCE
+from tests.e2e.deployments import NEVER, deployed_with
 from tests.e2e.identities import clients_of_role
 
 MACHINE = Path(__file__).resolve().parents[2] / "events" / "changes" / "state-machine.asl.json"
-NEVER = "cron(0 0 1 1 ? 2099)"
-"""The schedule of a function that tests call by hand."""
-
 SOURCE = "shop.checkout"
 """An application that the local stack lists."""
 
@@ -30,19 +27,10 @@ UNKNOWN = "AAAA" * 10
 @pytest.fixture(scope="module")
 def gate(deployed: LocalStack) -> Iterator[LocalStack]:
     """The stack with the change gate, whose watch has looked once; without it for the tests that come after."""
-    with sam.exclusive_build_directory():
-        deployed.deploy(WatchSchedule=NEVER, ChangeGate="true")
-    deployed.store_credentials()
-    look(deployed)
-    yield deployed
-    with sam.exclusive_build_directory():
-        deployed.deploy(WatchSchedule="", ChangeGate="false")
-
-
-def look(stack: LocalStack) -> None:
-    """Call the watch as the schedule does, but wait for what comes of it."""
-    answer = stack.root.functions.invoke(FunctionName=stack.outputs["WatchFunctionName"], Payload=b"{}")
-    assert "FunctionError" not in answer, answer["Payload"].read()
+    with deployed_with(deployed, WatchSchedule=NEVER, ChangeGate="true"):
+        deployed.store_credentials()
+        deployed.look()
+        yield deployed
 
 
 def started(stack: LocalStack, title: str) -> tuple[Any, str]:
@@ -90,11 +78,11 @@ def test_an_execution_waits_until_people_have_decided(
     states, execution = started(gate, title)
     row = change(gate, title)
     gate.wait_until_handled()
-    look(gate)
+    gate.look()
     assert states.describe_execution(executionArn=execution)["status"] == "RUNNING"
 
     gate.simulator.update("change_request", row["sys_id"], fields)
-    look(gate)
+    gate.look()
     gate.wait_until(
         lambda: states.describe_execution(executionArn=execution)["status"] != "RUNNING",
         "Nobody answered the execution",

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local import sam
 from local.alarms import alarm_event, put_event
 from local.stack import STACK_NAME, LocalStack
+from tests.e2e.deployments import deployed_with
 from tests.e2e.identities import clients_of_role
 from tests.support.planted import SECRETS, lines_with
 
@@ -19,8 +19,13 @@ ALARM = "checkout errors"
 @pytest.fixture(scope="module")
 def adding(deployed: LocalStack) -> Iterator[LocalStack]:
     """The stack with everything that can be added, an alarm on one of its functions, and lines in that one's log."""
-    with sam.exclusive_build_directory():
-        deployed.deploy(FollowUps="graph,log,events")
+    with deployed_with(deployed, FollowUps="graph,log,events"):
+        _fill(deployed)
+        yield deployed
+
+
+def _fill(deployed: LocalStack) -> None:
+    """Let the alarm have a metric, and the log lines that hold secrets."""
     deployed.store_credentials()
     cloudwatch: Any = deployed.root.client("cloudwatch")
     metric = {"Namespace": "AWS/Lambda", "MetricName": "Errors"}
@@ -58,9 +63,6 @@ def adding(deployed: LocalStack) -> Iterator[LocalStack]:
             for number, line in enumerate(lines_with())
         ],
     )
-    yield deployed
-    with sam.exclusive_build_directory():
-        deployed.deploy(FollowUps="")
 
 
 def put(stack: LocalStack, state: str) -> None:

@@ -5,23 +5,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from local import sam
 from local.alarms import alarm_event, put_event
 from local.simulator.tables import seed_id
 from local.stack import LocalStack
+from tests.e2e.deployments import deployed_with
 from tests.e2e.incidents import incidents_of
-
-_OFF = {"TagLookups": "none", "FindConfigurationItems": "false", "AllowedTables": ""}
 
 
 @pytest.fixture(scope="module")
 def looking(deployed: LocalStack) -> Iterator[LocalStack]:
     """The stack with look-ups; without them for the tests that come after."""
-    with sam.exclusive_build_directory():
-        deployed.deploy(TagLookups="resources", FindConfigurationItems="true", AllowedTables="problem")
-    yield deployed
-    with sam.exclusive_build_directory():
-        deployed.deploy(**_OFF)
+    with deployed_with(deployed, TagLookups="resources", FindConfigurationItems="true", AllowedTables="problem"):
+        yield deployed
 
 
 def test_an_incident_names_the_item_of_the_instance_that_its_alarm_measures(looking: LocalStack) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from common.incidents.windows import FRESH_SECONDS
-from local import sam
 from local.emulator import ACCOUNT
 from local.stack import LocalStack
 from tests.e2e.callers import Caller
+from tests.e2e.deployments import deployed_with
 from tests.e2e.identities import new_user
 from tests.e2e.incidents import RESOLVED
 from tests.support.filter_pattern import matches
@@ -22,20 +22,15 @@ TRAIL = "trail"
 def switched_on(deployed: LocalStack) -> Iterator[LocalStack]:
     """The stack with all of it; the defaults again for the tests that come after."""
     deployed.root.logs.create_log_group(logGroupName=TRAIL)
-    with sam.exclusive_build_directory():
-        deployed.deploy(
-            ApiRequestsPerCaller=str(SHARE),
-            ApiHealthRoles=f"arn:aws:iam::{ACCOUNT}:user/health-reader",
-            ApiWindows="account",
-            MaskRecords="true",
-            TrailLogGroupName=TRAIL,
-        )
-    yield deployed
-    with sam.exclusive_build_directory():
-        # What is not given stays as it was.
-        deployed.deploy(
-            ApiRequestsPerCaller="0", ApiHealthRoles="", ApiWindows="off", MaskRecords="false", TrailLogGroupName=""
-        )
+    with deployed_with(
+        deployed,
+        ApiRequestsPerCaller=str(SHARE),
+        ApiHealthRoles=f"arn:aws:iam::{ACCOUNT}:user/health-reader",
+        ApiWindows="account",
+        MaskRecords="true",
+        TrailLogGroupName=TRAIL,
+    ):
+        yield deployed
 
 
 def caller(stack: LocalStack, name: str) -> Caller:

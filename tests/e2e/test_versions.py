@@ -1,10 +1,10 @@
 """What queue and API call: the published versions of the functions, which a new value of a parameter has to reach."""
 
-from local import sam
 from local.certificates import create_authority
 from local.emulator import ACCOUNT
 from local.stack import LocalStack
 from tests.e2e.callers import Caller
+from tests.e2e.deployments import redeploy
 from tests.e2e.identities import new_user
 from tests.e2e.incidents import RESOLVED, incidents_of
 
@@ -40,8 +40,7 @@ def test_a_new_value_of_a_parameter_reaches_the_versions_that_are_called(stack: 
     first = [live(stack, function) for function in functions]
     assert caller.call("GET", "/tables/problem/records").status == 403
 
-    with sam.exclusive_build_directory():
-        stack.deploy(**changes)
+    redeploy(stack, **changes)
     second = [live(stack, function) for function in functions]
     stack.put_alarm("ALARM", name="of a new version")
     stack.wait_until_handled()
@@ -55,7 +54,6 @@ def test_a_new_value_of_a_parameter_reaches_the_versions_that_are_called(stack: 
     assert [old[:2] != new[:2] for old, new in zip(first, second, strict=True)] == [True, True]
     assert [(old[2], new[2]) for old, new in zip(first, second, strict=True)] == [("None", "PublishedVersions")] * 2
 
-    with sam.exclusive_build_directory():
-        stack.deploy(**changes, ApiRequestsPerSecond="60")
+    redeploy(stack, **changes, ApiRequestsPerSecond="60")
 
     assert [live(stack, function) for function in functions] == second, "no function is told how many requests come"

@@ -9,50 +9,37 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
-from local import sam
-from local.stack import STACK_NAME, LocalStack
+from local.stack import SOURCE, STACK_NAME, LocalStack
 from local.watching import heard, listen
+from tests.e2e.deployments import NEVER, deployed_with
 from tests.e2e.identities import clients_of_role
-
-SOURCE = f"servicenow-bridge.{STACK_NAME}"
-NEVER = "cron(0 0 1 1 ? 2099)"
-"""The schedule of a function that tests call by hand."""
 
 
 @pytest.fixture(scope="module")
 def watching(deployed: LocalStack) -> Iterator[LocalStack]:
     """The stack with the watch, and a queue that a rule fills; without both for the tests that come after."""
-    with sam.exclusive_build_directory():
-        deployed.deploy(WatchSchedule=NEVER, RecordActions="securityhub")
-    listen(deployed.root, SOURCE)
-    yield deployed
-    with sam.exclusive_build_directory():
-        deployed.deploy(WatchSchedule="", RecordActions="")
-
-
-def look(stack: LocalStack) -> None:
-    """Call the function as the schedule does, but wait for what comes of it."""
-    answer = stack.root.functions.invoke(FunctionName=stack.outputs["WatchFunctionName"], Payload=b"{}")
-    assert "FunctionError" not in answer, answer["Payload"].read()
+    with deployed_with(deployed, WatchSchedule=NEVER, RecordActions="securityhub"):
+        listen(deployed.root, SOURCE)
+        yield deployed
 
 
 def test_what_a_person_does_is_told_on_the_bus_and_comes_back_to_nobody(watching: LocalStack) -> None:
     """The bridge opens, a person takes, the bridge resolves. No event of these reaches the stack's own queue."""
     watching.store_credentials()
-    look(watching)
+    watching.look()
     heard(watching.root)
     watching.put_alarm("ALARM", name="watched")
     watching.wait_until_handled()
-    look(watching)
+    watching.look()
     [opened] = heard(watching.root)
     watching.simulator.update("incident", opened["detail"]["sys_id"], {"state": "In Progress"})
-    look(watching)
+    watching.look()
     [taken] = heard(watching.root)
     watching.put_alarm("OK", name="watched")
     watching.wait_until_handled()
-    look(watching)
+    watching.look()
     [resolved] = heard(watching.root)
-    look(watching)
+    watching.look()
 
     details = [event["detail"] for event in (opened, taken, resolved)]
     assert [detail["by"] for detail in details] == ["bridge", "person", "bridge"]
