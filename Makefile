@@ -65,7 +65,10 @@ lint-template:
 
 .PHONY: test
 test: lint ## Lint, then the unit, integration, template and runtime tests with branch coverage
-	pytest $(TEST_FOLDERS) $(WORKERS) --cov --cov-report=term
+	@mkdir -p build
+	PYTHONWARNINGS="ignore:Unable to activate pytest branch coverage:RuntimeWarning" \
+		python -m slipcover -m pytest $(TEST_FOLDERS) $(WORKERS)
+	python -m slipcover --merge build/coverage.json --fail-under 95
 
 .PHONY: security
 security: setup ## Scan for what a security review would object to, and attack (ALLOW_MISSING=pip-audit where it has no data)

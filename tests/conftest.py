@@ -1,4 +1,4 @@
-"""How Hypothesis works here, what is measured, and what a worker of `pytest -n` may say.
+"""How Hypothesis works here, and what a worker of `pytest -n` may say.
 
 Hypothesis sets no time limit for an example, because machines are busy, and takes the same examples on a server. In
 mutation testing an example that fails is enough: nobody reads it, so it is not made smaller.
@@ -8,8 +8,6 @@ import gc
 import os
 from collections.abc import Generator
 from functools import cache
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,59 +46,8 @@ def _listed_once(self: Loader, type_name: str) -> list[str]:
 Loader.list_available_services = _listed_once  # type: ignore[method-assign]
 
 
-_NOT_MEASURED = (
-    "integration/api/test_openapi.py",
-    "integration/campaign",
-    "integration/console",
-    "integration/contract",
-    "integration/doctor/test_causes.py",
-    "integration/faults",
-    "integration/servicenow/test_tokens.py",
-    "integration/simulator",
-    "runtime",
-    "template",
-    "unit/rules/test_command.py",
-    "unit/rules/test_shipped_rules.py",
-    "unit/rules/test_shipped_rules_document.py",
-    "unit/rules/test_shipped_rules_style.py",
-    "unit/watch/test_watcher.py",
-)
-"""Whose coverage is not measured, fixtures included: others reach the same lines, and measuring doubles the time."""
-
-_HERE = Path(__file__).parent
-_SOURCE = _HERE.parent / "src"
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Measure no coverage while a test runs whose coverage is not asked for."""
-    measuring = None
-    if item.config.pluginmanager.has_plugin("_cov") and _is_unmeasured(item.path):
-        from coverage import Coverage  # noqa: PLC0415 (only where coverage is measured)
-
-        measuring = Coverage.current()
-    if measuring is None:
-        return (yield)
-    measuring.stop()
-    try:
-        return (yield)
-    finally:
-        measuring.start()
-
-
-@cache
-def _is_unmeasured(path: Path) -> bool:
-    return any(path.is_relative_to(_HERE / name) for name in _NOT_MEASURED)
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Load what is measured, and let the garbage collector pass over what thousands of collected tests are made of.
-
-    A module that a test loads which is not measured would count as one of which nothing runs.
-    """
-    if session.config.pluginmanager.has_plugin("_cov"):
-        for path in sorted((_SOURCE / "common").rglob("*.py")):
-            import_module(".".join(path.relative_to(_SOURCE).with_suffix("").parts))
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what thousands of collected tests are made of."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)
