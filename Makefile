@@ -17,8 +17,8 @@ SAM := .venv-sam/bin/sam
 SCANNERS := .venv-security/bin
 PYTHON_FOLDERS := $(patsubst %/,%,$(sort $(dir $(wildcard src/ local/ tests/ tools/ campaign/ bench/*.py))))
 TEST_FOLDERS := tests/attacks tests/unit tests/integration tests/template tests/runtime
-# A worker for each processor; one that has nothing left takes tests from another.
-WORKERS := --numprocesses=logical --dist=worksteal
+# A worker more than there are processors, because some tests wait; one that has nothing left takes tests from another.
+WORKERS := --numprocesses=$$(python -c "import os; print(os.cpu_count() + 1)") --dist=worksteal
 
 # What functions run on: arm64 or x86_64. Give the same to `sam deploy --parameter-overrides Architecture=…`.
 ARCHITECTURE ?= arm64

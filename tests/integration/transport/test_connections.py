@@ -62,7 +62,7 @@ class TestKeptConnections:
         """There is no reason to think that the next would not break."""
         monkeypatch.setattr(Connection, "send", _broken_pipe)
         with line_to(until_closed()) as (_, line), pytest.raises(NotSentError, match="BrokenPipeError"):
-            send(line)
+            send(line, budget=BUDGET)  # in which it waits for a last word
 
     def test_one_that_breaks_within_the_only_record_is_replaced(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Headers and body of a small request are one TLS record, which the server reads whole or not at all."""
