@@ -64,14 +64,24 @@ class _NothingWrittenError(Exception):
         self.applied = applied
 
 
-_CONFIG = CircuitBreakerConfig(
+class _Config(CircuitBreakerConfig):
+    """Tells what speaks of ServiceNow from what does not.
+
+    A message that is wrong, that meets a defect, whose turn has not come or that needs no write says nothing about
+    ServiceNow, and one whose kind of write is refused nothing about the other kinds. As a success it would close the
+    circuit in the middle of an outage.
+    """
+
+    @override
+    def counts_as_failure(self, exception: Exception) -> bool:
+        return isinstance(exception, BridgeError) and super().counts_as_failure(exception)
+
+
+_CONFIG = _Config(
     failure_threshold=5,
     recovery_timeout=_RECOVERY_SECONDS,
     success_threshold=2,
-    # A message that is wrong, whose turn has not come or that needs no write says nothing about ServiceNow, and one
-    # whose kind of write is refused nothing about the other kinds. As a success it would close the circuit in the
-    # middle of an outage.
-    ignored_exceptions=(PermanentError, NotYetError, UndecidedError, _NothingWrittenError),
+    ignored_exceptions=(PermanentError, NotYetError, UndecidedError),
 )
 
 
@@ -174,7 +184,7 @@ class Circuit:
         try:
             applied = self._desk.apply(fold, deadline)
         except Exception as error:
-            if not isinstance(error, _CONFIG.ignored_exceptions or ()):
+            if _CONFIG.counts_as_failure(error):
                 self._state.held = isinstance(error, HeldError)
             raise
         if not applied.operations:

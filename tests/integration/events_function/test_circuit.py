@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 import pytest
 
+from common.incidents.desk import Desk
 from local.simulator import Fault, Simulator
 from tests.support.deployment import Deployment, Function, alarm
 
@@ -84,6 +85,18 @@ def test_messages_that_are_wrong_do_not_open_the_circuit(
     assert len(stack.dead_letters()) == 6
     servicenow.configure(aborting_rules=[])
     assert function(alarm("right", "ALARM")) == []
+
+
+def test_a_message_that_meets_a_defect_does_not_open_the_circuit(
+    function: Function, servicenow: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it comes back: a mistake of the bridge says nothing about ServiceNow."""
+    with monkeypatch.context() as planted:
+        planted.setattr(Desk, "apply", lambda *_: 1 / 0)
+        assert _fire(function, 6, "odd") == 6
+
+    assert function(alarm("right", "ALARM")) == []
+    assert len(servicenow.records("incident")) == 1
 
 
 def test_a_kind_of_write_that_is_refused_keeps_no_other_from_servicenow(
