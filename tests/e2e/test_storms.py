@@ -61,7 +61,7 @@ def test_thirty_alarms_at_once_are_five_incidents_and_one(stormy: LocalStack) ->
     assert [incident["state"] for incident in over] == [RESOLVED] * (BOUND + 1)
     notes = stormy.simulator.journal(storm["sys_id"], "work_notes")
     assert len(notes) == len(set(notes)) < ALARMS - BOUND
-    assert stormy.dead_letters() == []
+    assert [letter for letter in stormy.dead_letters() if "stormy-" in letter.body] == []
 
 
 @pytest.mark.slow

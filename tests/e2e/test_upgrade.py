@@ -42,7 +42,7 @@ NAMED = {
 
 _TITLE = re.compile(r"(.*?)(?:: .*)? \([0-9]{12}, ([a-z0-9-]+)\)")
 _AT_ONCE = 4
-_SECONDS_BETWEEN = 1.0
+_SECONDS_BETWEEN = 0.5
 _TO_START = 90.0
 _TO_DRAIN = 420.0
 
