@@ -208,7 +208,7 @@ class LocalStack:
         except (BotoCoreError, ClientError):
             events = []
         written = readable(event["message"] for event in events)
-        return tail(f"{written}\n{self.emulator.log_tail()}", lines)
+        return f"{tail(written, lines)}\n{self.emulator.log_tail()}"
 
     def _counts(self, output: str) -> tuple[int, int, int]:
         answer = self.root.queues.get_queue_attributes(QueueUrl=self.outputs[output], AttributeNames=_COUNTS)

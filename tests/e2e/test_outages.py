@@ -14,6 +14,9 @@ def test_an_outage_of_servicenow_delays_incidents_and_nothing_else(stack: LocalS
     A POST that was answered with 503 may have been committed, so its problem waits as long as that can take.
     """
     names = [f"outage {number}" for number in range(3)]
+    # Without a token nothing would get as far as the table.
+    stack.put_alarm("ALARM", name="before the outage")
+    stack.wait_until_handled()
     stack.simulator.add_fault(Fault(on="any", status=503, times=None))
     calls = stack.simulator.api_calls
     for name in names:
