@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import boto3
-from botocore.config import Config
 from snapshot_restore_py import register_after_restore
 
-from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG, USER_AGENT, service_of
+from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG, calls_within, service_of
 from common.clock import Clock, SystemClock
 from common.oauth.assertion import KmsSigner
 from common.oauth.credentials import CredentialsReader
@@ -21,14 +20,10 @@ from common.stored_settings import with_stored_settings
 from common.telemetry import Telemetry
 from common.transport import Transport
 
-START_CONFIG = Config(
-    connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3}, user_agent=USER_AGENT
-)
+START_CONFIG = calls_within(1, 2, tries=3)
 """The same for settings that are read when a function starts: Lambda gives a start 10 s, and many may start at once."""
 
-STORE_CONFIG = Config(
-    connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1}, user_agent=USER_AGENT
-)
+STORE_CONFIG = calls_within(1, 1, tries=1)
 """The same for the token's store: it only spares a token request, so nobody waits long for it."""
 
 

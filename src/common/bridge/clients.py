@@ -11,14 +11,21 @@ RULES = Path(__file__).resolve().parents[2] / "rules"
 USER_AGENT = "servicenow-bridge"
 """Who calls, as CloudTrail shows it. What the SDK would say of itself costs a tenth of a call: it is made up twice."""
 
-AWS_CONFIG = Config(
-    connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}, user_agent=USER_AGENT
-)
+
+def calls_within(connect: float, read: float, *, tries: int) -> Config:
+    """Return how a client calls AWS: the seconds until it is connected and has an answer, and how often it tries."""
+    return Config(
+        connect_timeout=connect,
+        read_timeout=read,
+        retries={"mode": "standard", "total_max_attempts": tries},
+        user_agent=USER_AGENT,
+    )
+
+
+AWS_CONFIG = calls_within(1, 3, tries=2)
 """How long calls to AWS may take, in seconds, and how often they are tried."""
 
-QUICK_CONFIG = Config(
-    connect_timeout=0.5, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2}, user_agent=USER_AGENT
-)
+QUICK_CONFIG = calls_within(0.5, 1, tries=2)
 """The same for ledger, queue and signatures: a claim leaves 5 s for its outcome, a token request 5 s; two tries fit."""
 
 

@@ -4,20 +4,17 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import boto3
-from botocore.config import Config
 
 from common.accounts import Accounts, Member
 from common.bridge.access import Access
-from common.bridge.clients import QUICK_CONFIG, USER_AGENT
+from common.bridge.clients import QUICK_CONFIG, calls_within
 from common.bridge.records import deployment_of
 from common.context.shared import Shared
 from common.context.tags import Makers, TagLookup
 from common.incidents.ledger import Ledger
 from common.settings import Settings
 
-LOOK_UP_CONFIG = Config(
-    connect_timeout=0.5, read_timeout=0.8, retries={"mode": "standard", "total_max_attempts": 1}, user_agent=USER_AGENT
-)
+LOOK_UP_CONFIG = calls_within(0.5, 0.8, tries=1)
 """How long a look-up may take, in seconds: nobody waits longer than one for all of them, and none is repeated."""
 
 
