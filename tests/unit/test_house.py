@@ -1,11 +1,21 @@
-"""No import goes up: the order of the rooms in CONTRIBUTING.md is the one that the code has."""
+"""No import goes up: the order of the rooms in CONTRIBUTING.md is the one that the code has; and nothing strays in."""
 
 import graphlib
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from local.house import LOWEST, MODULES, PAGE, doors, imports, room_of, written
+from local.house import LOWEST, MODULES, PAGE, PROJECT, doors, imports, room_of, written
+
+FRONT_YARD = """
+    .ci .cfnlintrc.yaml .editorconfig .github .gitignore .pre-commit-config.yaml .python-version .secrets.baseline
+    CHANGELOG.md CONTRIBUTING.md LICENSE Makefile README.md SECURITY.md pyproject.toml samconfig.toml template.yaml
+    bench campaign deploy docs events local requirements src tests tools
+"""
+MOST_BYTES = 400_000
+"""The largest files are a screenshot and the lists of hashes."""
 
 
 def order() -> dict[str, int]:
@@ -71,3 +81,30 @@ def test_what_stands_behind_windows_and_storms_is_asked_through_them(module: str
     """Whoever wants to know whether it is quiet asks the one module that decides it."""
     asked = {name for name, path in MODULES.items() if f"common.incidents.{module}" in imports(path)}
     assert {name.removeprefix("common.") for name in asked if "bridge" not in name} <= may
+
+
+@pytest.fixture(scope="module")
+def tracked() -> list[Path]:
+    """Provide the files that git keeps, seen from the top."""
+    if not (PROJECT / ".git").exists():
+        pytest.skip("there is no git repository to look at")
+    command = ["git", "ls-files", "-z"]
+    answer = subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True)
+    return [Path(name) for name in answer.stdout.split("\0") if name and (PROJECT / name).is_file()]
+
+
+def test_nothing_strays_into_the_front_yard(tracked: list[Path]) -> None:
+    """What a tool leaves behind at the top level is not committed by mistake; what belongs there is listed here."""
+    assert {path.parts[0] for path in tracked} == set(FRONT_YARD.split())
+
+
+def test_only_pictures_of_the_documents_are_no_text(tracked: list[Path]) -> None:
+    """Whatever is tracked can be read and compared, but for the pictures in docs."""
+    binary = {path for path in tracked if b"\0" in (PROJECT / path).read_bytes()}
+    assert [str(path) for path in binary if path.parent != Path("docs") or path.suffix != ".png"] == []
+
+
+def test_no_tracked_file_is_too_large_or_empty(tracked: list[Path]) -> None:
+    """A package, a dump or a log that was committed by mistake is larger; an empty file was forgotten."""
+    sizes = {str(path): (PROJECT / path).stat().st_size for path in tracked}
+    assert {name: size for name, size in sizes.items() if not 0 < size <= MOST_BYTES} == {}
