@@ -43,6 +43,7 @@ NAMED = {
 _TITLE = re.compile(r"(.*?)(?:: .*)? \([0-9]{12}, ([a-z0-9-]+)\)")
 _AT_ONCE = 4
 _SECONDS_BETWEEN = 0.5
+_ANSWERS = 100
 _TO_START = 90.0
 _TO_DRAIN = 420.0
 
@@ -109,7 +110,7 @@ class Course:
         self._open_problems()
         self._fill_the_queues()
         self._look("version 1")
-        with self._half_of_all_answers_fail(), self._events_arrive():
+        with self._events_arrive(), self._half_of_all_answers_fail():
             stack.deploy(sam.TEMPLATE, {})
         stack.wait_until_handled(_TO_DRAIN)
         self._create("version 2", "by-version-1", "while-away", "by-version-2")
@@ -168,15 +169,19 @@ class Course:
 
     @contextmanager
     def _half_of_all_answers_fail(self) -> Iterator[None]:
+        """Let them fail until the block has ended, and on until there were enough answers to speak of a half."""
         simulator = self.stack.simulator
         simulator.clear_faults()
         before = len(simulator.calls)
         for fault in failures():
             simulator.add_fault(fault)
         yield
+        # The outage before has made the bridge careful: it asks four to eight times while it is deployed.
+        enough = before + _ANSWERS
+        self.stack.wait_until(lambda: len(simulator.calls) >= enough, "The bridge hardly asked", _TO_DRAIN)
         simulator.clear_faults()
         calls = simulator.calls[before:]
-        self.history.share_failed = sum(call.fault for call in calls) / max(len(calls), 1)
+        self.history.share_failed = sum(call.fault for call in calls) / len(calls)
 
     @contextmanager
     def _events_arrive(self) -> Iterator[None]:
