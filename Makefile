@@ -10,8 +10,12 @@ export PATH := $(PROJECT)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
 # Where byte code is not kept, every worker and every command compiles all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
-# The translator behind the template's tests and `sam validate` wants a Region, whichever it is.
+# The translator behind the template's tests and `sam validate` wants a Region, whichever it is. A command about what is
+# deployed goes by the Region of your profile, as `sam deploy` does.
+ABOUT_DEPLOYED := accept adopt doctor replay secret signing-certificate why
+ifeq ($(filter $(ABOUT_DEPLOYED),$(MAKECMDGOALS)),)
 export AWS_DEFAULT_REGION ?= eu-west-1
+endif
 
 SAM := .venv-sam/bin/sam
 SCANNERS := .venv-security/bin
@@ -180,7 +184,7 @@ replay: setup ## Send the dead letters of a deployed STACK back to its queue (OP
 
 .PHONY: why
 why: setup ## Tell what became of a PROBLEM (part of an alarm's name, or a record's number) in a deployed STACK, and why nothing was opened (HOURS=24)
-	@PYTHONPATH=src python -m tools.why --stack "$(STACK)" --problem "$(PROBLEM)" $(if $(HOURS),--hours "$(HOURS)") $(OPTIONS)
+	@PYTHONPATH=src python -m tools.why --stack "$(STACK)" --problem "$${PROBLEM-}" $(if $(HOURS),--hours "$(HOURS)") $(OPTIONS)
 
 .PHONY: adopt
 adopt: setup ## Rebuild the ledger of a deployed STACK from ServiceNow (OPTIONS=--show only says what it would do)
@@ -199,4 +203,4 @@ build-%:
 .PHONY: clean
 clean: ## Remove what builds and tests made, and keep the virtual environments
 	rm -rf .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build mutants
-	find src local tests bench campaign -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src local tests tools bench campaign -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,15 +6,10 @@ import time
 from argparse import Namespace
 from collections.abc import Mapping
 
-from botocore.config import Config
-
 from tools.accept.account import Described
 from tools.accept.front_door import FrontDoor
 from tools.accept.sheet import Sheet
-from tools.deployed import DeployedStack, ToolError, find_stack, parser, run
-
-# The function may take two minutes, and a second call would examine, and with `--write` open a record, once more.
-_PATIENT = Config(read_timeout=130, retries={"total_max_attempts": 1})
+from tools.deployed import DeployedStack, find_stack, parser, run
 
 
 def main() -> None:
@@ -32,12 +27,7 @@ def main() -> None:
 
 def _examine(arguments: Namespace) -> None:
     stack = find_stack(arguments)
-    answer = stack.client("lambda", _PATIENT).invoke(
-        FunctionName=stack.output("DoctorFunctionName"), Payload=json.dumps({"write": arguments.write})
-    )
-    report = json.loads(answer["Payload"].read())
-    if "FunctionError" in answer:
-        raise ToolError(f"The doctor function failed: {report.get('errorMessage', 'see its log')}")
+    report = stack.call("DoctorFunctionName", {"write": arguments.write})
     text, well = report.pop("text"), report["healthy"]
     if "ActionsFunctionName" in stack.outputs:
         report["actions"] = actions = actions_of(stack)
@@ -55,11 +45,7 @@ def actions_of(stack: DeployedStack) -> dict[str, dict[str, str]]:
 
     The actions function says so itself: its role is another than the doctor's.
     """
-    answer = stack.client("lambda", _PATIENT).invoke(FunctionName=stack.output("ActionsFunctionName"), Payload="{}")
-    report = json.loads(answer["Payload"].read())
-    if "FunctionError" in answer:
-        raise ToolError(f"The actions function failed: {report.get('errorMessage', 'see its log')}")
-    found: dict[str, dict[str, str]] = report["actions"]
+    found: dict[str, dict[str, str]] = stack.call("ActionsFunctionName", {})["actions"]
     return found
 
 

@@ -19,6 +19,7 @@ from common.aws_errors import code_of
 from common.client_certificate import client_certificate
 from common.oauth.credentials import CERTIFICATE_KEYS, CLAIMS, KEY_ARN, KEYS, NEXT, SIGNED_KEYS
 from common.oauth.secret_content import OF_A_CLIENT, promoted, with_current
+from common.strict_json import json_object
 from tools.deployed import ToolError, find_stack, parser, run
 
 if TYPE_CHECKING:
@@ -94,11 +95,8 @@ def _content(secrets_manager: "SecretsManagerClient", secret_id: str) -> dict[st
             f"The secret can't be read ({code_of(error)}), so what else it holds could not be kept. "
             "Use a role that may, or OPTIONS=--replace to write without reading."
         ) from None
-    try:
-        content = json.loads(text) if text.strip() else {}
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
+    content = json_object(text) if text.strip() else {}
+    if content is None:
         raise ToolError("The secret is not a JSON object; OPTIONS=--replace replaces it.")
     return content
 
@@ -108,20 +106,11 @@ def credentials(stream: TextIO) -> dict[str, str]:
 
     Raises ToolError that names what is missing, and never shows what was given.
     """
-    found: Any
-    if stream.isatty():
-        found = _asked()
-    else:
-        try:
-            found = json.load(stream)
-        except ValueError:
-            raise ToolError(
-                'Standard input is no JSON object such as {"client_id": "…", "client_secret": "…"}.'
-            ) from None
-    texts = found.items() if isinstance(found, dict) else ()
-    pair = {
-        key: value.strip() for key, value in texts if key in OF_A_CLIENT and isinstance(value, str) and value.strip()
-    }
+    found = _asked() if stream.isatty() else _read(stream)
+    if found is None:
+        raise ToolError('Standard input is no JSON object such as {"client_id": "…", "client_secret": "…"}.')
+    texts = {key: value.strip() for key, value in found.items() if isinstance(value, str)}
+    pair = {key: value for key, value in texts.items() if key in OF_A_CLIENT and value}
     for key in SIGNED_KEYS if "signing_key" in pair else KEYS:
         if key not in pair:
             raise ToolError(f"{key} is missing or empty.")
@@ -134,6 +123,13 @@ def credentials(stream: TextIO) -> dict[str, str]:
             "subject is missing: the user that the assertion stands for, as the record's User field has it."
         )
     return pair
+
+
+def _read(stream: TextIO) -> dict[str, Any] | None:
+    try:
+        return json_object(stream.read())
+    except UnicodeDecodeError:
+        return None
 
 
 def _asked() -> dict[str, str]:

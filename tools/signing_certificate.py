@@ -4,7 +4,7 @@ ServiceNow takes the public part of a key as an X.509 certificate. KMS signs it 
 """
 
 import datetime as dt
-from argparse import ArgumentParser
+from argparse import ArgumentTypeError, Namespace
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -15,24 +15,34 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
 from common.oauth.assertion import KmsSigner
-from tools.deployed import ToolError, run
+from tools.deployed import ToolError, named, parser, run
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
 _DAY = dt.timedelta(days=1)
+_MOST_DAYS = 3650
 
 
 def main() -> None:
     """Parse the command line and print the certificate."""
-    options = ArgumentParser(description="Print the certificate (PEM) of an RSA signing key of KMS.")
-    options.add_argument("--key", required=True, help="ARN of the key")
+    options = parser("Print the certificate (PEM) of an RSA signing key of KMS.", of_a_stack=False)
+    options.add_argument("--key", required=True, type=named("KEY"), help="ARN of the key")
     options.add_argument("--name", default="servicenow-bridge", help="whom the certificate names")
-    options.add_argument("--days", type=int, default=365, help="for how many days it is valid")
-    options.add_argument("--region", help="AWS Region; that of your profile where left out")
+    options.add_argument("--days", type=_days, default=365, help="for how many days it is valid, 1 to 3650")
     given = options.parse_args()
-    session = boto3.Session(region_name=given.region)
-    run(lambda: print(certificate_of(session.client("kms"), given.key, name=given.name, days=given.days), end=""))
+    run(lambda: _print(given))
+
+
+def _days(text: str) -> int:
+    if text.isdecimal() and 1 <= int(text) <= _MOST_DAYS:
+        return int(text)
+    raise ArgumentTypeError(f"{text!r} is no number of days from 1 to {_MOST_DAYS}")
+
+
+def _print(given: Namespace) -> None:
+    kms = boto3.Session(region_name=given.region).client("kms")
+    print(certificate_of(kms, given.key, name=given.name, days=given.days), end="")
 
 
 def certificate_of(kms: "KMSClient", key: str, *, name: str, days: int) -> str:

@@ -15,8 +15,9 @@ from urllib.parse import quote
 
 from common.doors.proof import SHORTEST, Way
 from common.doors.secrets import parse_secrets
+from common.strict_json import json_object
 from common.variables import SOURCE
-from tools.deployed import ToolError, find_stack, parser, run
+from tools.deployed import ToolError, find_stack, named, parser, run
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -45,7 +46,9 @@ HABITS: Mapping[str, Habit] = {
 def main() -> None:
     """Parse the command line, change the secret and print the settings."""
     options = parser("Make or rotate the secret of a webhook.")
-    options.add_argument("--source", required=True, help="one of the deployment's WebhookSources")
+    options.add_argument(
+        "--source", required=True, type=named("WEBHOOK"), help="one of the deployment's WebhookSources"
+    )
     options.add_argument("--promote", action="store_true", help="end a rotation: the older secret opens nothing more")
     options.add_argument("--replace", action="store_true", help="make one secret alone; what was there opens nothing")
     options.add_argument("--given", action="store_true", help="take the secret that the tool shows; it is asked for")
@@ -148,11 +151,8 @@ def _settings(entry: Mapping[str, str], secret: str, url: str, source: str) -> s
 
 def _content(secrets_manager: "SecretsManagerClient", secret_id: str) -> dict[str, Any]:
     text = secrets_manager.get_secret_value(SecretId=secret_id).get("SecretString", "")
-    try:
-        content = json.loads(text) if text.strip() else {}
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
+    content = json_object(text) if text.strip() else {}
+    if content is None:
         raise ToolError("The secret is not a JSON object; put {} into it and make each secret anew.")
     return content
 

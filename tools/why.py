@@ -3,17 +3,18 @@
 The log names each problem by its dedup key, which holds the alarm's name, and says what let it wait or dropped it.
 """
 
-import json
 import re
 import time
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from common.strict_json import json_object
 from common.text import one_line, printable
-from tools.deployed import DeployedStack, ToolError, find_stack, parser, run
+from tools.deployed import DeployedStack, ToolError, find_stack, named, parser, run
 
 _WHY: Mapping[str, str] = {
     "hold": "It waits until {until}: its rule opens a record only when it has lasted (hold).",
@@ -30,6 +31,7 @@ _NOTHING = (
     "another name: take a part of the alarm's name, of the dedup key, or the record's number."
 )
 _SHORTEST = 3
+_MOST_HOURS = 87_600  # ten years
 _RECORD = re.compile(r"[A-Za-z]{2,8}[0-9]{5,12}")
 _BY_RECORD = ("record", "because_of")
 _BY_NAME = ("dedup_key", "event_id")
@@ -42,10 +44,22 @@ type _Line = tuple[int, Mapping[str, Any]]
 def main() -> None:
     """Parse the command line and tell."""
     options = parser("Tell what became of a problem, and why nothing was opened for it.")
-    options.add_argument("--problem", required=True, help="part of an alarm's name or dedup key, or a record's number")
-    options.add_argument("--hours", type=float, default=24.0, help="how far to look back (default: 24)")
+    options.add_argument(
+        "--problem",
+        required=True,
+        type=named("PROBLEM"),
+        help="part of an alarm's name or dedup key, or a record's number",
+    )
+    options.add_argument("--hours", type=_hours, default=24.0, help="how far to look back (default: 24)")
     arguments = options.parse_args()
     run(lambda: _print_all(arguments))
+
+
+def _hours(text: str) -> float:
+    with suppress(ValueError):
+        if 0 < (hours := float(text)) <= _MOST_HOURS:
+            return hours
+    raise ArgumentTypeError(f"{text!r} is no number of hours up to {_MOST_HOURS}")
 
 
 def _print_all(arguments: Namespace) -> None:
@@ -101,7 +115,7 @@ class _Log:
         pages = self.client.get_paginator("filter_log_events").paginate(
             logGroupName=self.group, startTime=self.start, filterPattern=pattern_of(fields, text)
         )
-        parsed = ((event["timestamp"], _parsed(event["message"])) for page in pages for event in page["events"])
+        parsed = ((event["timestamp"], json_object(event["message"])) for page in pages for event in page["events"])
         return [(time, line) for time, line in parsed if line is not None and _says(line, fields, text.lower())]
 
 
@@ -120,14 +134,6 @@ def told(line: Mapping[str, Any]) -> str:
 class _Texts(dict[str, Any]):
     def __missing__(self, name: str) -> str:
         return "(not told)"
-
-
-def _parsed(message: str) -> Mapping[str, Any] | None:
-    try:
-        line = json.loads(message)
-    except ValueError:
-        return None
-    return line if isinstance(line, dict) else None
 
 
 def _says(line: Mapping[str, Any], fields: Sequence[str], text: str) -> bool:

@@ -1,10 +1,11 @@
 """What AWS says of a deployed stack: things that only a real account can settle, looked at and never changed."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from common.strict_json import json_object
+from tools.accept.log import messages
 from tools.accept.sheet import MissedError, SkippedError
 from tools.accept.waiting import wait_for
 from tools.deployed import DeployedStack
@@ -68,7 +69,7 @@ class Account:
 
         def line() -> str:
             for text in self._lines(self.described.resources["ApiAccessLogs"]):
-                found = _parsed(text)
+                found = json_object(text)
                 if found is None:
                     raise MissedError("a line of the access log is no JSON")
                 if str(found.get("status")) == "403":
@@ -99,7 +100,7 @@ class Account:
             raise MissedError(f"Lambda's own level is {found.get('ApplicationLogLevel')}, not {lambdas}")
 
         def lines() -> str:
-            parsed = [line for line in map(_parsed, self._lines(self.stack.output("EventsLogGroupName"))) if line]
+            parsed = [line for line in map(json_object, self._lines(self.stack.output("EventsLogGroupName"))) if line]
             levels = {_NAMES.get(level, level) for line in parsed if (level := str(line.get("level", "")).upper())}
             lower = levels & set(_LEVELS[: _LEVELS.index(wanted)])
             if lower:
@@ -128,19 +129,7 @@ class Account:
         return found
 
     def _lines(self, group: str) -> Iterator[str]:
-        since = int(self.began * 1000)
-        pages = (
-            self.stack.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since)
-        )
-        yield from (event["message"] for page in pages for event in page["events"])
+        return messages(self.stack, group, self.began)
 
     def _wait(self, look: Callable[[], str], missed: str) -> str:
         return wait_for(look, missed, patience=self.patience, pause=_PAUSE_SECONDS)
-
-
-def _parsed(text: str) -> dict[str, Any] | None:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None

@@ -1,14 +1,14 @@
 """What `FollowUps` adds to a record: an alarm of the stack's own is let fire, and its incident looked after."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from common.clock import SystemClock
-from common.incidents.alert import DEFAULT_TABLE, dedup_key
-from common.incidents.item import Item, problem_of
-from common.incidents.ledger import Ledger
+from common.incidents.item import Item
+from common.strict_json import json_object
 from tools.accept.account import Described
+from tools.accept.ledger import item_of
+from tools.accept.log import messages
 from tools.accept.sheet import MissedError, SkippedError
 from tools.accept.waiting import wait_for
 from tools.deployed import DeployedStack
@@ -75,25 +75,11 @@ class FollowUps:
         return not item.fires and item.pending is None
 
     def _item(self) -> Item:
-        _, _, _, region, account, _ = self.stack.output("EventRuleArn").split(":", 5)
-        key = dedup_key(account, region, _SOURCE, _RULE, self.described.resources[ALARM])
-        ledger = Ledger(self.stack.client("dynamodb"), self.stack.output("LedgerTableName"), clock=SystemClock())
-        problem = problem_of(self.stack.output("DeploymentName"), key)
-        return ledger.read(problem, dedup_key=key, table=DEFAULT_TABLE)
+        return item_of(self.stack, _SOURCE, _RULE, self.described.resources[ALARM])
 
-    def _lines(self) -> Iterator[dict[str, str]]:
-        pages = (
-            self.stack.client("logs")
-            .get_paginator("filter_log_events")
-            .paginate(logGroupName=self.described.resources["FollowUpFunctionLogs"], startTime=int(self.began * 1000))
-        )
-        for event in (event for page in pages for event in page["events"]):
-            try:
-                line = json.loads(event["message"])
-            except ValueError:
-                continue
-            if isinstance(line, dict):
-                yield line
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        texts = messages(self.stack, self.described.resources["FollowUpFunctionLogs"], self.began)
+        return (line for text in texts if (line := json_object(text)))
 
     def _wait[Seen](self, look: Callable[[], Seen | None], missed: str) -> Seen:
         return wait_for(look, missed, patience=self.patience, pause=_PAUSE_SECONDS)

@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from common.clock import SystemClock
-from common.incidents.alert import DEFAULT_TABLE, dedup_key
-from common.incidents.item import Item, problem_of
-from common.incidents.ledger import Ledger
+from common.incidents.item import Item
+from tools.accept.ledger import item_of
 from tools.accept.sheet import MissedError, Sheet, SkippedError
 from tools.accept.waiting import wait_for
 from tools.deployed import DeployedStack
@@ -108,11 +106,7 @@ class FrontDoor:
             raise MissedError("the event bus refused the event")
 
     def _item(self) -> Item:
-        _, _, _, region, account, _ = self.stack.output("EventRuleArn").split(":", 5)
-        key = dedup_key(account, region, SOURCE, _RULE, SOURCE, self.key)
-        ledger = Ledger(self.stack.client("dynamodb"), self.stack.output("LedgerTableName"), clock=SystemClock())
-        problem = problem_of(self.stack.output("DeploymentName"), key)
-        return ledger.read(problem, dedup_key=key, table=DEFAULT_TABLE)
+        return item_of(self.stack, SOURCE, _RULE, SOURCE, self.key)
 
     def _wait(self, condition: Callable[[Item], bool], missed: str) -> Item:
         def look() -> Item | None:

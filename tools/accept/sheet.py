@@ -8,6 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from tools.deployed import ToolError
+
 _DENIED = ("AccessDenied", "Unauthorized", "NotAuthorized")
 
 
@@ -79,6 +81,8 @@ class Sheet:
         except _OtherwiseError as otherwise:
             verdict, seen = otherwise.verdict, str(otherwise)
             why = "" if otherwise.private else seen
+        except ToolError as error:
+            verdict, seen, why = Verdict.FAILED, str(error), type(error).__name__
         except ClientError as error:
             denied = any(word in str(error.response.get("Error", {}).get("Code", "")) for word in _DENIED)
             verdict = Verdict.SKIPPED if denied else Verdict.FAILED

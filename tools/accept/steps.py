@@ -1,12 +1,10 @@
 """The steps of an acceptance, in their order."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tools.accept.account import Account, Described
@@ -17,7 +15,6 @@ from tools.accept.metrics import Metrics
 from tools.accept.sheet import ImpossibleError, MissedError, Sheet, SkippedError
 from tools.deployed import DeployedStack
 
-_PATIENT = Config(read_timeout=130, retries={"total_max_attempts": 1})
 _SKIPPED = ("skipped", "not observable")
 _OF_ONES_OWN = ("u_", "x_")
 
@@ -137,13 +134,7 @@ def _doctor(stack: DeployedStack, sheet: Sheet) -> None:
     report: dict[str, Any] = {}
 
     def call() -> str:
-        answer = stack.client("lambda", _PATIENT).invoke(
-            FunctionName=stack.output("DoctorFunctionName"), Payload=json.dumps({"write": True})
-        )
-        found = json.loads(answer["Payload"].read())
-        if "FunctionError" in answer:
-            raise MissedError("the doctor function failed: see its log")
-        report.update(found)
+        report.update(stack.call("DoctorFunctionName", {"write": True}))
         return f"{len(report['steps'])} steps"
 
     sheet.take("doctor", "answers", call)

@@ -1,8 +1,10 @@
 """The sheet of an acceptance: what counts as accepted, and what may be posted."""
 
 import itertools
+import json
 
 from tools.accept.sheet import MissedError, Sheet, SkippedError, Verdict
+from tools.deployed import ToolError
 
 
 def _raise(error: Exception) -> str:
@@ -41,3 +43,12 @@ def test_what_may_be_posted_holds_nothing_that_was_seen() -> None:
     for seen in ("INC0010001", "Payments", "example"):
         assert seen not in sheet.to_post()
     assert "| step 1 | well | failed | 1.0 |" in sheet.to_post()
+
+
+def test_what_a_command_would_end_with_is_shown_and_not_posted() -> None:
+    """Such as the name of an output that the stack lacks, or what a function of the company's said."""
+    sheet = _sheet(ToolError("The doctor function failed: no host acme"))
+
+    assert [line.verdict for line in sheet.lines] == [Verdict.FAILED]
+    assert "no host acme" in sheet.as_text()
+    assert "acme" not in json.dumps(sheet.as_json()) + sheet.to_post()

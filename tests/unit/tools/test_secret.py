@@ -2,7 +2,7 @@
 
 import json
 from argparse import Namespace
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +150,18 @@ def test_a_client_that_could_not_sign_is_refused(given: object, words: str) -> N
     assert "hidden-value" not in str(caught.value)
 
 
-@pytest.mark.parametrize("given", [[], {"client_id": "bridge"}, {**PAIR, "client_secret": " "}])
+@pytest.mark.parametrize("given", [b"[]", b"{", b"\xff", b""])
+def test_what_is_no_object_is_refused(given: bytes) -> None:
+    """The message shows how one looks, and nothing of what was given."""
+    manager = Manager(OLD)
+    options = Namespace(certificate=None, next=False, promote=False, replace=False)
+    stream = TextIOWrapper(BytesIO(given), encoding="utf-8")
+    with pytest.raises(ToolError, match="no JSON object such as"):
+        change(manager, "secret", options, stream)  # type: ignore[arg-type]
+    assert json.loads(manager.value) == OLD
+
+
+@pytest.mark.parametrize("given", [{}, {"client_id": "bridge"}, {**PAIR, "client_secret": " "}])
 def test_half_a_pair_is_refused(given: object) -> None:
     """Nothing is written."""
     with pytest.raises(ToolError, match="missing or empty"):
