@@ -9,8 +9,8 @@ from .context import Context, base_url
 from .display import render
 from .listing import find_page
 from .messages import Answer, ApiError, Request, json_answer
-from .records import Row
 from .table_api import view_of
+from .writes import delete_record
 
 _TABLE = "sys_attachment"
 _REQUIRED = ("table_name", "table_sys_id", "file_name")
@@ -30,16 +30,14 @@ def handle_attachment(context: Context, request: Request, version: str, rest: li
         case "POST", ["upload"]:
             return _attach(context, request, version, *_form(request))
         case "GET", [sys_id]:
-            row = _existing(context, sys_id)
+            row = context.record(_TABLE, sys_id, reads=True)
             content_of = render(context.store, row, view_of(context, request, version, _TABLE))
             return json_answer(200, {"result": content_of})
         case "GET", [sys_id, "file"]:
-            row = _existing(context, sys_id)
-            return Answer(200, context.store.files[sys_id], content_type=row["content_type"])
+            row = context.record(_TABLE, sys_id, reads=True)
+            return Answer(200, context.store.files.get(sys_id, b""), content_type=row["content_type"])
         case "DELETE", [sys_id]:
-            row = _existing(context, sys_id)
-            context.require(_TABLE, "delete")
-            context.store.delete(row)
+            delete_record(context, context.record(_TABLE, sys_id))
             return Answer(204, wrote=True)
         case _:
             raise ApiError(400, "Requested URI does not represent any resource")
@@ -54,8 +52,7 @@ def _attach(
     table, sys_id = parameters["table_name"], parameters["table_sys_id"]
     context.require_table(table)
     context.require(_TABLE, "insert")
-    if context.store.find(table, sys_id) is None:
-        raise ApiError(404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
+    context.record(table, sys_id)
     content_type, body = file
     values = {name: parameters[name] for name in _REQUIRED}
     values |= {"content_type": content_type, "size_bytes": str(len(body)), "hash": hashlib.sha256(body).hexdigest()}
@@ -83,10 +80,3 @@ def _form(request: Request) -> tuple[dict[str, str], tuple[str, bytes]]:
             name = str(part.get_param("name", "", "content-disposition"))
             parameters[name] = content.decode("utf-8", "replace")
     return parameters, file
-
-
-def _existing(context: Context, sys_id: str) -> Row:
-    row = context.store.find(_TABLE, sys_id)
-    if row is None:
-        raise ApiError(404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
-    return row

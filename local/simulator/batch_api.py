@@ -1,12 +1,11 @@
 """The Batch API: several requests in one, `POST /api/now/v1/batch`."""
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from .context import Context
-from .messages import Answer, ApiError, Request, decode_object, error_answer, json_answer
+from .messages import Answer, ApiError, Request, decode_object, error_answer, json_answer, objects_in
 from .wire import reason
 
 _LARGEST_ITEM = 5 * 1024 * 1024
@@ -21,9 +20,9 @@ def handle_batch(context: Context, request: Request, dispatch: Dispatch) -> Answ
         raise ApiError(405, "Method not supported", "The batch API takes POST")
     body = decode_object(request.body)
     items = body.get("rest_requests")
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+    requests = objects_in(items)
+    if not isinstance(items, list) or len(requests) < len(items):
         raise ApiError(400, "Exception while reading request", "rest_requests is not a list of objects")
-    requests = [item for item in items if isinstance(item, dict)]
     limit = context.switches.batch_limit
     serviced, wrote = [], False
     for item in requests[:limit]:
@@ -52,11 +51,11 @@ def _item_request(request: Request, item: Mapping[str, Any]) -> Request:
         raise ApiError(400, "Requested URI does not represent any resource")
     try:
         body = base64.b64decode(str(item.get("body") or ""), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise ApiError(400, "Exception while reading request", "The body of an item is not base64") from error
     if len(body) > _LARGEST_ITEM:
         raise ApiError(413, "Request Entity Too Large", f"An item is larger than {_LARGEST_ITEM} bytes")
-    headers = {str(header.get("name")): str(header.get("value")) for header in item.get("headers") or []}
+    headers = {str(header.get("name")): str(header.get("value")) for header in objects_in(item.get("headers"))}
     return Request.of(str(item.get("method", "GET")), url, headers, body, request.host)
 
 

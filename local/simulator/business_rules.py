@@ -5,18 +5,18 @@ Captured words: `403 Operation Failed`, "Operation against file '…' was aborte
 
 from collections.abc import Mapping
 
-from .context import Context, Operation
+from .context import Context, Operation, acl_refusal
+from .incident import FINAL
 from .messages import ApiError
 
-_FINAL = frozenset({"7", "8"})
 _CLOSED = "Closed incidents are read only"
 
 
 def enforce(context: Context, table: str, operation: Operation, before: Mapping[str, str] | None = None) -> None:
     """Raise ApiError 403 where a rule stops a write; `before` is the record that is to be changed."""
-    if before is not None and table == "incident" and before["state"] in _FINAL:
+    if before is not None and table == "incident" and before["state"] in FINAL:
         if context.switches.closed_records == "acl":
-            raise ApiError(403, "Operation Failed", "ACL Exception Update Failed due to security constraints")
+            raise acl_refusal(operation)
         if context.switches.closed_records == "rule":
             raise aborted(context, table, _CLOSED)
     for entry in context.switches.aborting_rules:

@@ -13,6 +13,7 @@ from .display import display_value
 from .listing import find_page
 from .messages import Answer, ApiError, Json, Request, decode_object, json_answer
 from .records import Row
+from .schema import is_integer
 from .writes import delete_record, insert_record, update_record
 
 _TABLE, _TASKS = "change_request", "change_task"
@@ -34,9 +35,9 @@ def handle_change(context: Context, request: Request, _version: str, rest: list[
         case ["model", *ids] | ["standard", "template", *ids]:
             return _listed(context, request, "chg_model" if rest[0] == "model" else _TEMPLATES, ids)
         case [sys_id, "task", *ids]:
-            return _tasks(context, request, _existing(context, _TABLE, sys_id), ids)
+            return _tasks(context, request, context.record(_TABLE, sys_id), ids)
         case [sys_id, ("nextstates" | "approvals") as what]:
-            row = _existing(context, _TABLE, sys_id)
+            row = context.record(_TABLE, sys_id)
             if (request.method, what) == ("GET", "nextstates"):
                 return json_answer(200, {"result": _next_states(context, row)})
             if (request.method, what) == ("PATCH", "approvals"):
@@ -51,10 +52,9 @@ def _changes(context: Context, request: Request, rest: list[str]) -> Answer:
         case "POST", [] | [_] | ["standard", _] if not rest or rest[0] in _TYPES:
             return _create(context, request, rest)
         case "GET", [] | [_] if not rest or rest[0] in _TYPES:
-            rows = find_page(context, _TABLE, request).rows
-            return _many(context, [row for row in rows if not rest or row["type"] == rest[0]])
+            return _many(context, request, _TABLE, {"type": rest[0]} if rest else {})
         case (("GET" | "PATCH" | "DELETE"), [sys_id] | ["normal" | "emergency" | "standard", sys_id]):
-            return _record(context, request, _existing(context, _TABLE, sys_id))
+            return _record(context, request, _TABLE, sys_id)
         case _:
             raise _nothing_there()
 
@@ -63,21 +63,20 @@ def _listed(context: Context, request: Request, table: str, ids: list[str]) -> A
     if request.method != "GET" or ids[1:]:
         raise _nothing_there()
     if ids:
-        return _one(context, _existing(context, table, ids[0]))
-    return _many(context, find_page(context, table, request).rows)
+        return _one(context, context.record(table, ids[0], reads=True))
+    return _many(context, request, table, {})
 
 
 def _tasks(context: Context, request: Request, parent: Row, ids: list[str]) -> Answer:
     match request.method, ids:
         case "GET", []:
-            rows = find_page(context, _TASKS, request).rows
-            return _many(context, [row for row in rows if row["change_request"] == parent["sys_id"]])
+            return _many(context, request, _TASKS, {"change_request": parent["sys_id"]})
         case "POST", []:
             body = _given(request)
             row = insert_record(context, _TASKS, {**body, "change_request": parent["sys_id"]})
             return _one(context, row, ignored=_ignored(context, body, _TASKS))
         case (("GET" | "PATCH" | "DELETE"), [sys_id]):
-            return _record(context, request, _existing(context, _TASKS, sys_id))
+            return _record(context, request, _TASKS, sys_id)
         case _:
             raise _nothing_there()
 
@@ -104,10 +103,11 @@ def _template(context: Context, sys_id: str) -> dict[str, Json]:
     store = context.store
     if store.find(_TEMPLATES, sys_id) is not None:
         return {"type": "standard"}
-    return {"std_change_producer_version": _existing(context, "std_change_producer_version", sys_id)["sys_id"]}
+    return {"std_change_producer_version": context.record("std_change_producer_version", sys_id)["sys_id"]}
 
 
-def _record(context: Context, request: Request, row: Row) -> Answer:
+def _record(context: Context, request: Request, table: str, sys_id: str) -> Answer:
+    row = context.record(table, sys_id, reads=request.method == "GET")
     if request.method == "GET":
         return _one(context, row)
     if request.method == "DELETE":
@@ -121,7 +121,7 @@ def _record(context: Context, request: Request, row: Row) -> Answer:
 
 def _decide(context: Context, request: Request, row: Row) -> Answer:
     body = decode_object(request.body)
-    state, comments = body.get("state"), str(body.get("comments") or "")
+    state, comments = str(body.get("state")), str(body.get("comments") or "")
     if state not in {"approved", "rejected"}:
         raise ApiError(400, "Bad Request", "state is approved or rejected")
     if state == "rejected" and not comments:
@@ -129,7 +129,7 @@ def _decide(context: Context, request: Request, row: Row) -> Answer:
     approval = own_request(context, row)
     if approval is None:
         raise ApiError(400, "Bad Request", "No approval of this change waits for the user")
-    answer(context, approval, str(state), comments)
+    answer(context, approval, state, comments)
     return replace(_one(context, row), wrote=True)
 
 
@@ -166,13 +166,6 @@ def _ignored(context: Context, body: Mapping[str, Json], table: str = _TABLE) ->
     return sorted(body.keys() - known)
 
 
-def _existing(context: Context, table: str, sys_id: str) -> Row:
-    row = context.store.find(table, sys_id)
-    if row is None:
-        raise ApiError(404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
-    return row
-
-
 def _one(context: Context, row: Row, *, ignored: list[str] | None = None) -> Answer:
     """Answer a record; `ignored` are the names that a write did not take, None where nothing was written."""
     content = _typed(context, row)
@@ -181,7 +174,8 @@ def _one(context: Context, row: Row, *, ignored: list[str] | None = None) -> Ans
     return json_answer(200, {"result": content}, wrote=ignored is not None)
 
 
-def _many(context: Context, rows: list[Row]) -> Answer:
+def _many(context: Context, request: Request, table: str, only: Mapping[str, str]) -> Answer:
+    rows = find_page(context, table, request, only).rows
     return json_answer(200, {"result": [_typed(context, row) for row in rows]})
 
 
@@ -191,7 +185,7 @@ def _typed(context: Context, row: Row) -> dict[str, Json]:
         value: Json = row[name]
         if column.kind == "boolean":
             value = row[name] == "true"
-        elif column.kind in {"integer", "choice"} and row[name].removeprefix("-").isdecimal():
+        elif column.kind in {"integer", "choice"} and is_integer(row[name]):
             value = int(row[name])
         written[name] = {"display_value": display_value(context.store, column, row[name]), "value": value}
     return written

@@ -9,7 +9,7 @@ from typing import Any
 from .context import Context
 from .display import View, display_value, render
 from .listing import find_page
-from .messages import Answer, ApiError, Json, Request, decode_object, json_answer
+from .messages import Answer, ApiError, Json, Request, decode_object, json_answer, objects_in
 from .records import Row
 from .table_api import view_of
 from .writes import delete_record, insert_record, update_record
@@ -30,22 +30,22 @@ def handle_ci_instance(context: Context, request: Request, version: str, rest: l
             return json_answer(200, {"result": [{"sys_id": row["sys_id"], "name": row["name"]} for row in rows]})
         case "POST", []:
             body = _with_source(context, request)
-            row = insert_record(context, table, body.get("attributes") or {})
+            row = insert_record(context, table, _attributes(body))
             _relate(context, row, body)
             return json_answer(201, {"result": _item(context, view, row)}, wrote=True)
         case "GET", [sys_id]:
-            return json_answer(200, {"result": _item(context, view, _existing(context, table, sys_id))})
+            return json_answer(200, {"result": _item(context, view, context.record(table, sys_id, reads=True))})
         case (("PUT" | "PATCH"), [sys_id]):
-            row = _existing(context, table, sys_id)
-            update_record(context, row, _with_source(context, request).get("attributes") or {})
+            row = context.record(table, sys_id)
+            update_record(context, row, _attributes(_with_source(context, request)))
             return json_answer(200, {"result": _item(context, view, row)}, wrote=True)
         case "POST", [sys_id, "relation"]:
-            row = _existing(context, table, sys_id)
+            row = context.record(table, sys_id)
             _relate(context, row, _with_source(context, request))
             return json_answer(201, {"result": _item(context, view, row)}, wrote=True)
         case "DELETE", [sys_id, "relation", relation]:
-            _existing(context, table, sys_id)
-            delete_record(context, _existing(context, _RELATIONS, relation))
+            context.record(table, sys_id)
+            delete_record(context, context.record(_RELATIONS, relation))
             return Answer(204, wrote=True)
         case _:
             raise ApiError(405, "Method not supported", f"{request.method} is not supported here")
@@ -59,11 +59,16 @@ def _with_source(context: Context, request: Request) -> dict[str, Any]:
     return body
 
 
+def _attributes(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    given = body.get("attributes")
+    return given if isinstance(given, dict) else {}
+
+
 def _relate(context: Context, row: Row, body: Mapping[str, Any]) -> None:
     for direction, (own, other) in _DIRECTIONS.items():
-        for relation in body.get(direction) or []:
-            target = _existing(context, _ROOT, str(relation.get("target", "")))
-            kind = _existing(context, "cmdb_rel_type", str(relation.get("type", "")))
+        for relation in objects_in(body.get(direction)):
+            target = context.record(_ROOT, str(relation.get("target", "")))
+            kind = context.record("cmdb_rel_type", str(relation.get("type", "")))
             values = {own: row["sys_id"], other: target["sys_id"], "type": kind["sys_id"]}
             insert_record(context, _RELATIONS, values)
 
@@ -83,10 +88,3 @@ def _relation(context: Context, view: View, relation: Row, other: str) -> Json:
         shown = display_value(context.store, column, value)
         written[name] = {"display_value": shown, "link": f"{view.link_base}/{column.reference}/{value}", "value": value}
     return written
-
-
-def _existing(context: Context, table: str, sys_id: str) -> Row:
-    row = context.store.find(table, sys_id)
-    if row is None:
-        raise ApiError(404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
-    return row

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .context import Context
-from .messages import Answer, ApiError, Request, decode_object, json_answer
+from .messages import Answer, ApiError, Request, decode_object, json_answer, objects_in
 from .writes import insert_record, update_record
 
 _ROOT = "cmdb_ci"
@@ -21,7 +21,7 @@ def handle_identify(context: Context, request: Request, _version: str, _rest: li
     known = context.store.schema.fields(_ROOT)["discovery_source"].choices
     if source and source not in known:
         raise ApiError(400, "Invalid data source", f"{source} is no choice of the discovery source of {_ROOT}")
-    answered = [_reconciled(context, item) for item in items if isinstance(item, dict)]
+    answered = [_reconciled(context, item) for item in objects_in(items)]
     wrote = any(item.get("operation") in {"INSERT", "UPDATE"} for item in answered)
     return json_answer(200, {"result": {"items": answered, "relations": []}}, wrote=wrote)
 

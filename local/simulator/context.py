@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .messages import ApiError, Request
-from .records import Store
+from .records import Row, Store
 from .switches import Switches
 
 type Operation = Literal["read", "insert", "update", "delete"]
-_INVALID = "Operation Failed"
+NO_RECORD = ("No Record found", "Record doesn't exist or ACL restricts the record retrieval")
 _WANTED_ROLES = {"oauth_entity": "oauth_admin"}
 
 
@@ -37,8 +37,14 @@ class Context:
     def require(self, table: str, operation: Operation) -> None:
         """Raise ApiError 403 where the table's access rules refuse a write."""
         if not self.allowed(table, operation):
-            detail = f"ACL Exception {operation.capitalize()} Failed due to security constraints"
-            raise ApiError(403, _INVALID, detail)
+            raise acl_refusal(operation)
+
+    def record(self, table: str, sys_id: str, *, reads: bool = False) -> Row:
+        """Return a record itself, not a copy. Raises ApiError 404 where there is none, or `reads` is not allowed."""
+        row = self.store.find(table, sys_id)
+        if row is None or sys_id in self.switches.hidden_records or (reads and not self.allowed(table, "read")):
+            raise ApiError(404, *NO_RECORD)
+        return row
 
     def roles(self) -> frozenset[str]:
         """Return the names of the roles that the user holds."""
@@ -53,6 +59,12 @@ class Context:
     def denied_fields(self, table: str) -> frozenset[str]:
         """Return the names of the fields that the user may not write."""
         return _of_table(self.switches.denied_fields, table)
+
+
+def acl_refusal(operation: Operation) -> ApiError:
+    """Return what an access rule answers."""
+    what = "Query" if operation == "read" else operation.capitalize()
+    return ApiError(403, "Operation Failed", f"ACL Exception {what} Failed due to security constraints")
 
 
 def _of_table(entries: tuple[str, ...], table: str) -> frozenset[str]:

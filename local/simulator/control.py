@@ -6,15 +6,16 @@ host, so that no page in a browser can reach it through a foreign name.
 
 import ipaddress
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_type_hints
 
 from aiohttp import web
 
 from .faults import Fault
 from .messages import ApiError
 from .operations import Operations
+from .switches import Switches
 
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1"})
 
@@ -83,10 +84,7 @@ class _ControlPlane:
         return web.json_response({"entries": entries})
 
     async def add_fault(self, request: web.Request) -> web.Response:
-        values = await _object(request)
-        if isinstance(values.get("remove"), list):
-            values["remove"] = tuple(values["remove"])
-        self._operations.add_fault(Fault(**values))
+        self._operations.add_fault(Fault(**_checked(Fault, await _object(request))))
         return web.json_response({})
 
     async def clear_faults(self, _request: web.Request) -> web.Response:
@@ -94,7 +92,7 @@ class _ControlPlane:
         return web.json_response({})
 
     async def configure(self, request: web.Request) -> web.Response:
-        self._operations.configure(**await _object(request))
+        self._operations.configure(**_checked(Switches, await _object(request)))
         return web.json_response({})
 
     async def revoke(self, _request: web.Request) -> web.Response:
@@ -121,6 +119,17 @@ class _ControlPlane:
         names = request.match_info
         self._operations.update(names["table"], names["sys_id"], await _object(request))
         return web.json_response({})
+
+
+def _checked(kind: type[Fault] | type[Switches], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as the fields of a data class hold them. Raises TypeError or ValueError for a wrong one."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 (takes a tenth of a second, which few simulators need)
+
+    hints = get_type_hints(kind)
+    if unknown := ", ".join(sorted(values.keys() - hints.keys())):
+        message = f"unknown: {unknown}"
+        raise TypeError(message)
+    return {name: TypeAdapter(hints[name]).validate_python(value) for name, value in values.items()}
 
 
 async def _object(request: web.Request) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from .records import Row, Store
-from .schema import SYSTEM_FIELDS, Field, Table
+from .schema import SYSTEM_FIELDS, Field, Table, is_integer
 
 CHOICES = "sys_choice"
 _TYPES = {
@@ -58,7 +58,7 @@ def internal_type(column: Field) -> str:
     """Return what the dictionary calls a kind of column; lists of numbers are integers with choices."""
     if column.kind != "choice":
         return _TYPES[column.kind]
-    numbers = all(value.removeprefix("-").isdecimal() for value in column.choices)
+    numbers = all(map(is_integer, column.choices))
     return "integer" if numbers and column.choices else "string"
 
 

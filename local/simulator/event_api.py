@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .context import Context
-from .messages import Answer, ApiError, Request, decode_object, json_answer
+from .messages import Answer, ApiError, Request, decode_object, json_answer, objects_in
 from .records import Row, stored_values
 from .times import written
 
@@ -22,7 +22,7 @@ def handle_events(context: Context, request: Request, _version: str, _rest: list
     records = decode_object(request.body).get("records")
     if not isinstance(records, list):
         raise ApiError(400, "Exception while reading request", "records is not a list")
-    events = [record for record in records if isinstance(record, dict)]
+    events = objects_in(records)
     for event in events:
         _store(context, event)
     content = {"result": {"Default Bulk Endpoint": f"{len(events)} events were inserted"}}

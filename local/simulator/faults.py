@@ -109,6 +109,14 @@ class Fault:
     drip_body: float | None = None
     truncate: int | None = None
 
+    def __post_init__(self) -> None:
+        """Raise ValueError where `path` is no regular expression."""
+        try:
+            re.compile(self.path)
+        except re.PatternError as error:
+            message = f"{self.path!r} is no regular expression: {error}"
+            raise ValueError(message) from error
+
     def meets(self, request: Request, table: str) -> bool:
         """Tell whether a request is one of those that this fault is about."""
         token = request.path == "/oauth_token.do"

@@ -9,7 +9,7 @@ from .records import Row
 
 NEW, IN_PROGRESS, ON_HOLD, RESOLVED, CLOSED, CANCELED = "1", "2", "3", "6", "7", "8"
 _OPEN = frozenset({NEW, IN_PROGRESS, ON_HOLD})
-_FINAL = frozenset({CLOSED, CANCELED})
+FINAL = frozenset({CLOSED, CANCELED})
 _PRIORITY = {
     ("1", "1"): "1",
     ("1", "2"): "2",
@@ -45,7 +45,7 @@ def derived(before: Mapping[str, str], values: Mapping[str, str], now: str, acto
     A closed or cancelled incident keeps its state.
     """
     result = dict(values)
-    if before.get("state") in _FINAL:
+    if before.get("state") in FINAL:
         result.pop("state", None)
     if not before:
         result = {
@@ -57,7 +57,7 @@ def derived(before: Mapping[str, str], values: Mapping[str, str], now: str, acto
     result["priority"] = priority_of(after.get("impact", ""), after.get("urgency", ""))
     state = after.get("state") or NEW
     result["incident_state"] = state
-    result["active"] = "false" if state in _FINAL else "true"
+    result["active"] = "false" if state in FINAL else "true"
     return result | _moved(before, before.get("state", ""), state, now, actor_id)
 
 
@@ -66,7 +66,7 @@ def _moved(before: Mapping[str, str], old: str, new: str, now: str, actor_id: st
         return {}
     if new == RESOLVED:
         return {"resolved_at": now, "resolved_by": actor_id}
-    if new in _FINAL:
+    if new in FINAL:
         return {"closed_at": now, "closed_by": actor_id}
     if old == RESOLVED and new in _OPEN:
         reopened = str(int(before.get("reopen_count") or "0") + 1)

@@ -1,15 +1,16 @@
 """Finding rows: encoded queries, plain field=value pairs, order, access rules, pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from urllib.parse import quote, urlencode
 
-from .context import Context, base_url
+from .context import Context, acl_refusal, base_url
 from .display import display_value, knows, walk
 from .messages import ApiError, Request, not_simulated
 from .query import Query, UnsupportedQueryError, matching, parse, sort_key
 from .records import Row
+from .schema import is_integer
 from .scripts import evaluated
 
 DEFAULT_LIMIT = 10_000
@@ -25,13 +26,14 @@ class Page:
     offset: int
 
 
-def find_page(context: Context, table: str, request: Request) -> Page:
-    """Return the page of rows that the parameters of a request ask for.
+def find_page(context: Context, table: str, request: Request, only: Mapping[str, str] | None = None) -> Page:
+    """Return the page of rows that the parameters of a request ask for, among those that hold the values of `only`.
 
     Raises ApiError 403 where a condition reads a field that the user may not read.
     """
     limit, offset = _number(request, "sysparm_limit", DEFAULT_LIMIT), _number(request, "sysparm_offset", 0)
     rows = requested_rows(context, table, request)
+    rows = [row for row in rows if all(row[name] == value for name, value in (only or {}).items())]
     page = [row for row in rows[offset : offset + limit] if row["sys_id"] not in context.switches.hidden_records]
     return Page(page, len(rows), limit, offset)
 
@@ -61,8 +63,13 @@ def find_rows(context: Context, table: str, encoded: str) -> list[Row]:
 def requested_rows(context: Context, table: str, request: Request) -> list[Row]:
     """Return all rows that a request's `sysparm_query` selects or, without one, its plain field=value parameters.
 
-    ServiceNow's page on the Table API: the two exclude each other, and plain parameters take display values too.
+    ServiceNow's page on the Table API: the two exclude each other, and plain parameters take display values too. A
+    user who may not read the table gets no row, or ApiError 403.
     """
+    if not context.allowed(table, "read"):
+        if context.switches.read_denied_status == 403:  # noqa: PLR2004 -- an HTTP status
+            raise acl_refusal("read")
+        return []
     given = request.parameter("sysparm_query")
     plain = [] if given else [pair for pair in request.query if not pair[0].startswith("sysparm_")]
     rows = find_rows(context, table, given or "^".join(f"{name}ANYTHING" for name, _ in plain))
@@ -97,7 +104,7 @@ def _page_url(request: Request, limit: int, offset: int) -> str:
 
 def _number(request: Request, name: str, default: int) -> int:
     text = request.parameter(name)
-    return int(text) if text.isdecimal() else default
+    return int(text) if is_integer(text) and not text.startswith("-") else default
 
 
 def _reader(context: Context, path: str) -> Callable[[Row], str]:

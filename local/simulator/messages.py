@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 JSON_TYPE = "application/json;charset=UTF-8"
@@ -107,6 +107,11 @@ def decode_first(body: bytes) -> dict[str, Json]:
         detail = f"The payload is not valid JSON. {type(error).__name__}"
         raise ApiError(400, "Exception while reading request", detail) from error
     return decode_object(encode(first))
+
+
+def objects_in(content: Any) -> list[dict[str, Any]]:  # noqa: ANN401 (JSON that a caller sent)
+    """Return the objects of a list and leave out its other parts; where it is no list there are none."""
+    return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
 
 
 def decode_object(body: bytes) -> dict[str, Json]:

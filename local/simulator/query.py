@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from .schema import is_integer
+
 _ORDER = re.compile(r"ORDERBY(DESC)?([a-z0-9_.]+)")
 
 _NAME = re.compile(r"[a-z0-9_.]*")
@@ -108,7 +110,7 @@ def sort_key(value: str) -> SortKey:
     """Return a key that sorts numbers by size and text by the alphabet, empty values first."""
     if not value:
         return (0, 0, "")
-    if value.removeprefix("-").isdecimal():
+    if is_integer(value):
         return (1, int(value), "")
     return (2, 0, value.lower())
 

@@ -4,12 +4,12 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 
-from .schema import Field, Schema
-from .times import stored_time, written
+from .schema import SYSTEM_FIELDS, Field, Schema, is_integer
+from .times import shifted, stored_time, written
 
 type Row = dict[str, str]
 _SYS_ID_LENGTH = 32
-_READ_ONLY = frozenset({"sys_created_on", "sys_created_by", "sys_updated_on", "sys_updated_by", "sys_mod_count"})
+_READ_ONLY = frozenset(SYSTEM_FIELDS) - {"sys_tags"}
 
 
 class Store:
@@ -110,11 +110,14 @@ class Store:
         return bool(notes)
 
 
-def stored_values(store: Store, table: str, body: Mapping[str, object], *, by_display: bool = False) -> Row:
+def stored_values(
+    store: Store, table: str, body: Mapping[str, object], *, by_display: bool = False, utc_offset: int = 0
+) -> Row:
     """Turn a JSON body into what the columns of `table` will hold.
 
     Unknown fields, values that the column's type can't hold and unknown choices are left out without a word,
-    as ServiceNow does. With `by_display` references, choices and times are given the way people see them.
+    as ServiceNow does. With `by_display` references and choices are given the way people see them. Times are given in a
+    zone that is `utc_offset` seconds ahead of UTC.
     """
     fields = store.schema.fields(table)
     values: Row = {}
@@ -124,7 +127,7 @@ def stored_values(store: Store, table: str, body: Mapping[str, object], *, by_di
             continue
         value = _stored(store, column, _text(content), by_display=by_display)
         if value is not None:
-            values[name] = value
+            values[name] = shifted(value, -utc_offset) if column.kind == "datetime" else value
     return values
 
 
@@ -154,8 +157,7 @@ def _stored(store: Store, column: Field, text: str, *, by_display: bool) -> str 
         case "reference":
             return _reference_value(store, column, text, by_display=by_display)
         case "integer" | "datetime":
-            number = text if text.removeprefix("-").isdecimal() else None
-            return stored_time(text) if column.kind == "datetime" else number
+            return stored_time(text) if column.kind == "datetime" else text if is_integer(text) else None
         case _:
             return text[: column.max_length]
 

@@ -7,6 +7,7 @@ from typing import Literal, cast, get_args
 type Kind = Literal["string", "integer", "boolean", "datetime", "reference", "journal", "choice"]
 _KINDS = frozenset(get_args(Kind.__value__))
 _LONG = 4000
+_LONGEST_INTEGER = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,11 @@ class Schema:
         if table.display == "sys_id" and table.extends:
             return self.display_field(table.extends)
         return table.display
+
+
+def is_integer(text: str) -> bool:
+    """Tell whether a column of integers can hold a text; no one holds more digits than 18."""
+    return text.removeprefix("-").isdecimal() and len(text) <= _LONGEST_INTEGER
 
 
 def field_of(description: Field | str) -> Field:

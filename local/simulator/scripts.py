@@ -37,10 +37,17 @@ def _computed(now: float, text: str) -> str | None:
         moved = 0 if day[2] == "Today" else -_SECONDS["days"]
         return f"{written(now + moved)[:10]} {_CLOCKS[day[1]]}"
     if ago := _AGO.fullmatch(text):
-        return written(now - int(ago[2]) * _SECONDS[ago[1]])
+        return _written(now - int(ago[2]) * _SECONDS[ago[1]])
     if generated := _GENERATED.fullmatch(text):
         return f"{generated[1]} {_CLOCKS.get(generated[2], generated[2])}"
     return None
+
+
+def _written(seconds: float) -> str:
+    try:
+        return written(seconds)
+    except (OSError, OverflowError, ValueError) as error:
+        raise not_simulated("A time of a query beyond the years 1 to 9999") from error
 
 
 def _moment(now: float, operand: str) -> str:
@@ -49,4 +56,4 @@ def _moment(now: float, operand: str) -> str:
     if found is None:
         raise not_simulated(f"The relative time {operand} of a query")
     seconds = int(found[3]) * _SECONDS[f"{found[1].lower()}s"]
-    return written(now - seconds if found[2].lower() == "ago" else now + seconds)
+    return _written(now - seconds if found[2].lower() == "ago" else now + seconds)

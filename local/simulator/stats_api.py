@@ -11,6 +11,7 @@ from .listing import requested_rows
 from .messages import Answer, ApiError, Request, json_answer
 from .query import sort_key
 from .records import Row
+from .schema import is_integer
 
 
 def handle_stats(context: Context, request: Request, _version: str, rest: list[str]) -> Answer:
@@ -70,7 +71,7 @@ def _stats(request: Request, rows: Sequence[Row]) -> dict[str, Any]:
 def _computed(operation: Callable[[list[str]], str], name: str, rows: Sequence[Row], field: str) -> str:
     values = [row[field] for row in rows if row.get(field)]
     if name in {"sum", "avg"}:
-        values = [value for value in values if value.removeprefix("-").isdecimal()]
+        values = [value for value in values if is_integer(value)]
     return operation(values) if values else ""
 
 

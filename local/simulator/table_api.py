@@ -2,14 +2,12 @@
 
 from typing import cast
 
-from .context import Context, base_url
+from .context import NO_RECORD, Context, base_url
 from .display import DisplayMode, View, render
 from .listing import find_page, link_header
 from .messages import Answer, ApiError, Json, Request, decode_first, decode_object, json_answer
 from .records import Row
 from .writes import delete_record, insert_record, update_record
-
-_NO_RECORD = ("No Record found", "Record doesn't exist or ACL restricts the record retrieval")
 
 
 def handle_table(context: Context, request: Request, version: str, rest: list[str]) -> Answer:
@@ -27,12 +25,12 @@ def handle_table(context: Context, request: Request, version: str, rest: list[st
         case "POST", False:
             return _insert(context, request, version, table)
         case "GET", True:
-            row = _existing(context, table, sys_id, readable=True)
+            row = context.record(table, sys_id, reads=True)
             return json_answer(200, {"result": render(context.store, row, view_of(context, request, version, table))})
         case (("PUT" | "PATCH"), True):
-            return _update(context, request, version, _existing(context, table, sys_id))
+            return _update(context, request, version, context.record(table, sys_id))
         case "DELETE", True:
-            delete_record(context, _existing(context, table, sys_id))
+            delete_record(context, context.record(table, sys_id))
             return Answer(204, wrote=True)
         case _:
             raise ApiError(405, "Method not supported", f"{request.method} is not supported here")
@@ -56,13 +54,9 @@ def view_of(context: Context, request: Request, version: str, table: str) -> Vie
 
 
 def _list(context: Context, request: Request, version: str, table: str) -> Answer:
-    if not context.allowed(table, "read"):
-        if context.switches.read_denied_status == 403:  # noqa: PLR2004 -- an HTTP status
-            raise ApiError(403, "Operation Failed", "ACL Exception Query Failed due to security constraints")
-        return json_answer(200, {"result": []}, {"X-Total-Count": "0"})
     page = find_page(context, table, request)
     if not page.rows and version == "v1":
-        raise ApiError(404, *_NO_RECORD)
+        raise ApiError(404, *NO_RECORD)
     view = view_of(context, request, version, table)
     content: list[Json] = [render(context.store, row, view) for row in page.rows]
     headers: dict[str, str] = {}
@@ -91,11 +85,3 @@ def _update(context: Context, request: Request, version: str, row: Row) -> Answe
         return Answer(204, wrote=True)
     content = render(context.store, row, view_of(context, request, version, row["sys_class_name"]))
     return json_answer(200, {"result": content}, wrote=True)
-
-
-def _existing(context: Context, table: str, sys_id: str, *, readable: bool = False) -> Row:
-    row = context.store.find(table, sys_id)
-    hidden = sys_id in context.switches.hidden_records
-    if row is None or hidden or (readable and not context.allowed(table, "read")):
-        raise ApiError(404, *_NO_RECORD)
-    return row

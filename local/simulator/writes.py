@@ -18,13 +18,10 @@ def insert_record(context: Context, table: str, body: Mapping[str, object], *, b
     """
     context.require_table(table)
     context.require(table, "insert")
-    store = context.store
     values = _allowed_values(context, table, body, by_display=by_display)
     enforce(context, table, "insert")
-    sys_id = _chosen_sys_id(context, table, body)
-    values.pop("sys_id", None)
     values = asked(context, table, {}, values)
-    row = store.insert(table, values, context.actor, sys_id)
+    row = context.store.insert(table, values, context.actor, _chosen_sys_id(context, table, body))
     _written(context, {}, row)
     return row
 
@@ -38,14 +35,13 @@ def update_record(context: Context, row: Row, body: Mapping[str, object], *, by_
     context.require(table, "update")
     enforce(context, table, "update", row)
     values = _allowed_values(context, table, body, by_display=by_display)
-    values.pop("sys_id", None)
-    values = asked(context, table, row, values)
-    _change(context, row, values)
+    _change(context, row, asked(context, table, row, values))
 
 
 def delete_record(context: Context, row: Row) -> None:
-    """Delete a row. Raises ApiError 403 where an access rule refuses."""
+    """Delete a row. Raises ApiError 403 where an access rule or a business rule refuses."""
     context.require(row["sys_class_name"], "delete")
+    enforce(context, row["sys_class_name"], "delete", row)
     context.store.delete(row)
     _written(context, row, row)
 
@@ -53,7 +49,7 @@ def delete_record(context: Context, row: Row) -> None:
 def update_as_person(context: Context, row: Row, values: Mapping[str, object]) -> None:
     """Change a row as an administrator does in a form: the table's rules apply, no policy refuses it."""
     table = row["sys_class_name"]
-    stored = stored_values(context.store, table, values, by_display=True)
+    stored = _stored_values(context, table, values, by_display=True)
     _change(context, row, as_person(context, table, row, stored))
 
 
@@ -69,9 +65,14 @@ def _written(context: Context, before: Mapping[str, str], row: Row) -> None:
     follow_up(context, before, row)
 
 
+def _stored_values(context: Context, table: str, body: Mapping[str, object], *, by_display: bool) -> Row:
+    offset = context.switches.display_utc_offset if by_display else 0
+    return stored_values(context.store, table, body, by_display=by_display, utc_offset=offset)
+
+
 def _allowed_values(context: Context, table: str, body: Mapping[str, object], *, by_display: bool) -> Row:
     denied = context.denied_fields(table)
-    values = stored_values(context.store, table, body, by_display=by_display)
+    values = _stored_values(context, table, body, by_display=by_display)
     return {name: value for name, value in values.items() if name not in denied}
 
 

@@ -6,6 +6,7 @@ from local.simulator import Fault, Simulator
 from tests.integration.simulator.caller import Caller, basic, refusal
 
 TABLE = "/api/now/table/incident"
+STATS = "/api/now/stats/incident"
 NOT_AUTHENTICATED = (401, "User Not Authenticated", "Required to provide Auth information")
 
 
@@ -88,13 +89,37 @@ def test_table_rules_refuse_writes(simulator: Simulator, caller: Caller, operati
 
 
 def test_a_read_without_rights_is_an_empty_list(simulator: Simulator, caller: Caller) -> None:
-    """Most often 200 with nothing; 404 for one record; 403 where the switch says so."""
+    """Most often 200 with nothing; 404 for one record; 403 where the switch says so; nothing is counted either."""
     sys_id = caller.create()["sys_id"]
     simulator.configure(denied_operations=["incident.read"])
+    count = {"sysparm_count": "true"}
     assert caller.api("GET", TABLE).json() == {"result": []}
+    assert caller.api("GET", TABLE).headers["X-Total-Count"] == "0"
     assert caller.api("GET", f"{TABLE}/{sys_id}").status == 404
+    assert caller.api("GET", STATS, **count).json() == {"result": {"stats": {"count": "0"}}}
     simulator.configure(read_denied_status=403)
     assert caller.api("GET", TABLE).status == 403
+    assert caller.api("GET", STATS, **count).status == 403
+
+
+@pytest.mark.parametrize(
+    ("table", "path"),
+    [
+        ("sys_attachment", "/api/now/attachment"),
+        ("change_request", "/api/sn_chg_rest/change"),
+        ("cmdb_ci_server", "/api/now/cmdb/instance/cmdb_ci_server"),
+    ],
+)
+def test_a_read_without_rights_shows_nothing_in_any_api(
+    simulator: Simulator, caller: Caller, table: str, path: str
+) -> None:
+    """Neither the list nor the record, as in the Table API."""
+    simulator.insert("sys_user_has_role", {"user": "AWS Bridge", "role": "change_manager"})
+    sys_id = simulator.insert(table, {})
+    assert caller.api("GET", f"{path}/{sys_id}").status == 200
+    simulator.configure(denied_operations=[f"{table}.read"])
+    assert caller.api("GET", f"{path}/{sys_id}").status == 404
+    assert caller.api("GET", path).json() == {"result": []}
 
 
 def test_denied_fields_are_discarded(simulator: Simulator, caller: Caller) -> None:

@@ -105,6 +105,17 @@ def test_changes_and_their_tasks_are_listed_and_deleted(manager: Caller) -> None
     assert manager.api("PUT", CHANGE).status == 400
 
 
+def test_a_page_holds_what_was_asked_for_alone(manager: Caller) -> None:
+    """The limit counts changes of the kind, and tasks of the change: older ones of another take no place."""
+    first, second = made(manager, "/normal"), made(manager, "/emergency")
+    tasks = [f"/{change['sys_id']['value']}/task" for change in (first, second)]
+    made(manager, tasks[0])
+    task = made(manager, tasks[1])
+    for path, wanted in (("/emergency", second), (tasks[1], task)):
+        page = manager.api("GET", f"{CHANGE}{path}", sysparm_limit="1", sysparm_query="ORDERBYnumber")
+        assert [one["number"] for one in page.json()["result"]] == [wanted["number"]]
+
+
 @pytest.mark.parametrize(
     ("role", "statuses"),
     [

@@ -104,13 +104,19 @@ def test_the_control_plane_shows_and_changes_the_state(caller: Caller) -> None:
         ("clock", {}),
         ("records/nonsense", {}),
         ("configure", []),
+        ("faults", {"status": "many"}),
+        ("faults", {"path": "["}),
+        ("faults", {"connection": "cut"}),
+        ("configure", {"rate_limit": "few"}),
+        ("configure", {"token_behaviour": "slidng"}),
     ],
 )
 def test_a_mistake_in_a_control_request_is_told(caller: Caller, path: str, body: object) -> None:
-    """400 with the reason."""
+    """400 with the reason, and nothing has changed."""
     answer = caller.send("POST", f"/_simulator/{path}", json.dumps(body).encode())
     assert answer.status == 400
     assert answer.json()["error"]
+    assert caller.api("GET", "/api/now/table/incident").status == 200
 
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])

@@ -129,6 +129,17 @@ def test_a_business_rule_may_abort_a_write(caller: Caller, simulator: Simulator)
     assert simulator.records("incident") == []
 
 
+def test_a_business_rule_may_abort_a_deletion(caller: Caller, simulator: Simulator) -> None:
+    """As any other write."""
+    sys_id = caller.create()["sys_id"]
+    simulator.configure(aborting_rules=["incident.delete:Keep incidents"])
+
+    status, _, detail = refusal(caller.api("DELETE", f"{TABLE}/{sys_id}"))
+
+    assert (status, "'Keep incidents^" in str(detail)) == (403, True)
+    assert len(simulator.records("incident")) == 1
+
+
 def test_a_user_has_a_language(caller: Caller, simulator: Simulator) -> None:
     """Messages are translated, names stay."""
     simulator.configure(language="de", denied_operations=["incident.insert"])

@@ -1,12 +1,16 @@
 import base64
 import json
 
+import pytest
 from urllib3.filepost import encode_multipart_formdata
 
 from local.simulator import Simulator
 from local.simulator.schema import Transform
 from tests.integration.simulator.caller import Caller, refusal
 
+BATCH = "/api/now/v1/batch"
+SERVERS = "/api/now/cmdb/instance/cmdb_ci_server"
+CHANGE = "/api/sn_chg_rest/change/{change}"
 JSON_HEADERS = [{"name": "Content-Type", "value": "application/json"}]
 
 
@@ -203,6 +207,33 @@ def test_aggregates_by_display_value(simulator: Simulator, caller: Caller) -> No
     parameters = {"sysparm_count": "true", "sysparm_group_by": "state", "sysparm_display_value": "true"}
     [group] = caller.api("GET", "/api/now/stats/incident", None, None, **parameters).json()["result"]
     assert group["groupby_fields"] == [{"field": "state", "value": "In Progress"}]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        (BATCH, {"rest_requests": [{"id": "1", "url": "/api/now/table/incident", "headers": "x"}]}, 200),
+        (BATCH, {"rest_requests": [{"id": "1", "url": "/api/now/table/incident", "headers": [1], "body": "é"}]}, 200),
+        (SERVERS, {"source": "AWS", "attributes": ["x"], "inbound_relations": 1.5, "outbound_relations": [1]}, 201),
+        (f"{CHANGE}/approvals", {"state": ["approved"]}, 400),
+    ],
+)
+def test_parts_of_another_shape_are_no_defect(
+    simulator: Simulator, caller: Caller, path: str, body: object, status: int
+) -> None:
+    """They are left out or refused, in the instance's own words."""
+    simulator.insert("sys_user_has_role", {"user": "AWS Bridge", "role": "change_manager"})
+    path = path.replace("{change}", simulator.insert("change_request", {}))
+    method = "PATCH" if path.endswith("approvals") else "POST"
+    answer = caller.api(method, path, body)
+    assert (answer.status, answer.headers["Server"]) == (status, "ServiceNow")
+
+
+def test_an_attachment_without_a_file_is_empty(simulator: Simulator, caller: Caller) -> None:
+    """Where somebody wrote only its row."""
+    sys_id = simulator.insert("sys_attachment", {"file_name": "a.txt", "content_type": "text/plain"})
+    file = caller.api("GET", f"/api/now/attachment/{sys_id}/file")
+    assert (file.status, file.data) == (200, b"")
 
 
 def test_an_unknown_data_source_is_refused(caller: Caller) -> None:

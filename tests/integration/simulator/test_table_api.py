@@ -160,6 +160,42 @@ def test_input_by_display_value(caller: Caller) -> None:
     assert (record["assignment_group"]["display_value"], record["state"]) == ("Network", "In Progress")
 
 
+def test_a_time_by_display_value_is_in_the_zone_of_the_user(simulator: Simulator, caller: Caller) -> None:
+    """As it is shown; without the parameter it counts as UTC."""
+    simulator.configure(display_utc_offset=7200)
+    body = {"due_date": "2026-02-01 01:30:00"}
+    for parameters, stored in (
+        ({"sysparm_input_display_value": "true"}, "2026-01-31 23:30:00"),
+        ({}, body["due_date"]),
+    ):
+        assert caller.api("POST", TABLE, body, None, **parameters).json()["result"]["due_date"] == stored
+
+
+def test_no_write_moves_a_record_or_its_id(simulator: Simulator, caller: Caller) -> None:
+    """Table and sys_id stay, by whatever way a change comes."""
+    sys_id = caller.create()["sys_id"]
+    given = {"sys_class_name": "nowhere", "sys_id": "f" * 32, "short_description": "changed"}
+    assert caller.api("PATCH", f"{TABLE}/{sys_id}", given).status == 200
+    simulator.update("incident", sys_id, {**given, "impact": "1"})
+    [row] = caller.found("")
+    assert (row["sys_id"], row["sys_class_name"], row["impact"]) == (sys_id, "incident", "1")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (f"{TABLE}?sysparm_limit={'9' * 5000}", 200),
+        (f"{TABLE}?sysparm_query=reopen_count%3E{'9' * 5000}", 200),
+        (f"{TABLE}?sysparm_query=opened_atRELATIVEGE@day@ago@{'9' * 12}", 501),
+        (f"{TABLE}?sysparm_query=opened_at>javascript:gs.daysAgo({'9' * 12})", 501),
+    ],
+)
+def test_numbers_beyond_every_column_are_no_defect(caller: Caller, path: str, status: int) -> None:
+    """They are text to a comparison, and a time beyond the calendar is one that the simulator does not know."""
+    caller.create(reopen_count="9" * 5000)
+    assert caller.api("GET", path).status == status
+
+
 def test_a_client_may_choose_the_sys_id(simulator: Simulator, caller: Caller) -> None:
     """A chosen id is used once; a second insert is refused, or gets another id."""
     chosen = "0123456789abcdef" * 2
