@@ -7,6 +7,7 @@ open, change and delete incidents of their own. The table says what was found, b
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,22 +19,33 @@ from rich.table import Table
 
 from tests.contract.facts import read_facts
 from tests.contract.instance import Instance, Target
-from tests.contract.run import Report, count, examine, simulated
+from tests.contract.run import Report, count, examine, no_token, simulated
 from tests.contract.verdict import Finding
 
 _PREFIX = "SERVICENOW_CONTRACT_"
+_HOST = re.compile(r"[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?")
 _BUILD = Path(__file__).resolve().parents[2] / "build"
 _STYLES = {Finding.CONFIRMED: "green", Finding.REFUTED: "bold red", Finding.NOT_OBSERVABLE: "yellow"}
 _WIDE = 150
 
 
 def main(environment: Mapping[str, str]) -> int:
-    """Probe, print the table and write build/contract.json; return 1 where a fact is refuted."""
+    """Probe, print the table and write build/contract.json; return 1 where a fact is refuted.
+
+    Returns 2, and writes nothing, where the instance can't be asked.
+    """
     console = Console() if sys.stdout.isatty() else Console(width=_WIDE)
     facts = read_facts()
     real = bool(environment.get(_PREFIX + "HOST"))
     console.print(_asked(environment), markup=False, highlight=False)
+    mistake = _mistake(environment) if real else ""
+    if mistake:
+        console.print(f"error: {mistake}", markup=False, highlight=False)
+        return 2
     with _instance(environment) as (instance, name), Progress(console=console, transient=True) as progress:
+        if real and (why := no_token(instance)):
+            console.print(f"error: {name} gives no token ({why}), so nothing was learned.", markup=False)
+            return 2
         task = progress.add_task("Probing", total=len(facts))
         reports = examine(facts, instance, lambda _: progress.advance(task))
         left_behind = instance.left_behind
@@ -56,6 +68,19 @@ def main(environment: Mapping[str, str]) -> int:
     content = {"instance": name, "real": real, "counts": counts, "left_behind": left_behind, "facts": found}
     (_BUILD / "contract.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return 1 if count(reports, Finding.REFUTED) else 0
+
+
+def _mistake(environment: Mapping[str, str]) -> str:
+    """Return what keeps an instance from being asked, and which variable says so; nothing where all is well."""
+    for name in ("CLIENT_ID", "CLIENT_SECRET"):
+        if not environment.get(_PREFIX + name):
+            return f"{_PREFIX}{name} is not set (docs/testing.md)."
+    if not _HOST.fullmatch(environment[_PREFIX + "HOST"]):
+        return f"{_PREFIX}HOST is the name of the host alone, in lower case, such as dev12345.service-now.com."
+    authorities = environment.get(_PREFIX + "CA_FILE", "")
+    if authorities and not Path(authorities).is_file():
+        return f"{_PREFIX}CA_FILE names no file: {authorities}."
+    return ""
 
 
 def _asked(environment: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import BridgeError
+from common.transport import NotSentError
 from local.simulator import Simulator
 from tests.contract import answer_probes, change_probes, table_probes, token_probes, write_probes
 from tests.contract.facts import Fact
@@ -60,11 +61,22 @@ def _run(probe: Probe, instance: Instance) -> tuple[Finding, str]:
         return Finding.REFUTED, str(refuted)
     except NotObservableError as missing:
         return Finding.NOT_OBSERVABLE, str(missing)
+    except NotSentError as error:
+        return Finding.NOT_OBSERVABLE, f"no request reached the instance: {error.message}"
     except BridgeError as error:
         return Finding.REFUTED, error.message
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         return Finding.REFUTED, f"an answer of another shape ({type(error).__name__})"
     return Finding.CONFIRMED, ""
+
+
+def no_token(instance: Instance) -> str:
+    """Return why the instance gives this client no token, nothing where it does: without one nothing can be learned."""
+
+    def ask(instance: Instance) -> None:
+        assert instance.token
+
+    return _run(Probe("", ask, writes=False), instance)[1]
 
 
 def count(reports: Iterable[Report], finding: Finding) -> int:

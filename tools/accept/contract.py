@@ -43,5 +43,7 @@ def _told(fact: Mapping[str, str]) -> str:
 def _learn() -> dict[str, Any]:
     _FOUND.unlink(missing_ok=True)
     subprocess.run([sys.executable, "-m", "tests.contract"], env=dict(os.environ), check=False)
+    if not _FOUND.exists():
+        raise MissedError("nothing was learned; what it printed says why")
     found: dict[str, Any] = json.loads(_FOUND.read_text(encoding="utf-8"))
     return found

@@ -73,6 +73,58 @@ def test_the_command_says_first_what_it_asked_and_the_simulator_confirms_nothing
     assert Finding.CONFIRMED.told(real=True) == "confirmed"
 
 
+def asked_of(host: str, **others: str) -> dict[str, str]:
+    """Return an environment that names an instance and its client, some of it otherwise."""
+    names = {"HOST": host, "CLIENT_ID": "contract", "CLIENT_SECRET": "wrong"} | others
+    return {f"SERVICENOW_CONTRACT_{name}": value for name, value in names.items()}
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        (asked_of("dev1.service-now.com", CLIENT_ID=""), "SERVICENOW_CONTRACT_CLIENT_ID is not set"),
+        (asked_of("dev1.service-now.com", CLIENT_SECRET=""), "SERVICENOW_CONTRACT_CLIENT_SECRET is not set"),
+        (asked_of("https://dev1.service-now.com"), "SERVICENOW_CONTRACT_HOST is the name of the host alone"),
+        (asked_of("dev1.service-now.com", CA_FILE="absent.pem"), "SERVICENOW_CONTRACT_CA_FILE names no file"),
+        (asked_of("localhost:9"), "localhost:9 gives no token (no request reached the instance"),
+    ],
+    ids=["no client", "no secret", "an address", "no authority", "nobody there"],
+)
+def test_an_instance_that_cannot_be_asked_refutes_nothing(
+    environment: Mapping[str, str],
+    told: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is told what to set, and no file says anything of it."""
+    monkeypatch.setattr("tests.contract.__main__._BUILD", tmp_path)
+
+    assert main(environment) == 2
+
+    assert told in " ".join(capsys.readouterr().out.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_client_that_is_refused_learns_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A wrong secret says nothing about the instance, however many probes would fail for it."""
+    authority = tmp_path / "authority.pem"
+    with simulated() as (_, simulator):
+        authority.write_text(simulator.ca_pem)
+        assert main(asked_of(simulator.host, CA_FILE=str(authority))) == 2
+    assert "gives no token (status 401 instead of 200)" in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_instance_that_goes_away_in_between_refutes_nothing(
+    instance_and_simulator: tuple[Instance, Simulator],
+) -> None:
+    """Of what no request reached nothing is known."""
+    instance, _ = instance_and_simulator
+    away = replace(instance.target, host="localhost:9")
+    found = examined(Instance(away), "token-again", "answer-404")
+    assert {report.finding for report in found.values()} == {Finding.NOT_OBSERVABLE}
+
+
 def test_every_fact_that_can_be_seen_holds_in_the_simulator(
     instance_and_simulator: tuple[Instance, Simulator],
 ) -> None:
