@@ -16,7 +16,7 @@ from common.api.swagger import swagger_page
 from common.bridge.api import build_api
 from common.clock import Deadline
 from handlers.routes import alerts, incidents, tables, windows
-from handlers.routes.turn import Turn, begin, in_hand
+from handlers.routes.call import Call, begin, in_hand
 
 bridge = build_api(os.environ)
 app = new_resolver(bridge.telemetry)
@@ -40,7 +40,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         if not caller.startswith(WEBHOOK):
             bridge.limit.take(caller, account_of(event))
         admitted = admit(event, caller)
-        begin(Turn(bridge, admitted, Deadline.after(bridge.clock, seconds), app.context))
+        begin(Call(bridge, admitted, Deadline.after(bridge.clock, seconds), app.context))
         answer = app.resolve(admitted.event, context)
     except ProblemError as problem:
         if problem.kind is Kind.FORBIDDEN:
@@ -65,11 +65,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 )
 def health(*, deep: parameters.Deep = False) -> Response[str]:
     """Answer at once, or after the doctor's checks of everything that the API depends on. They only read."""
-    turn = in_hand()
-    only_parameters(turn.request, "deep")
+    call = in_hand()
+    only_parameters(call.request, "deep")
     if not deep:
         return reply(200, {"status": "ok", "checks": []})
-    return reply(200, bridge.health.answer_to(turn.request.caller, bridge.check_up(turn.deadline)))
+    return reply(200, bridge.health.answer_to(call.request.caller, bridge.check_up(call.deadline)))
 
 
 @app.get("/swagger", include_in_schema=False)

@@ -46,7 +46,7 @@ _SECONDS_BETWEEN = 0.5
 _ANSWERS = 40
 _DICE = 16  # with which close to half fail, whether of ten answers or of three hundred
 _TO_START = 90.0
-_TO_DRAIN = 420.0
+_TO_DRAIN = 900.0
 
 type States = dict[str, list[str]]
 

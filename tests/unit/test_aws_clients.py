@@ -8,10 +8,13 @@ from botocore.config import Config
 from common.bridge.access import START_CONFIG, STORE_CONFIG
 from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG
 from common.bridge.look_ups import LOOK_UP_CONFIG
+from common.bridge.services import SERVICES_CONFIG
 from tests.support.moto import mock_aws
 
 
-@pytest.mark.parametrize("config", [AWS_CONFIG, QUICK_CONFIG, START_CONFIG, STORE_CONFIG, LOOK_UP_CONFIG])
+@pytest.mark.parametrize(
+    "config", [AWS_CONFIG, QUICK_CONFIG, START_CONFIG, STORE_CONFIG, LOOK_UP_CONFIG, SERVICES_CONFIG]
+)
 def test_aws_is_told_who_calls_in_few_words(config: Config) -> None:
     """CloudTrail shows it; the whole description of an SDK and its machine is made twice for each call."""
     told = []

@@ -10,6 +10,7 @@ from common.bridge.access import access_of, token_endpoint, token_store, whole
 from common.bridge.clients import AWS_CONFIG, QUICK_CONFIG, RULES
 from common.bridge.doors import webhook_secrets
 from common.bridge.look_ups import account_of, partition_of, region_of, tag_lookup_of
+from common.bridge.services import services_through
 from common.checkup.account import Account
 from common.checkup.checks import FixedToken, TokenTrial, doctor_checks
 from common.checkup.dictionary import Dictionary
@@ -25,7 +26,6 @@ from common.checkup.walk import examine, failed
 from common.checkup.watch import WatchCheck
 from common.checkup.windows import ChangeWindowCheck
 from common.clock import Clock, Deadline
-from common.context.aws import Services
 from common.context.configuration_items import ITEM_FIELDS
 from common.context.request import Place
 from common.errors import BridgeError
@@ -123,4 +123,4 @@ def _follow_ups(settings: DoctorSettings, environment: Mapping[str, str], clock:
     accounts = Accounts(
         place.account, place.region, Member(), lambda: boto3.client("sts", config=AWS_CONFIG), clock=clock
     )
-    return FollowUpTrial(Services(accounts), settings.follow_ups, place, partition_of(settings))
+    return FollowUpTrial(services_through(accounts), settings.follow_ups, place, partition_of(settings))

@@ -8,6 +8,7 @@ import boto3
 from common.bridge.access import Access, access_of, client_of, whole
 from common.bridge.clients import QUICK_CONFIG, service_of
 from common.bridge.members import members_of
+from common.bridge.services import services_through
 from common.context.additions import Source
 from common.context.aws import Services
 from common.context.changes import READ, Changes
@@ -52,7 +53,7 @@ def build_follow_ups(environment: Mapping[str, str]) -> FollowUps:
 
 def services_of(settings: FollowUpSettings, environment: Mapping[str, str], access: Access) -> Services:
     """Return a way into the services of AWS, here and where MemberRoleName leads."""
-    return Services(members_of(settings, access.clock, session=service_of(environment)))
+    return services_through(members_of(settings, access.clock, session=service_of(environment)))
 
 
 def sources_of(settings: FollowUpSettings, services: Services, access: Access) -> dict[FollowUp, Source]:

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from common.accounts import Accounts
@@ -12,29 +10,15 @@ from common.aws_errors import code_of, reason_of
 from common.context.request import Place
 from common.errors import BridgeError, ConfigurationError, PermanentError, TransientError
 
-CONFIG = Config(connect_timeout=1, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2})
-"""How long one of these calls may take, in seconds, and how often it is tried."""
-
 _PREFIXES = {"stepfunctions": "states"}
 _TIMES = ("Throttl", "TooManyRequests", "LimitExceeded", "InternalServ", "InternalFailure", "ServiceUnavailable")
-
-_MAKERS: Mapping[str, Callable[..., Any]] = {
-    "apigateway": lambda **place: boto3.client("apigateway", config=CONFIG, **place),
-    "apigatewayv2": lambda **place: boto3.client("apigatewayv2", config=CONFIG, **place),
-    "cloudtrail": lambda **place: boto3.client("cloudtrail", config=CONFIG, **place),
-    "cloudwatch": lambda **place: boto3.client("cloudwatch", config=CONFIG, **place),
-    "ecs": lambda **place: boto3.client("ecs", config=CONFIG, **place),
-    "lambda": lambda **place: boto3.client("lambda", config=CONFIG, **place),
-    "logs": lambda **place: boto3.client("logs", config=CONFIG, **place),
-    "stepfunctions": lambda **place: boto3.client("stepfunctions", config=CONFIG, **place),
-}
 
 
 class Services:
     """Asks services in the account and the Region of an event."""
 
-    def __init__(self, accounts: Accounts, makers: Mapping[str, Callable[..., Any]] = _MAKERS) -> None:
-        """Reach other accounts as `accounts` does."""
+    def __init__(self, accounts: Accounts, makers: Mapping[str, Callable[..., Any]]) -> None:
+        """Reach other accounts as `accounts` does; `makers` are constructors of clients by the names of services."""
         self._accounts = accounts
         self._makers = makers
 

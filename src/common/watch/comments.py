@@ -7,7 +7,7 @@ from itertools import batched
 from common.clock import Deadline
 from common.errors import ConfigurationError, PermanentError
 from common.servicenow.query import all_of, equals, term
-from common.servicenow.records import Records
+from common.servicenow.records import Record, Records
 
 TABLE = "sys_journal_field"
 """Where ServiceNow keeps the entries of journal fields; a comment of a record is none of its own columns."""
@@ -54,19 +54,13 @@ class Comments:
         """
         found: dict[str, Comment] = {}
         for some in batched(sys_ids, _TOGETHER, strict=False):
-            query = all_of([equals("element", "comments"), term("element_id", "IN", ",".join(some))])
-            rows = self._entries.find(TABLE, f"{query}^ORDERBYDESCsys_created_on", deadline, limit=_MOST)
-            for row in rows:
-                name, text = row.fields.get("element_id", ""), row.fields.get("value")
-                if name not in some or row.fields.get("element") != "comments" or text is None:
-                    raise ConfigurationError(
-                        "ServiceNow does not show comments.",
-                        action="Let the integration user read element, element_id, value, sys_created_by and "
-                        "sys_created_on of sys_journal_field, or switch RecordComments off.",
-                        code="comments_hidden",
-                    )
-                by, at = (row.fields.get(column, "") for column in ("sys_created_by", "sys_created_on"))
-                found.setdefault(name, Comment(text[:LONGEST], by, at))
+            missing = set(some)
+            # One with many comments fills an answer alone, so that the others are asked for again without it.
+            while missing:
+                rows = self._comments_of(sorted(missing), deadline)
+                for row in rows:
+                    found.setdefault(row.fields["element_id"], _comment(row))
+                missing = missing - found.keys() if len(rows) == _MOST else set()
         return found
 
     def of_rejections(self, sys_ids: Sequence[str], deadline: Deadline) -> dict[str, Comment]:
@@ -89,3 +83,23 @@ class Comments:
         found = self.latest(list(changes), deadline)
         oldest_first = sorted(found.items(), key=lambda item: item[1].at)
         return {changes[approval]: comment for approval, comment in oldest_first}
+
+    def _comments_of(self, sys_ids: Sequence[str], deadline: Deadline) -> Sequence[Record]:
+        """Return the newest comments of some records, the newest first."""
+        query = all_of([equals("element", "comments"), term("element_id", "IN", ",".join(sys_ids))])
+        rows = self._entries.find(TABLE, f"{query}^ORDERBYDESCsys_created_on", deadline, limit=_MOST)
+        for row in rows:
+            is_asked_for = row.fields.get("element_id") in sys_ids and row.fields.get("element") == "comments"
+            if not is_asked_for or "value" not in row.fields:
+                raise ConfigurationError(
+                    "ServiceNow does not show comments.",
+                    action="Let the integration user read element, element_id, value, sys_created_by and "
+                    "sys_created_on of sys_journal_field, or switch RecordComments off.",
+                    code="comments_hidden",
+                )
+        return rows
+
+
+def _comment(row: Record) -> Comment:
+    by, at = (row.fields.get(column, "") for column in ("sys_created_by", "sys_created_on"))
+    return Comment(row.fields["value"][:LONGEST], by, at)

@@ -13,7 +13,7 @@ from common.api.resolver import reply, responses
 from common.api.unproven import PROVE, UNPROVEN, delivery_of
 from common.doors.door import Taken
 from common.telemetry import Telemetry
-from handlers.routes.turn import in_hand, new_router
+from handlers.routes.call import in_hand, new_router
 
 router = new_router()
 
@@ -27,14 +27,14 @@ router = new_router()
 )
 def post_alerts(alerts: Annotated[models.OwnAlert | models.Webhook, Body()]) -> Response[str]:
     """Take an alert, or the webhook of Alertmanager or Grafana, to the desk that opens and resolves incidents."""
-    turn = in_hand()
-    origin = Origin(turn.request.caller, turn.account, turn.bridge.region)
+    call = in_hand()
+    origin = Origin(call.request.caller, call.account, call.bridge.region)
     if isinstance(alerts, models.OwnAlert):
-        return _accepted(turn.bridge.telemetry, Taken(turn.bridge.alerts.accept([alerts.alert()], origin)))
-    turn.bridge.limit.take_more(origin.caller, origin.account, len(alerts.alerts) - 1)
-    accepted = turn.bridge.alerts.accept(alerts.understood(), origin)
-    refused = turn.bridge.alerts.keep(alerts.refused(), origin)
-    return _accepted(turn.bridge.telemetry, Taken(accepted, refused, alerts.truncated_alerts))
+        return _accepted(call.bridge.telemetry, Taken(call.bridge.alerts.accept([alerts.alert()], origin)))
+    call.bridge.limit.take_more(origin.caller, origin.account, len(alerts.alerts) - 1)
+    accepted = call.bridge.alerts.accept(alerts.understood(), origin)
+    refused = call.bridge.alerts.keep(alerts.refused(), origin)
+    return _accepted(call.bridge.telemetry, Taken(accepted, refused, alerts.truncated_alerts))
 
 
 @router.post(
@@ -50,12 +50,12 @@ def post_alerts(alerts: Annotated[models.OwnAlert | models.Webhook, Body()]) -> 
 )
 def receive_webhook(source: parameters.Source) -> Response[str]:
     """Take a body in the tool's own form. Not signed: it shows the secret of its source, as docs/sources.md says."""
-    turn = in_hand()
-    delivery = delivery_of(turn.request)
-    if not turn.bridge.webhooks.proves(source, delivery):
+    call = in_hand()
+    delivery = delivery_of(call.request)
+    if not call.bridge.webhooks.proves(source, delivery):
         raise ProblemError(Kind.FORBIDDEN, UNPROVEN, action=PROVE)
-    turn.bridge.limit.take(turn.request.caller, turn.account)
-    return _accepted(turn.bridge.telemetry, turn.bridge.webhooks.take(source, delivery, account=turn.account))
+    call.bridge.limit.take(call.request.caller, call.account)
+    return _accepted(call.bridge.telemetry, call.bridge.webhooks.take(source, delivery, account=call.account))
 
 
 def _accepted(telemetry: Telemetry, taken: Taken) -> Response[str]:

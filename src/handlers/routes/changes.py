@@ -7,7 +7,7 @@ from common.api.change_models import NewChange
 from common.api.changes import Changes
 from common.api.resolver import CHANGE_PROBLEMS, creation_responses, reply, reply_created, responses
 from common.servicenow.change_requests import TABLE
-from handlers.routes.turn import in_hand, new_router
+from handlers.routes.call import in_hand, new_router
 
 router = new_router()
 
@@ -21,9 +21,9 @@ router = new_router()
 )
 def create_change(change: NewChange, key: parameters.RequiredKey) -> Response[str]:
     """Open one change for this key. What waits goes on once it is approved, and fails once people decide otherwise."""
-    turn = in_hand()
-    made = _changes().create(turn.sender(key), change.fields(), change.waiting(), turn.deadline)
-    return reply_created(turn.bridge.instance_host, "changes", TABLE, made)
+    call = in_hand()
+    made = _changes().create(call.sender(key), change.fields(), change.waiting(), call.deadline)
+    return reply_created(call.bridge.instance_host, "changes", TABLE, made)
 
 
 @router.get(
@@ -48,8 +48,8 @@ def read_change(change: parameters.Change) -> Response[str]:
 )
 def close_change(change: parameters.Change, closing: change_models.Closing) -> Response[str]:
     """Close a change that the caller asked for. One that is over already stays as it is."""
-    turn = in_hand()
-    return reply(200, _changes().close(turn.sender(), change, closing.result, closing.close_notes, turn.deadline))
+    call = in_hand()
+    return reply(200, _changes().close(call.sender(), change, closing.result, closing.close_notes, call.deadline))
 
 
 def _changes() -> Changes:

@@ -20,7 +20,7 @@ from common.api.resolver import (
     reply_page,
     responses,
 )
-from handlers.routes.turn import in_hand, new_router
+from handlers.routes.call import in_hand, new_router
 
 router = new_router()
 
@@ -34,10 +34,10 @@ router = new_router()
 )
 def create_incident(incident: models.NewIncident, key: parameters.RequiredKey) -> Response[str]:
     """Open one incident for this key, however often and by how many at once the request is sent."""
-    turn = in_hand()
+    call = in_hand()
     fields = incident.model_dump(exclude_unset=True)
-    made = turn.bridge.incidents.create(turn.sender(key), fields, turn.deadline)
-    return reply_created(turn.bridge.instance_host, "incidents", "incident", made)
+    made = call.bridge.incidents.create(call.sender(key), fields, call.deadline)
+    return reply_created(call.bridge.instance_host, "incidents", "incident", made)
 
 
 @router.get(
@@ -56,10 +56,10 @@ def list_incidents(
     limit: parameters.Limit = 50,
 ) -> Response[str]:
     """List the incidents that this bridge opened and that meet all filters."""
-    turn = in_hand()
-    only_parameters(turn.request, "state", "group", "opened_since", "cursor", "limit")
+    call = in_hand()
+    only_parameters(call.request, "state", "group", "opened_since", "cursor", "limit")
     search = Search(state or "", group or "", opened_since)
-    page = turn.bridge.incidents.search(search, cursor=cursor, limit=limit, deadline=turn.deadline)
+    page = call.bridge.incidents.search(search, cursor=cursor, limit=limit, deadline=call.deadline)
     return reply_page([shown(record) for record in page.records], page.next_cursor)
 
 
@@ -72,8 +72,8 @@ def list_incidents(
 )
 def read_incident(incident: parameters.Incident) -> Response[str]:
     """Read an incident that this bridge opened."""
-    turn = in_hand()
-    return reply(200, turn.bridge.incidents.read(incident, turn.deadline))
+    call = in_hand()
+    return reply(200, call.bridge.incidents.read(incident, call.deadline))
 
 
 @router.patch(
@@ -85,8 +85,8 @@ def read_incident(incident: parameters.Incident) -> Response[str]:
 )
 def change_incident(incident: parameters.Incident, fields: Annotated[models.RecordFields, Body()]) -> Response[str]:
     """Set the fields that are sent and leave all others alone. Repeating it is harmless."""
-    turn = in_hand()
-    return reply(200, turn.bridge.incidents.change(turn.sender(), incident, fields.root, turn.deadline))
+    call = in_hand()
+    return reply(200, call.bridge.incidents.change(call.sender(), incident, fields.root, call.deadline))
 
 
 @router.post(
@@ -124,9 +124,9 @@ def add_work_note(
 )
 def resolve_incident(incident: parameters.Incident, resolution: models.Resolution) -> Response[str]:
     """Resolve an incident. One that is resolved already stays as it is, so repeating it is harmless."""
-    turn = in_hand()
+    call = in_hand()
     notes, code = resolution.close_notes, resolution.close_code
-    return reply(200, turn.bridge.incidents.resolve(turn.sender(), incident, notes, code, turn.deadline))
+    return reply(200, call.bridge.incidents.resolve(call.sender(), incident, notes, code, call.deadline))
 
 
 @router.post(
@@ -146,12 +146,12 @@ def attach_file(
     incident: parameters.Incident, file_name: parameters.FileName, key: parameters.OptionalKey = None
 ) -> Response[str]:
     """Attach the body of the request; with a key at most once."""
-    turn = in_hand()
-    only_parameters(turn.request, "file_name")
-    file = file_of(file_name, content_type(turn.request.event), turn.request.file)
-    return reply_done(turn.bridge.incidents.attach(turn.sender(key), incident, file, turn.deadline))
+    call = in_hand()
+    only_parameters(call.request, "file_name")
+    file = file_of(file_name, content_type(call.request.event), call.request.file)
+    return reply_done(call.bridge.incidents.attach(call.sender(key), incident, file, call.deadline))
 
 
 def _append(field: str, incident: str, note: models.Note, key: str | None) -> Response[str]:
-    turn = in_hand()
-    return reply_done(turn.bridge.incidents.write_note(turn.sender(key), incident, field, note.text, turn.deadline))
+    call = in_hand()
+    return reply_done(call.bridge.incidents.write_note(call.sender(key), incident, field, note.text, call.deadline))

@@ -15,7 +15,7 @@ from common.api.resolver import (
     reply_page,
     responses,
 )
-from handlers.routes.turn import in_hand, new_router
+from handlers.routes.call import in_hand, new_router
 
 router = new_router()
 
@@ -31,9 +31,9 @@ def list_records(
     table: parameters.Table, cursor: parameters.Cursor = None, limit: parameters.Limit = 50
 ) -> Response[str]:
     """List the records of a table."""
-    turn = in_hand()
-    only_parameters(turn.request, "cursor", "limit")
-    return reply_page(*turn.bridge.tables.page(table, cursor=cursor, limit=limit, deadline=turn.deadline))
+    call = in_hand()
+    only_parameters(call.request, "cursor", "limit")
+    return reply_page(*call.bridge.tables.page(table, cursor=cursor, limit=limit, deadline=call.deadline))
 
 
 @router.post(
@@ -47,9 +47,9 @@ def create_record(
     table: parameters.Table, fields: Annotated[models.RecordFields, Body()], key: parameters.RequiredKey
 ) -> Response[str]:
     """Create one record for this key, however often and by how many at once the request is sent."""
-    turn = in_hand()
-    made = turn.bridge.tables.create(turn.sender(key), table, fields.root, turn.deadline)
-    return reply_created(turn.bridge.instance_host, "records", table, made)
+    call = in_hand()
+    made = call.bridge.tables.create(call.sender(key), table, fields.root, call.deadline)
+    return reply_created(call.bridge.instance_host, "records", table, made)
 
 
 @router.get(
@@ -61,8 +61,8 @@ def create_record(
 )
 def read_record(table: parameters.Table, sys_id: parameters.SysId) -> Response[str]:
     """Read a record."""
-    turn = in_hand()
-    return reply(200, turn.bridge.tables.read(table, sys_id, turn.deadline))
+    call = in_hand()
+    return reply(200, call.bridge.tables.read(table, sys_id, call.deadline))
 
 
 @router.patch(
@@ -76,5 +76,5 @@ def change_record(
     table: parameters.Table, sys_id: parameters.SysId, fields: Annotated[models.RecordFields, Body()]
 ) -> Response[str]:
     """Set the fields that are sent and leave all others alone. Repeating it is harmless."""
-    turn = in_hand()
-    return reply(200, turn.bridge.tables.change(turn.sender(), table, sys_id, fields.root, turn.deadline))
+    call = in_hand()
+    return reply(200, call.bridge.tables.change(call.sender(), table, sys_id, fields.root, call.deadline))

@@ -9,7 +9,7 @@ from common.api import parameters
 from common.api import window_models as models
 from common.api.resolver import reply, responses
 from common.clock import utc_now
-from handlers.routes.turn import in_hand, new_router
+from handlers.routes.call import in_hand, new_router
 
 router = new_router()
 
@@ -23,10 +23,10 @@ router = new_router()
 )
 def open_window(name: parameters.WindowName, window: Annotated[models.NewWindow, Body()]) -> Response[str]:
     """Hold, note or drop what begins from now on. It ends by itself; sent again, its end moves."""
-    turn = in_hand()
+    call = in_hand()
     wanted = window.wanted()
     return reply(
-        200, turn.bridge.windows().put(turn.request.caller, turn.account, name, wanted, utc_now(turn.bridge.clock))
+        200, call.bridge.windows().put(call.request.caller, call.account, name, wanted, utc_now(call.bridge.clock))
     )
 
 
@@ -39,8 +39,8 @@ def open_window(name: parameters.WindowName, window: Annotated[models.NewWindow,
 )
 def list_windows() -> Response[str]:
     """List what callers have opened; windows of the rules are not among them."""
-    turn = in_hand()
-    return reply(200, {"windows": turn.bridge.windows().all_open(utc_now(turn.bridge.clock))})
+    call = in_hand()
+    return reply(200, {"windows": call.bridge.windows().all_open(utc_now(call.bridge.clock))})
 
 
 @router.get(
@@ -52,8 +52,8 @@ def list_windows() -> Response[str]:
 )
 def read_window(name: parameters.WindowName) -> Response[str]:
     """Read one window."""
-    turn = in_hand()
-    return reply(200, turn.bridge.windows().read(name, utc_now(turn.bridge.clock)))
+    call = in_hand()
+    return reply(200, call.bridge.windows().read(name, utc_now(call.bridge.clock)))
 
 
 @router.delete(
@@ -70,5 +70,5 @@ def read_window(name: parameters.WindowName) -> Response[str]:
 )
 def end_window(name: parameters.WindowName) -> Response[str]:
     """End a window before its time."""
-    turn = in_hand()
-    return reply(200, turn.bridge.windows().end(turn.request.caller, name, utc_now(turn.bridge.clock)))
+    call = in_hand()
+    return reply(200, call.bridge.windows().end(call.request.caller, name, utc_now(call.bridge.clock)))

@@ -214,6 +214,27 @@ def test_the_latest_comment_is_told_where_a_parameter_asks_for_it(
 
 
 @pytest.mark.parametrize("stack", [{"RECORD_COMMENTS": "true"}], indirect=True)
+def test_a_comment_is_told_beside_a_record_that_has_many_newer_ones(
+    look: Look, heard: Heard, servicenow: Simulator
+) -> None:
+    """Comments of several records share one answer, which holds two hundred."""
+    look()
+    marks = [f"{deployment_prefix('test')}{number:024x}-{'0' * 16}" for number in range(2)]
+    quiet, busy = (
+        servicenow.insert("incident", {"short_description": "ours", "correlation_id": mark}) for mark in marks
+    )
+    servicenow.update("incident", quiet, {"comments": "the only one"})
+    servicenow.clock_offset += 5
+    for number in range(200):
+        servicenow.update("incident", busy, {"comments": f"number {number}"})
+    look()
+
+    told = {event["detail"]["sys_id"]: event["detail"]["comment"]["text"] for event in heard()}
+    assert told[quiet] == "the only one"
+    assert told[busy].startswith("number ")
+
+
+@pytest.mark.parametrize("stack", [{"RECORD_COMMENTS": "true"}], indirect=True)
 def test_comments_that_may_not_be_read_are_named(look: Look, servicenow: Simulator) -> None:
     """Nothing is told without them until somebody mends it."""
     look()

@@ -14,7 +14,7 @@ from common.clock import Deadline
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Call:
     """One request, what answers it, and until when. `context` is what the answer to a failure is made from."""
 
     bridge: Api
@@ -35,17 +35,17 @@ class Turn:
 
 
 # The routers are made once, however many APIs stand in a process, as they do in tests: none may hold a request.
-_turn: ContextVar[Turn] = ContextVar("turn")
+_call: ContextVar[Call] = ContextVar("call")
 
 
-def begin(turn: Turn) -> None:
+def begin(call: Call) -> None:
     """Make this the request in hand."""
-    _turn.set(turn)
+    _call.set(call)
 
 
-def in_hand() -> Turn:
+def in_hand() -> Call:
     """Return the request in hand."""
-    return _turn.get()
+    return _call.get()
 
 
 def new_router() -> Router:
