@@ -23,7 +23,7 @@ from .routes import route
 from .schema import Schema, Table
 from .scopes import api_of, enforce_scopes
 from .switches import Switches
-from .tables import default_tables, seed_id, seed_records
+from .tables import default_tables, seed_id, seed_rows
 from .token_api import REVOKE_PATH, TOKEN_PATH, OAuthRecord, TokenEndpoint, basic_credentials, handle_revoke
 from .tokens import TokenDesk
 
@@ -74,8 +74,7 @@ class Instance:
             self._deferred: list[tuple[float, int, str, Request, Call]] = []
             self.epoch += 1
             self._ticks = count()
-            for table, row in seed_records():
-                self.store.insert(table, row, "admin", row["sys_id"])
+            self.store.take(seed_rows())
             registered = {"name": "servicenow-bridge", "client_id": self.record.client_id}
             self.store.insert("oauth_entity", registered, "admin", self.record.sys_id)
 

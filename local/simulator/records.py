@@ -1,7 +1,7 @@
 """The rows of all tables, as text, the way a database column holds them."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 
 from .schema import SYSTEM_FIELDS, Field, Schema, is_integer
@@ -72,6 +72,13 @@ class Store:
         self._rows.setdefault(table, {})[row["sys_id"]] = row
         self._write_journal(row, values, actor)
         return row
+
+    def take(self, rows: Iterable[Row]) -> None:
+        """Hold copies of rows that another store with the same tables filled in, as if they were inserted now."""
+        now = self.timestamp()
+        for row in rows:
+            mine = row | {"sys_created_on": now, "sys_updated_on": now}
+            self._rows.setdefault(row["sys_class_name"], {})[row["sys_id"]] = mine
 
     def update(self, row: Row, values: Mapping[str, str], actor: str) -> None:
         """Change a row in place; a write that changes nothing leaves its time and count alone."""

@@ -1,12 +1,14 @@
 """The tables and the records that a new instance has."""
 
+import random
 import uuid
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from .dictionary import choice_rows, dictionary_rows, object_row
 from .platform_tables import platform_tables
-from .schema import Table
+from .records import Row, Store
+from .schema import Schema, Table
 from .task_tables import task_tables
 
 _USERS = {
@@ -87,9 +89,12 @@ def seed_id(table: str, name: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def seed_records() -> tuple[tuple[str, Mapping[str, str]], ...]:
-    """Return the records of a new instance, each with its sys_id: people, groups, items, the dictionary, choices."""
-    return tuple((table, {**row, "sys_id": row.get("sys_id") or seed_id(table, key)}) for table, key, row in _seeds())
+def seed_rows() -> tuple[Row, ...]:
+    """Return the rows of a new instance, inserted in 1970: people, groups, items, the dictionary, choices."""
+    store = Store(Schema(default_tables()), lambda: 0.0, random.Random(0))  # noqa: S311 -- every sys_id is given
+    return tuple(
+        store.insert(table, row, "admin", row.get("sys_id") or seed_id(table, key)) for table, key, row in _seeds()
+    )
 
 
 def _seeds() -> Iterator[tuple[str, str, Mapping[str, str]]]:
