@@ -1,11 +1,20 @@
 """The instances that functions are tested with."""
 
+import os
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import pytest
 
 from local.simulator import Simulator
-from tests.support.deployment import SECRET
+from tests.support.deployment import NO_AUTHORITIES, SECRET
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_named_authorities() -> Iterator[None]:
+    """Let no environment trust, or read, what the machine trusts."""
+    with patch.dict(os.environ, NO_AUTHORITIES):
+        yield
 
 
 @pytest.fixture
