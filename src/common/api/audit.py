@@ -1,6 +1,5 @@
 """Who did what: one line of the log for each write of a caller, with names of fields and never a value."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from common.api.admission import Admitted
 from common.api.callers import WEBHOOK
 from common.api.problems import TYPE_PREFIX, Kind
+from common.strict_json import json_object
 from common.telemetry import Telemetry
 from common.text import one_line
 
@@ -65,8 +65,4 @@ def _names(members: Mapping[str, Any]) -> list[str]:
 
 
 def _members(body: object) -> Mapping[str, Any]:
-    try:
-        document = json.loads(body) if isinstance(body, str) else None
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
+    return (json_object(body) if isinstance(body, str) else None) or {}

@@ -1,6 +1,5 @@
 """The metric of an alarm as a picture: of a composite alarm those of the children that fire."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from common.context.widget import Span, iso, widget_of
 from common.errors import PermanentError
 from common.masking import masking
 from common.servicenow.client import Content
+from common.strict_json import json_object
 
 MOST_BYTES = 4 * 1024 * 1024
 """A larger picture is left out; ServiceNow's own limit for attachments is configured by each instance."""
@@ -95,9 +95,9 @@ def _triggering(request: Request) -> Iterable[str]:
     """
     state = request.detail.get("state" if request.ended is None else "previousState")
     try:
-        data = json.loads(state["reasonData"]) if isinstance(state, dict) else {}
-        arns = [one["arn"] for one in data.get("triggeringAlarms", [])]
-    except (KeyError, TypeError, ValueError, AttributeError):
+        data = json_object(state["reasonData"]) if isinstance(state, dict) else None
+        arns = [one["arn"] for one in (data or {}).get("triggeringAlarms", [])]
+    except (KeyError, TypeError):
         return
     for arn in arns:
         parts = str(arn).split(":", 6)

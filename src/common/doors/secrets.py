@@ -1,6 +1,5 @@
 """The secrets of all webhooks, out of the one secret of Secrets Manager that holds them."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from common.aws_errors import code_of, needs_a_person, reason_of
 from common.clock import Clock
 from common.doors.proof import SHORTEST, SourceSecret, Way
 from common.errors import BridgeError, CredentialsError, TransientError
+from common.strict_json import json_object
 from common.telemetry import Telemetry
 from common.variables import SOURCE
 
@@ -113,11 +113,8 @@ _ACTION = "Store it again with `make secret STACK=… WEBHOOK=…`."
 
 def parse_secrets(text: str) -> tuple[dict[str, SourceSecret], list[str]]:
     """Return the sound entries of the secret by source, and what is wrong with each of the others, without values."""
-    try:
-        content = json.loads(text) if text.strip() else {}
-    except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict):
+    content = json_object(text) if text.strip() else {}
+    if content is None:
         return {}, ["is not a JSON object"]
     sound, mistakes = {}, []
     for source, entry in content.items():

@@ -193,6 +193,20 @@ def test_where_the_event_names_none_the_children_that_fire_are_asked_for() -> No
     assert [file.name.partition("-fired")[0] for file in files] == ["checkout-api-p99-latency"]
 
 
+@pytest.mark.parametrize(
+    "reason",
+    ["", "no JSON", "[]", "[" * 200_000, '{"triggeringAlarms": 1}', '{"triggeringAlarms": [{}]}', 5],
+    ids=["empty", "text", "list", "deep", "number", "nameless", "no text"],
+)
+def test_whatever_the_event_gives_as_its_reason_the_children_are_asked_for(reason: object) -> None:
+    """What is no list of alarms names none, and stops nothing."""
+    about = event("cloudwatch-alarm-composite-alarm")
+    about["detail"]["state"]["reasonData"] = reason
+    cloudwatch = CloudWatch(METRIC, children={"Checkout degraded": [ALARM]})
+
+    assert len(cloudwatch.drawn(request(about))) == 1
+
+
 def test_a_composite_alarm_over_many_stays_bounded() -> None:
     """A ticket with twenty pictures helps nobody."""
     many = [{**METRIC, "AlarmName": f"alarm {number}"} for number in range(30)]
