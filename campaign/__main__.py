@@ -65,13 +65,22 @@ def main(arguments: Sequence[str]) -> int:
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m campaign", description="Every fault, and what becomes of it.")
-    parser.add_argument("--seeds", type=int, default=SEEDS, help="how often a fault happens at most")
+    parser.add_argument("--seeds", type=_seeds, default=SEEDS, help="how often a fault happens at most")
     parser.add_argument("--only", type=_numbers, default=(), help="numbers of faults, separated by commas")
     parser.add_argument("--processes", type=int, default=0, help="how many happen at once; one a processor by default")
     return parser.parse_args(arguments)
 
 
+def _seeds(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on: nothing would happen")
+    return int(text)
+
+
 def _numbers(text: str) -> list[int]:
+    unknown = [number for number in text.split(",") if not number.isdecimal() or int(number) not in NUMBERS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"the catalogue has no fault {', '.join(unknown)}")
     return [int(number) for number in text.split(",")]
 
 

@@ -35,6 +35,14 @@ def test_the_catalogue_is_complete() -> None:
     assert {fault.scenario.__module__ for fault in FAULTS.values()} == {group.__name__ for group in GROUPS}
 
 
+@pytest.mark.parametrize("options", [["--only", "999"], ["--only", "12,x"], ["--seeds", "0"], ["--seeds", "x"]])
+def test_a_campaign_in_which_nothing_would_happen_does_not_begin(options: list[str]) -> None:
+    """It would end well, whatever the functions do."""
+    with pytest.raises(SystemExit) as ended:
+        main(options)
+    assert ended.value.code == 2
+
+
 @pytest.mark.parametrize("number", sorted(set(NUMBERS) - SLOW))
 def test_a_fault_is_survived(stage: Stage, number: int) -> None:
     """Nothing is lost, nothing is there twice, no secret shows, and the outcome is the one of the catalogue."""
