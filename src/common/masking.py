@@ -48,10 +48,6 @@ class Pattern:
     check: Callable[[str], bool] | None
     hints: tuple[str, ...]
 
-    def may_match(self, folded: str) -> bool:
-        """Tell whether a text, given without its case (`str.casefold`), has to be searched."""
-        return not self.hints or any(map(folded.__contains__, self.hints))
-
     def masked(self, text: str, *, fits: bool) -> str:
         """Return `text` with everything that it finds replaced, with `fits` by nothing longer."""
 
@@ -118,8 +114,8 @@ class Masking:
         return _fitting(_MASKED, value) if name in self.record_fields and value else self.text(value, fits=True)
 
     def _hinted(self, text: str) -> list[Pattern]:
-        folded = text.casefold()
-        return [pattern for pattern in self.patterns if pattern.may_match(folded)]
+        holds = text.casefold().__contains__
+        return [pattern for pattern in self.patterns if not pattern.hints or any(map(holds, pattern.hints))]
 
 
 def _masked(text: str, patterns: Iterable[Pattern], *, fits: bool = False) -> str:

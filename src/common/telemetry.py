@@ -7,8 +7,10 @@ import os
 import re
 import sys
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import batched
 from typing import IO, Any
 from urllib.parse import quote, quote_plus
@@ -115,15 +117,29 @@ class _RedactingFormatter(LambdaPowertoolsFormatter):
     def _plain(self, record: logging.LogRecord) -> str:
         """Return what `LambdaPowertoolsFormatter.format` does for a text without an exception."""
         facts = {name: value for name, value in record.__dict__.items() if name not in _OF_EVERY_RECORD}
-        line = self.log_format | {
+        line = {
+            **self.log_format,
             "level": record.levelname,
             "location": f"{record.funcName}:{record.lineno}",
             "message": record.getMessage(),
-            "timestamp": self.formatTime(record),
+            "timestamp": _timestamp(record),
             **facts,
             "xray_trace_id": self._get_latest_trace_id(),
         }
-        return self.serialize({name: value for name, value in line.items() if value is not None})
+        return _as_json({name: value for name, value in line.items() if value is not None})
+
+
+def _timestamp(record: logging.LogRecord) -> str:
+    """Return what `LambdaPowertoolsFormatter.formatTime` does."""
+    second, zone = _second(int(record.created))
+    return f"{second},{int(record.msecs):03d}{zone}"
+
+
+@lru_cache(maxsize=1)
+def _second(second: int) -> tuple[str, str]:
+    """Return a second since the epoch as date and time, and its zone; the lines of one invocation have it in common."""
+    moment = time.localtime(second)
+    return time.strftime("%Y-%m-%d %H:%M:%S", moment), time.strftime("%z", moment)
 
 
 class Telemetry:
@@ -136,8 +152,9 @@ class Telemetry:
         """Log as `service` to `stream` (standard output where None)."""
         self.redactor = Redactor()
         self.log = Logger(service=service, stream=stream, logger_formatter=_RedactingFormatter(self.redactor))
+        self._logger = logging.getLogger(service)
         # Lambda's own level, which is never above INFO here, would win over it in Powertools.
-        logging.getLogger(service).setLevel(os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO"))
+        self._logger.setLevel(os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO"))
         self._metrics = AmazonCloudWatchEMFProvider(namespace=NAMESPACE, service=service)
         self._dimensions = {"service": service}
         self._counts: defaultdict[str, int] = defaultdict(int)
@@ -150,9 +167,8 @@ class Telemetry:
 
     def audit(self, message: str, **facts: object) -> None:
         """Log who did what, whatever the level of the log is."""
-        logger = logging.getLogger(self._dimensions["service"])
-        here = (logger.name, logging.INFO, __file__, 0, message, (), None, AUDIT, facts)
-        logger.handle(logger.makeRecord(*here))
+        here = (self._logger.name, logging.INFO, __file__, 0, message, (), None, AUDIT, facts)
+        self._logger.handle(self._logger.makeRecord(*here))
 
     def protect(self, secret: str) -> None:
         """Never let `secret` appear in a log line."""
