@@ -25,12 +25,11 @@ def ignored(sent: Mapping[str, str], shown: Mapping[str, str]) -> tuple[str, ...
     What ServiceNow makes of a value counts as kept: white space trimmed, line ends changed, a text cut to its column or
     put between other words, a number or a truth value written in another way.
     """
-    return tuple(name for name in comparable(sent) if not _is_kept(sent[name], shown.get(name, "")))
+    others = [name for name in comparable(sent) if sent[name] != shown.get(name)]
+    return tuple(name for name in others if not _is_kept(sent[name], shown.get(name, "")))
 
 
 def _is_kept(sent: str, shown: str) -> bool:
-    if sent == shown:
-        return True
     mine, theirs = " ".join(sent.split()), " ".join(shown.split())
     if mine == theirs:
         return True

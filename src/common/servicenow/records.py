@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -16,6 +17,7 @@ from common.servicenow.kept import comparable, ignored
 
 SYS_ID = re.compile(r"[0-9a-f]{32}")
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,79}")
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _SHAPE = "Nothing is to be done unless it stays; then look for a scripted change of the Table API's answers."
 
 
@@ -154,18 +156,18 @@ def _name(table: str) -> str:
     return quote(table)
 
 
-def _record(row: Any, answer: Answer) -> Record | None:  # noqa: ANN401 (any JSON value)
+def _record(row: Any, answer: Answer, sent: Mapping[str, str] = _NOTHING) -> Record | None:  # noqa: ANN401 (any JSON value)
     if not isinstance(row, dict) or not isinstance(row.get("sys_id"), str) or not SYS_ID.fullmatch(row["sys_id"]):
         return None
     fields = {name: value for name, value in row.items() if isinstance(value, str)}
-    return Record(row["sys_id"], fields, answer.headers.get("X-Transaction-ID", ""))
+    return Record(row["sys_id"], fields, answer.headers.get("X-Transaction-ID", ""), ignored(sent, fields))
 
 
-def _written(answer: Answer, sys_id: str | None = None, *, sent: Mapping[str, str] | None = None) -> Record:
-    record = _record(answer.result, answer)
+def _written(answer: Answer, sys_id: str | None = None, *, sent: Mapping[str, str] = _NOTHING) -> Record:
+    record = _record(answer.result, answer, sent)
     if record is None or sys_id not in (None, record.sys_id):
         raise AmbiguousError(
             "ServiceNow answered a write with something that is not the record.",
             action="The bridge looks whether the write was carried out. " + _SHAPE,
         )
-    return replace(record, ignored=ignored(sent, record.fields)) if sent else record
+    return record
