@@ -219,7 +219,7 @@ class Transport:
                 reason = f"the answer was larger than {size_limit} bytes"
             else:
                 is_whole = answer.closed and _is_framed_once(answer.headers)
-                if is_whole and not connection.is_closed and connection.is_quiet:
+                if is_whole and not connection.is_closed:
                     self._keep(connection)
                 else:
                     connection.close()
