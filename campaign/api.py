@@ -6,7 +6,7 @@ from typing import Any
 from campaign.catalogue import fault
 from campaign.environment import Environment
 from campaign.stage import refusal
-from campaign.world import LEAST_LEFT, World
+from campaign.world import World
 from tests.integration.api.gateway import ALICE, Reply, reply_of, request_event
 
 API_SECONDS = 28.0
@@ -36,10 +36,7 @@ def call(  # noqa: PLR0913 (what a request consists of)
     sent = {} if body is None else {"Content-Type": "application/json"}
     sent |= {} if key is None else {"Idempotency-Key": key}
     event = request_event(method, path, body, sent | dict(headers or {}), {}, caller) | dict(changes or {})
-    answer, left = api.call(event, API_SECONDS)
-    if left < LEAST_LEFT:
-        world.over_budget.append(f"{left:.2f} s were left of {API_SECONDS:.0f} s")
-    reply = reply_of(answer)
+    reply = reply_of(api.call(event, API_SECONDS))
     world.sinks.add("API answers", reply.text, repr(dict(reply.headers)))
     world.listen()
     return reply

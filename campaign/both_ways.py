@@ -1,13 +1,12 @@
 """Faults 129 to 135: changes of records are told and answered, whatever breaks off, comes twice, or is refused."""
 
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from campaign.catalogue import fault
-from campaign.environment import Context, KilledError
+from campaign.environment import Environment, KilledError
+from campaign.queue import record
 from campaign.stage import REGION, refusal
 from campaign.world import World
 from common.errors import BridgeError
@@ -162,8 +161,9 @@ def watch_killed(world: World) -> None:
 class Gate:
     """A change that a task waits for; people have decided, and the watch has told it."""
 
-    def __init__(self, world: World, url: str) -> None:
+    def __init__(self, world: World) -> None:
         """Ask for the change, and approve it."""
+        self.url = world.aws("sqs").create_queue(QueueName=f"actions-{next(world.stage.numbers)}")["QueueUrl"]
         self.world, self.token = world, f"task-{world.random.randrange(10**12):012}"
         self.answered: list[str] = []
         self.used_up = self.dies = False
@@ -172,17 +172,22 @@ class Gate:
         watch.call({}, 60.0)
         detail = {"key": "release", "short_description": "Release 42", "task_token": self.token}
         request = _event(world, "ServiceNow Change Request", detail)
-        answer, _ = world.environment(ACTIONS_QUEUE_URL=url).call({"Records": [_record("asks", request)]}, 60.0)
+        events = world.environment(ACTIONS_QUEUE_URL=self.url, **_VARIABLES)
+        answer = events.call({"Records": [record("asks", request)]}, 60.0)
         world.expect(not answer["batchItemFailures"], "the request stays")
         [self.change] = world.simulator.records("change_request")
         world.simulator.update("change_request", self.change["sys_id"], _APPROVED)
         world.clock.advance(60)
         watch.call({}, 60.0)
         self.messages = [_told(entry) for entry in told.entries]
-        self.actions = {**world.variables, **_VARIABLES, "QUEUE_URL": url, "OWN_PLACE": f"aws/{ACCOUNT}/{REGION}"}
-        self.function = world.stage.function("actions", self.actions)
+        self.function = self.another()
         world.listen()
         world.stage.aws_faults.append(self.states)
+
+    def another(self) -> Environment:
+        """Return a new environment of the actions function."""
+        place = f"aws/{ACCOUNT}/{REGION}"
+        return self.world.environment("actions", QUEUE_URL=self.url, OWN_PLACE=place, **_VARIABLES)
 
     def states(self, operation: str, asked: Mapping[str, Any]) -> dict[str, Any] | None:
         """Be Step Functions: the first answer to a token counts."""
@@ -197,14 +202,14 @@ class Gate:
             raise KilledError
         return {}
 
-    def follow(self, messages: Sequence[str], function: Any = None) -> int:  # noqa: ANN401 (a module)
+    def follow(self, messages: Sequence[str], function: Environment | None = None) -> int:
         """Hand messages to the actions function in any order; return how many stay, -1 where it was killed."""
-        records = [_record(str(number), body) for number, body in enumerate(messages)]
+        records = [record(str(number), body) for number, body in enumerate(messages)]
         self.world.random.shuffle(records)
         try:
-            answer = (function or self.function).handler({"Records": records}, Context(self.world.clock, 120.0))
+            answer = (function or self.function).call({"Records": records}, 120.0)
         except KilledError:
-            self.function = self.world.stage.function("actions", self.actions)
+            self.function = self.another()
             return -1
         return len(answer["batchItemFailures"])
 
@@ -221,25 +226,15 @@ class Gate:
         self.world.expect(self.token not in str(rows), "the token is kept for nothing")
 
 
-@contextmanager
-def _asked(world: World) -> Iterator[Gate]:
-    url = world.aws("sqs").create_queue(QueueName=f"actions-{next(world.stage.numbers)}")["QueueUrl"]
-    try:
-        yield Gate(world, url)
-    finally:
-        for name in ("ACTIONS_QUEUE_URL", *_VARIABLES):
-            os.environ.pop(name, None)
-
-
 @fault(132, "the function killed between an answer and its note", "one answer counts, R")
 def killed_in_between(world: World) -> None:
     """What is sent again finds the token used up by itself, and says nothing of it."""
-    with _asked(world) as gate:
-        gate.dies = True
-        world.expect(gate.follow(gate.messages) == -1, "the function was not killed")
-        world.clock.advance(120)
-        gate.follow(gate.messages)
-        gate.finish()
+    gate = Gate(world)
+    gate.dies = True
+    world.expect(gate.follow(gate.messages) == -1, "the function was not killed")
+    world.clock.advance(120)
+    gate.follow(gate.messages)
+    gate.finish()
 
 
 @fault(133, "an answer throttled, failing, hanging, or without a right", "Q or H")
@@ -248,38 +243,38 @@ def answer_refused(world: World) -> None:
     refused = world.in_turn(
         refusal("ThrottlingException"), refusal("AccessDeniedException", 403), refusal("InternalFailure", 500), None
     )
-    with _asked(world) as gate:
-        world.stage.aws_faults.remove(gate.states)
-        hinders = world.aws_fault(_ANSWER, refused)
-        for _ in range(world.random.randint(1, 3)):
-            world.expect(gate.follow(gate.messages) > 0, "a message went although nobody was told")
-            world.expect(not world.dead_letters(), "a message was given up")
-            world.clock.advance(900)
-        world.stage.aws_faults.remove(hinders)
-        world.stage.aws_faults.append(gate.states)
-        gate.follow(gate.messages)
-        gate.finish()
+    gate = Gate(world)
+    world.stage.aws_faults.remove(gate.states)
+    hinders = world.aws_fault(_ANSWER, refused)
+    for _ in range(world.random.randint(1, 3)):
+        world.expect(gate.follow(gate.messages) > 0, "a message went although nobody was told")
+        world.expect(not world.dead_letters(), "a message was given up")
+        world.clock.advance(900)
+    world.stage.aws_faults.remove(hinders)
+    world.stage.aws_faults.append(gate.states)
+    gate.follow(gate.messages)
+    gate.finish()
 
 
 @fault(134, "a token that is used up when people have decided", "told once, the waiting ends")
 def nobody_waits(world: World) -> None:
     """The execution has ended meanwhile: its time was over, or somebody stopped it."""
-    with _asked(world) as gate:
-        gate.used_up = True
-        for _ in range(world.random.randint(1, 3)):
-            world.expect(gate.follow(gate.messages) == 0, "a message stays for nobody")
-        gate.finish(used_up=1)
+    gate = Gate(world)
+    gate.used_up = True
+    for _ in range(world.random.randint(1, 3)):
+        world.expect(gate.follow(gate.messages) == 0, "a message stays for nobody")
+    gate.finish(used_up=1)
 
 
 @fault(135, "answers that come twice, from two functions, of a change that is told again", "one answer counts")
 def answered_twice(world: World) -> None:
     """In any order, and canceled after all: what has gone on is not called back."""
-    with _asked(world) as gate:
-        other = world.stage.function("actions", gate.actions)
-        for _ in range(world.random.randint(2, 4)):
-            gate.follow(gate.messages * world.random.randint(1, 3), world.pick(other, gate.function))
-        world.simulator.update("change_request", gate.change["sys_id"], {"state": "4"})
-        gate.finish()
+    gate = Gate(world)
+    other = gate.another()
+    for _ in range(world.random.randint(2, 4)):
+        gate.follow(gate.messages * world.random.randint(1, 3), world.pick(other, gate.function))
+    world.simulator.update("change_request", gate.change["sys_id"], {"state": "4"})
+    gate.finish()
 
 
 def _event(world: World, kind: str, detail: Mapping[str, Any]) -> str:
@@ -291,7 +286,3 @@ def _event(world: World, kind: str, detail: Mapping[str, Any]) -> str:
 def _told(entry: Mapping[str, Any]) -> str:
     detail = json.loads(entry["Detail"])
     return json.dumps({"detail-type": entry["DetailType"], "source": entry["Source"], "time": "", "detail": detail})
-
-
-def _record(name: str, body: str) -> dict[str, Any]:
-    return {"messageId": name, "receiptHandle": "", "body": body, "attributes": {"ApproximateReceiveCount": "1"}}

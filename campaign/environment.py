@@ -11,6 +11,12 @@ from common.transport import Response, Transport
 from tests.support.clock import FakeClock
 from tests.support.raw_server import Unanswering
 
+LEAST_LEFT = 1.0
+"""Seconds of a function's time that must be left when it answers."""
+
+OVERRUN_ALLOWED = 0.5
+"""Seconds that a call may take longer than it may."""
+
 SCALE = 20.0
 """A call that is made to hang is cut off after a twentieth of its limit; the campaign's clock moves by all of it.
 
@@ -42,28 +48,31 @@ class Context:
 
 
 class Environment:
-    """A module under `src/handlers` as an environment has imported it. `tokens` are those that it sent."""
+    """A module under `src/handlers` as an environment has imported it. `tokens` are those that it sent.
 
-    def __init__(
-        self, function: ModuleType, clock: FakeClock, variables: Mapping[str, str], hangs: Callable[[str, str], bool]
-    ) -> None:
+    `kill` says at which request it is killed; then it `is_alive` no more.
+    """
+
+    def __init__(self, function: ModuleType, clock: FakeClock, hangs: Callable[[str, str], bool]) -> None:
         """Take the function's transport in hand; `hangs` tells of a method and a target whether nothing will come."""
         self.function = function
         self.clock = clock
-        self.variables = variables
         self._hangs = hangs
+        self.is_alive = True
         self.tokens: set[str] = set()
         self.requests = 0
-        self.overrun = 0.0
         self.kill: tuple[When, str] | None = None
         self.dies_of: bytes | None = None
-        self._send = self.parts.transport.send
-        self.parts.transport.send = self._sent  # the campaign stands in between
+        self._late: list[str] = []
+        self._overrun = 0.0
+        if hasattr(self.parts, "transport"):
+            self._send = self.parts.transport.send
+            self.parts.transport.send = self._sent  # the campaign stands in between
 
     @property
-    def parts(self) -> Any:  # noqa: ANN401 (Access, Bridge or Api)
+    def parts(self) -> Any:  # noqa: ANN401 (Access, Bridge, Api or Actions)
         """What the function is put together from."""
-        names = ("bridge", "follow_ups", "watch", "access")
+        names = ("bridge", "follow_ups", "watch", "access", "actions")
         return next(getattr(self.function, name) for name in names if hasattr(self.function, name))
 
     @property
@@ -72,11 +81,26 @@ class Environment:
         transport: Transport = self.parts.transport
         return transport
 
-    def call(self, event: Mapping[str, Any], seconds: float) -> tuple[Any, float]:
-        """Invoke the function; return its answer and the seconds of its time that were left."""
+    def call(self, event: Mapping[str, Any], seconds: float) -> Any:  # noqa: ANN401 (what it answers)
+        """Invoke the function, which has so many seconds, and return its answer. Raises KilledError where it dies."""
         context = Context(self.clock, seconds)
-        answer = self.function.handler(event, context)
-        return answer, context.get_remaining_time_in_millis() / 1000
+        try:
+            answer = self.function.handler(event, context)
+        except KilledError:
+            self.is_alive = False
+            self.close()
+            raise
+        left = context.get_remaining_time_in_millis() / 1000
+        if left < min(LEAST_LEFT, seconds):
+            self._late.append(f"{left:.2f} s were left of {seconds:.0f} s")
+        return answer
+
+    @property
+    def over_budget(self) -> list[str]:
+        """What took longer than it may."""
+        if self._overrun <= OVERRUN_ALLOWED:
+            return self._late
+        return [*self._late, f"a call took {self._overrun:.2f} s more than it may"]
 
     def unreachable(self) -> None:
         """Let its instance be a port on which no connection is ever made."""
@@ -103,13 +127,15 @@ class Environment:
         parts = self.parts
         yield repr(parts)
         tokens = getattr(parts, "tokens", None)
-        for holder in (tokens, getattr(tokens, "_memory", None), getattr(tokens, "_client", None), parts.transport):
+        transport = getattr(parts, "transport", None)
+        for holder in (tokens, getattr(tokens, "_memory", None), getattr(tokens, "_client", None), transport):
             yield repr(holder)
             yield repr(vars(holder)) if hasattr(holder, "__dict__") else ""
 
     def close(self) -> None:
-        """Close the connections."""
-        self.transport.close()
+        """Close the connections, where it has any."""
+        if hasattr(self.parts, "transport"):
+            self.transport.close()
 
     def _sent(  # noqa: PLR0913 (a request has that many parts)
         self,
@@ -142,7 +168,7 @@ class Environment:
         finally:
             took = time.monotonic() - started
             self.requests += 1
-            self.overrun = max(self.overrun, took - limit)
+            self._overrun = max(self._overrun, took - limit)
             self.clock.advance(max(left, 0.0) if took >= limit else min(took, time.process_time() - used))
         self._die("after", method)
         return answer

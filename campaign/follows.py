@@ -2,11 +2,9 @@
 
 import json
 from collections.abc import Callable, Mapping
-from types import ModuleType
 from typing import Any
 
 from campaign.catalogue import fault
-from campaign.environment import Context
 from campaign.stage import REGION, refusal
 from campaign.world import World
 from tests.support.changes import FINDING, SAMPLE, message_of
@@ -47,15 +45,12 @@ class Following:
         """Put a change of each of a few records into the queue."""
         self.world, self.hub = world, Hub(world)
         self.url = str(world.aws("sqs").create_queue(QueueName=f"changes-{next(world.stage.numbers)}")["QueueUrl"])
-        self.function: ModuleType = world.stage.function(
+        self.function = world.environment(
             "actions",
-            {
-                **world.variables,
-                "QUEUE_URL": self.url,
-                "RECORD_ACTIONS": "securityhub",
-                "OWN_PLACE": f"aws/{ACCOUNT}/{REGION}",
-                "MEMBER_ROLE_NAME": "member",
-            },
+            QUEUE_URL=self.url,
+            RECORD_ACTIONS="securityhub",
+            OWN_PLACE=f"aws/{ACCOUNT}/{REGION}",
+            MEMBER_ROLE_NAME="member",
         )
         self.records = world.random.randint(1, 4)
         self.ids = [f"{record}/{number}" for record in range(self.records) for number in range(findings)]
@@ -77,7 +72,7 @@ class Following:
         """Hand what waits to the function once, in any order; what it lets go is gone."""
         self.world.random.shuffle(self.waiting)
         records = [each | {"attributes": {"ApproximateReceiveCount": str(receives)}} for each in self.waiting]
-        answer = self.function.handler({"Records": records}, Context(self.world.clock, 120.0))
+        answer = self.function.call({"Records": records}, 120.0)
         stay = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
         self.waiting = [each for each in self.waiting if each["messageId"] in stay]
 

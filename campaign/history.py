@@ -74,7 +74,11 @@ def _through(rules: Rules, evidence: Evidence, judgement: Judgement) -> dict[str
     dead = Counter(letter["body"] for letter in evidence.dead_letters)
     for message in evidence.sent:
         alert = _alert(rules, message.body)
-        if message.message_id in evidence.waiting or dead[message.body or " "]:
+        if message.message_id in evidence.waiting:
+            continue
+        body = message.body or " "
+        if dead[body]:
+            dead[body] -= 1
             continue
         if isinstance(alert, str):
             judgement.lost.append(f"{message.message_id} {alert}, and is not among the dead letters")
@@ -113,12 +117,15 @@ def _judge_problem(
         judgement.wrong.append("a record is open although the problem is over")
     firing = [alert for alert in alerts if alert.status is Status.FIRING]
     titles = {alert.fields.get("short_description", "") for alert in firing}
-    for row in own:
-        if titles and row["short_description"] not in titles:
-            judgement.wrong.append("a record does not say what it is about")
-        notes = evidence.notes.get(row["sys_id"], ())
-        if len(set(notes)) < len(notes):
-            judgement.duplicates.append("a note is there twice")
+    if titles:
+        strange = sum(row["short_description"] not in titles for row in own)
+        judgement.wrong += ["a record does not say what it is about"] * strange
+    _judge_notes(judgement, own, evidence)
+
+
+def _judge_notes(judgement: Judgement, rows: Sequence[Row], evidence: Evidence) -> None:
+    notes = (evidence.notes.get(row["sys_id"], ()) for row in rows)
+    judgement.duplicates += ["a note is there twice"] * sum(len(set(each)) < len(each) for each in notes)
 
 
 def _judge_joined(
@@ -135,10 +142,7 @@ def _judge_joined(
     all_over = not any(map(is_firing, _applied(evidence.items.get(storm, {})).values()))
     if all_over and still_open and not evidence.waiting:
         judgement.wrong.append("the record of a storm is open although all in it is over")
-    for row in gathering:
-        notes = evidence.notes.get(row["sys_id"], ())
-        if len(set(notes)) < len(notes):
-            judgement.duplicates.append("a note is there twice")
+    _judge_notes(judgement, gathering, evidence)
 
 
 def _judge_strangers(judgement: Judgement, evidence: Evidence) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from random import Random
@@ -63,7 +63,7 @@ class Sinks:
             self.add("exceptions", *_texts_of(error))
 
     def leaks(self, secrets: Iterable[str]) -> list[str]:
-        """Return the sinks in which a secret was found, as `sink: form`; the secret itself is not repeated."""
+        """Return which secret was found in which sink; the secret itself is not repeated."""
         found = []
         for number, secret in enumerate(secrets):
             for sink, texts in self.texts.items():
@@ -81,8 +81,3 @@ def _texts_of(error: BaseException) -> Iterator[str]:
         if isinstance(following, BridgeError):
             yield f"{following.message} {following.action}"
         following = following.__cause__ or following.__context__
-
-
-def texts_in(content: object) -> str:
-    """Return anything as text, mappings with their values."""
-    return json.dumps(content, default=repr) if isinstance(content, Mapping | list) else str(content)

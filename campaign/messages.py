@@ -112,7 +112,7 @@ def hostile_text(world: World) -> None:
 def odd_batches(world: World) -> None:
     """Unknown types are counted each time, and logged once."""
     environment = world.environment()
-    answer, _ = environment.call({"Records": []}, 60.0)
+    answer = environment.call({"Records": []}, 60.0)
     world.expect(answer == {"batchItemFailures": []}, "an empty batch fails")
     unknown = world.alarm("unknown", "ALARM") | {"source": world.pick("aws.unheard", "custom.app")}
     number = world.random.randint(2, 5)

@@ -126,13 +126,17 @@ class VirtualQueue:
 
 def record_of(message: Queued) -> dict[str, Any]:
     """Return a message as Lambda's poller hands it over."""
+    made = record(message.message_id, message.body, message.receives)
+    made["attributes"]["SentTimestamp"] = str(int(1000 * (message.sent + SERVER_AHEAD)))
+    return made
+
+
+def record(message_id: str, body: str, receives: int = 1) -> dict[str, Any]:
+    """Return a message of any queue as Lambda's poller hands it over, but for the time when it was sent."""
     return {
-        "messageId": message.message_id,
-        "receiptHandle": message.message_id,
-        "body": message.body,
-        "attributes": {
-            "ApproximateReceiveCount": str(message.receives),
-            "SentTimestamp": str(int(1000 * (message.sent + SERVER_AHEAD))),
-        },
+        "messageId": message_id,
+        "receiptHandle": message_id,
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": str(receives)},
         "eventSource": "aws:sqs",
     }

@@ -81,7 +81,6 @@ def at_once(world: World) -> None:
     world.send(*(event for _ in range(workers)))
     batches = [world.queue.receive(1) for _ in range(workers)]
     gate = threading.Barrier(workers)
-    failures: list[BaseException] = []
     have_read = [0]
 
     def all_read_first(operation: str, arguments: dict[str, Any]) -> None:
@@ -93,18 +92,7 @@ def at_once(world: World) -> None:
 
     world.stage.aws_faults.append(all_read_first)
 
-    def work(number: int) -> None:
-        try:
-            world.deliver(batches[number], environments[number])
-        except Exception as error:  # noqa: BLE001 (shown below)
-            failures.append(error)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(workers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    world.expect(not failures, f"{failures}")
+    world.at_once(lambda number: world.deliver(batches[number], environments[number]), workers)
     world.settle()
     world.expect(len(world.incidents()) == 1, f"{len(world.incidents())} incidents")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from campaign.catalogue import FAULTS, Fault
 from campaign.stage import Stage
-from campaign.world import OVERRUN_ALLOWED, UnexpectedError, World
+from campaign.world import UnexpectedError, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,34 +80,27 @@ def chosen(numbers: Iterable[int], most_seeds: int) -> list[tuple[Fault, int]]:
 
 def run_one(stage: Stage, fault: Fault, seed: int) -> Outcome:
     """Let one fault happen once."""
-    with stage.listening():
-        return _run_one(stage, fault, seed)
-
-
-def _run_one(stage: Stage, fault: Fault, seed: int) -> Outcome:
     started = time.monotonic()
-    world = World(stage, Random(f"{fault.number}/{seed}"), turn=seed)  # noqa: S311 (repeatable dice)
-    wrong: list[str] = []
-    try:
+    with stage.listening():
+        world = World(stage, Random(f"{fault.number}/{seed}"), turn=seed)  # noqa: S311 (repeatable dice)
+        wrong: list[str] = []
         try:
-            fault.scenario(world)
-        except UnexpectedError as unexpected:
-            wrong.append(str(unexpected))
-        except Exception as error:  # noqa: BLE001 (a defect of one run must not end the campaign)
-            wrong.append(f"{type(error).__name__}: {error}"[:300])
-        judgement = world.judge()
-        overrun = max((environment.overrun for environment in world.environments), default=0.0)
-        if overrun > OVERRUN_ALLOWED:
-            world.over_budget.append(f"a call took {overrun:.2f} s more than it may")
-        return Outcome(
-            fault,
-            seed,
-            time.monotonic() - started,
-            judgement.lost,
-            judgement.duplicates,
-            world.leaks(),
-            world.over_budget,
-            [*wrong, *judgement.wrong],
-        )
-    finally:
-        world.end()
+            try:
+                fault.scenario(world)
+            except UnexpectedError as unexpected:
+                wrong.append(str(unexpected))
+            except Exception as error:  # noqa: BLE001 (a defect of one run must not end the campaign)
+                wrong.append(f"{type(error).__name__}: {error}"[:300])
+            judgement = world.judge()
+            return Outcome(
+                fault,
+                seed,
+                time.monotonic() - started,
+                judgement.lost,
+                judgement.duplicates,
+                world.leaks(),
+                world.over_budget(),
+                [*wrong, *judgement.wrong],
+            )
+        finally:
+            world.end()

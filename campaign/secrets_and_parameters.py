@@ -2,11 +2,13 @@
 
 import json
 from typing import Any
+from unittest.mock import patch
 
 from campaign.catalogue import fault
 from campaign.stage import CLIENT_ID, refusal
 from campaign.token_endpoint import goes_on, is_held
 from campaign.world import World
+from local.simulator import tokens
 
 _READ_SECRET, _READ, _WRITE = "secretsmanager.GetSecretValue", "ssm.GetParameter", "ssm.PutParameter"
 
@@ -219,17 +221,11 @@ def large_token(world: World) -> None:
     """It is used from memory."""
     world.simulator.configure(token_format="jwt")
     claims = "x" * world.random.randint(4200, 7000)  # with the rest below 8192, beyond which no token is usable
-    granted = world.simulator._instance.tokens
-    from local.simulator import tokens as simulated  # noqa: PLC0415 (patched here alone)
-
-    original = simulated._new_value
-    simulated._new_value = lambda now, switches: f"{original(now, switches)}.{claims}"
-    try:
+    short = tokens._new_value
+    with patch.object(tokens, "_new_value", lambda now, switches: f"{short(now, switches)}.{claims}"):
         _bypassed(world)
-    finally:
-        simulated._new_value = original
     world.expect(world.metrics["TokenStoreFaults"] >= 1, "nobody is warned")
-    world.expect(len(granted._valid) == 1, "more than one token was needed")
+    world.expect(len(world.simulator._instance.tokens._valid) == 1, "more than one token was needed")
 
 
 @fault(37, "two writers, the older token last", "heals itself")

@@ -8,7 +8,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from email.utils import formatdate
 from functools import cache
 from types import ModuleType, SimpleNamespace
@@ -17,22 +16,25 @@ from unittest.mock import patch
 
 import boto3
 from aws_lambda_powertools.shared import user_agent
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.endpoint import Endpoint
-from moto import mock_aws
 
 import common.bridge.access
+import common.bridge.actions
 import common.bridge.events
+import common.incidents.rules
 from campaign.queue import SERVER_AHEAD
+from common.bridge.clients import USER_AGENT
 from common.errors import BridgeError
 from common.incidents.rules import Rules, rules_to_run
 from local.simulator import Simulator
 from tests.support.clock import FakeClock
+from tests.support.moto import mock_aws
+from tests.support.table import breaker_on
 
 REGION = "eu-west-1"
 CLIENT_ID = "bridge"
-
-_BREAKER = "aws_lambda_powertools.utilities.circuit_breaker"
 
 type AwsFault = Callable[[str, dict[str, Any]], dict[str, Any] | None]
 """Given `service.Operation` and the arguments: what the service answers instead, None where it answers itself."""
@@ -70,11 +72,12 @@ class Stage:
         once = cache(user_agent.register_feature_to_client)
         enter(patch.object(user_agent, "register_feature_to_client", once))
         enter(_one_at_a_time())
-        enter(patch.object(common.bridge.access, "SystemClock", lambda: self.clock))
-        enter(patch.object(common.bridge.events, "rules_to_run", _once(rules_to_run)))
-        time = _BreakerTime(self)
-        for module in ("base", "persistence.base", "persistence.dynamodb"):
-            enter(patch(f"{_BREAKER}.{module}.dt", time))
+        for bridge in (common.bridge.access, common.bridge.actions):
+            enter(patch.object(bridge, "SystemClock", lambda: self.clock))
+        read_once = _once(rules_to_run)
+        for users in (common.bridge.events, common.bridge.actions, common.incidents.rules):
+            enter(patch.object(users, "rules_to_run", read_once))
+        enter(breaker_on(self.function_time))
         enter(patch.object(BridgeError, "__init__", _heard(BridgeError.__init__, self.errors)))
         self.key_id = str(self.client("kms").create_key()["KeyMetadata"]["Arn"])
         return self
@@ -86,6 +89,10 @@ class Stage:
     def server_time(self) -> float:
         """Return the time of ServiceNow and AWS, which does not jump with the wall clock of a function."""
         return self.clock.monotonic() + SERVER_AHEAD
+
+    def function_time(self) -> float:
+        """Return the wall clock of the functions, which may jump."""
+        return self.clock.now()
 
     def begin(self) -> None:
         """Forget the run before: simulator, clock, faults, everything said."""
@@ -133,23 +140,20 @@ class Stage:
             self._listens = before
 
     def function(self, name: str, environment: dict[str, str]) -> ModuleType:
-        """Return the module of a function as a new environment imports it."""
-        for variable, value in environment.items():
-            os.environ[variable] = value
+        """Return the module of a function as a new environment imports it, with these variables and no others."""
         module = f"handlers.{name}"
         sys.modules.pop(module, None)
-        try:
-            return importlib.import_module(module)
-        finally:
-            sys.modules.pop(module, None)
+        with patch.dict(os.environ, environment):
+            try:
+                return importlib.import_module(module)
+            finally:
+                sys.modules.pop(module, None)
 
     def _new_client(self, service: str) -> Any:  # noqa: ANN401 (boto3 makes its clients at run time)
         made: Any = self._make_client(  # type: ignore[call-overload] # the service is a variable
             service,
             region_name=REGION,
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-            config=Config(retries={"total_max_attempts": 1}),
+            config=_CALLS,
         )
         made.meta.events.register("provide-client-params", _remember)
         made.meta.events.register("before-call", self._before_call)
@@ -171,6 +175,10 @@ class Stage:
         headers["date"] = formatdate(self.server_time(), usegmt=True)
 
 
+# Nobody checks signatures; without one, moto learns the Region of a queue from who calls.
+_CALLS = Config(
+    retries={"total_max_attempts": 1}, signature_version=UNSIGNED, user_agent=f"{USER_AGENT} region/{REGION}"
+)
 _ARGUMENTS = "campaign"
 # They log whole requests and answers, secrets included, wherever nobody forbids it.
 _TALKATIVE = ("botocore", "boto3", "urllib3")
@@ -178,17 +186,6 @@ _TALKATIVE = ("botocore", "boto3", "urllib3")
 
 def _remember(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
     context[_ARGUMENTS] = params
-
-
-class _BreakerTime:
-    """Stands in for the `datetime` module inside Powertools' circuit breaker."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-        self.datetime = self
-
-    def now(self, *_: object) -> datetime:
-        return datetime.fromtimestamp(self._stage.clock.now(), UTC)
 
 
 def refusal(code: str, status: int = 400) -> dict[str, Any]:

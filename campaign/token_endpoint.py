@@ -1,7 +1,6 @@
 """Faults 1 to 17: what the token endpoint can do. R repeated, Q back to the queue, H held until somebody mends it."""
 
-import threading
-import tracemalloc
+from threading import Barrier
 from typing import Any
 
 from campaign.catalogue import fault
@@ -11,7 +10,6 @@ from common.oauth.answer import ASSUMED_LIFE, SHORTEST_LIFE
 from common.oauth.token import LONGEST_LIFE
 from local.simulator import Simulator
 
-_MOST_MEMORY = 8_000_000
 _JSON = "application/json"
 
 
@@ -146,14 +144,7 @@ def bomb(world: World) -> None:
 def _within_memory(world: World) -> None:
     world.expect_outcome(world.fire(number=1), "later")  # makes whatever is made once
     world.send(world.alarm("measured", "ALARM"))
-    tracemalloc.start()
-    tracemalloc.reset_peak()
-    before, _ = tracemalloc.get_traced_memory()
-    found = world.invoke()
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    world.expect_outcome(found, "later")
-    world.expect(peak - before < _MOST_MEMORY, f"{(peak - before) / 1e6:.1f} MB were needed")
+    world.expect_outcome(world.within_memory(world.invoke), "later")
     world.mend()
     world.settle()
 
@@ -245,22 +236,15 @@ def all_at_once(world: World) -> None:
     """Nobody asks twice."""
     threads, environments = world.pick((50, 1), (20, 20))
     sources = [world.environment().parts.tokens for _ in range(environments)]
-    gate = threading.Barrier(threads)
+    gate = Barrier(threads)
     got: list[str] = []
 
     def ask(number: int) -> None:
         gate.wait()
         got.append(sources[number % environments].token(Deadline.after(world.clock, 10.0)).value)
 
-    _run([threading.Thread(target=ask, args=(number,)) for number in range(threads)])
+    world.at_once(ask, threads)
     world.expect(len(got) == threads, f"{len(got)} of {threads} got a token")
     requests = world.simulator.token_requests
     world.expect(1 <= requests <= environments, f"{requests} requests by {environments} environments")
     world.expect_outcome(world.fire(), "done")
-
-
-def _run(threads: list[threading.Thread]) -> None:
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)

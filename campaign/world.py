@@ -1,8 +1,10 @@
 """One run: a deployed stack of its own, environments of its functions, and everything that it says and leaves."""
 
 import json
+import tracemalloc
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -18,12 +20,12 @@ from common.incidents.rules import Rules, load_rules
 from tests.support.clock import EPOCH
 from tests.support.deployment import alarm
 
-LEAST_LEFT = 1.0
-"""Seconds of a function's time that must be left when it answers."""
-
 EVENTS_SECONDS = 60.0
-OVERRUN_ALLOWED = 0.5
 _MOST_ROUNDS = 4000
+
+
+MOST_MEMORY = 8_000_000
+"""Bytes more that an answer may take, however large it pretends to be."""
 
 
 class UnexpectedError(AssertionError):
@@ -57,7 +59,6 @@ class World(Stack):
     """A run with its own dice. Scenarios inject faults, send events, and say what they expect."""
 
     turn: int = 0
-    over_budget: list[str] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
     sinks: Sinks = field(default_factory=Sinks)
     environments: list[Environment] = field(default_factory=list)
@@ -68,14 +69,15 @@ class World(Stack):
         """Return a new environment of a function."""
         name = f"bridge-{next(self.stage.numbers)}"
         environment = {**self.variables, "POWERTOOLS_SERVICE_NAME": name, **variables}
-        made = Environment(self.stage.function(function, environment), self.clock, environment, self.hangs)
+        made = Environment(self.stage.function(function, environment), self.clock, self.hangs)
         self.environments.append(made)
         return made
 
     @property
     def warm(self) -> Environment:
-        """The environment that is there already."""
-        return self.environments[-1] if self.environments else self.environment()
+        """The environment that is there already, and alive."""
+        alive = (environment for environment in reversed(self.environments) if environment.is_alive)
+        return next(alive, None) or self.environment()
 
     # What happens
 
@@ -104,13 +106,9 @@ class World(Stack):
         used = environment or self.warm
         ids = tuple(message.message_id for message in batch)
         try:
-            answer, left = used.call({"Records": [record_of(message) for message in batch]}, seconds)
+            answer = used.call({"Records": [record_of(message) for message in batch]}, seconds)
         except KilledError:
-            used.close()
-            self.environments.remove(used)
             return Round(ids, ids, 0, self.listen(), killed=True)
-        if left < min(LEAST_LEFT, seconds):
-            self.over_budget.append(f"{left:.2f} s were left of {seconds:.0f} s")
         stay = tuple(failure["itemIdentifier"] for failure in answer["batchItemFailures"])
         for message_id in ids:
             if message_id not in stay:
@@ -147,6 +145,24 @@ class World(Stack):
     def expect_outcome(self, found: Round, *wanted: str) -> None:
         """Raise UnexpectedError where a batch had another outcome."""
         self.expect(found.outcome in wanted, f"the batch was {found.outcome} instead of {' or '.join(wanted)}")
+
+    def within_memory[T](self, work: Callable[[], T], most: int = MOST_MEMORY) -> T:
+        """Do something and return what came of it. Raises UnexpectedError where that takes so many bytes more."""
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            done = work()
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        self.expect(peak - before < most, f"{(peak - before) / 1e6:.1f} MB were needed")
+        return done
+
+    def at_once(self, work: Callable[[int], object], number: int) -> None:
+        """Do something so many times, each in a thread of its own. Raises UnexpectedError where it fails."""
+        with ThreadPoolExecutor(number) as threads:
+            failures = [done.exception() for done in [threads.submit(work, each) for each in range(number)]]
+        self.expect(not any(failures), f"{failures}")
 
     def toss(self) -> bool:
         """Return true or false."""
@@ -201,6 +217,10 @@ class World(Stack):
         self.sinks.add("repr", *(text for environment in self.environments for text in environment.reprs()))
         self.listen()
         return judgement
+
+    def over_budget(self) -> list[str]:
+        """Return what took longer than it may, also in environments that were killed."""
+        return [late for environment in self.environments for late in environment.over_budget]
 
     def leaks(self) -> list[str]:
         """Return where a secret or a token was found."""

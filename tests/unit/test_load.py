@@ -145,7 +145,13 @@ def leave_in_queue(end: End) -> None:
 
 
 def refuse(end: End) -> None:
-    """Give the newest event up, with its reason, as the bus gave it an id."""
+    """Give the newest event up both times that it came, with its reason, as the bus gave it an id."""
+    refuse_once(end)
+    end.dead_letters *= 2
+
+
+def refuse_once(end: End) -> None:
+    """Give the newest event up once, and forget that it came twice."""
     forget_newest(end)
     body = json.dumps(DELIVERIES[2] | {"id": "of the bus", "time": "of the bus"})
     end.dead_letters.append({"body": body, "Reason": "It is not wanted."})
@@ -161,7 +167,8 @@ def refuse(end: End) -> None:
         (leave_open, {"wrong": 1}),
         (invent, {"wrong": 1}),
         (leave_in_queue, {"still_there": 2, "wrong": 1}),
-        (refuse, {"dead_letters": 1}),
+        (refuse, {"dead_letters": 2}),
+        (refuse_once, {"dead_letters": 1, "lost": 1}),
     ],
 )
 def test_what_is_wrong_is_counted(spoil: Callable[[End], None], expected: dict[str, int]) -> None:

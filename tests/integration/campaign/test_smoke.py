@@ -1,7 +1,6 @@
-"""The campaign in small: every fault once, and the planted leaks. `make faults` has all seeds and all defects."""
+"""The campaign in small: every fault and every planted defect once. `make faults` has all seeds."""
 
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -20,13 +19,6 @@ from tests.support.clock import FakeClock
 
 SLOW = {1, 5, 6, 7, 8, 17, 37, 54, 58, 67, 68, 94, 98, 128}
 """Faults that take seconds; they happen in `make faults`, and in tests of their own parts."""
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """Provide what all runs share."""
-    with Stage() as stage:
-        yield stage
 
 
 def test_the_catalogue_is_complete() -> None:
