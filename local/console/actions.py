@@ -90,7 +90,7 @@ class Actions:
         if not unique:
             raise ActionError("Type the name of an alarm.")
         if len(unique) > _MOST_ALARMS:
-            raise ActionError(f"That are more than {_MOST_ALARMS} alarms at once.")
+            raise ActionError(f"Those are more than {_MOST_ALARMS} alarms at once.")
         for name in unique:
             if len(name) > _LONGEST_NAME or not name.isprintable():
                 raise ActionError(f"The name of an alarm has up to {_LONGEST_NAME} printable characters.")
@@ -112,11 +112,12 @@ class Actions:
     def rotate_secret(self, *, in_secrets_manager: bool) -> str:
         """Give the client a new secret in ServiceNow, and store it in Secrets Manager too or not."""
         secret = new_client_secret()
+        if in_secrets_manager:
+            self._cloud.store_credentials(secret)  # first, because it may fail, and then nothing has changed
         self._operations.rotate_secret(secret)
-        if not in_secrets_manager:
-            return "Rotated the secret in ServiceNow only: the next token request is refused."
-        self._cloud.store_credentials(secret)
-        return "Rotated the secret in ServiceNow and in Secrets Manager."
+        if in_secrets_manager:
+            return "Rotated the secret in ServiceNow and in Secrets Manager."
+        return "Rotated the secret in ServiceNow only: the next token request is refused."
 
     def set_condition(self, name: str) -> str:
         """Make the instance healthy, slow, limited or down, in place of any fault before. Raises ActionError."""

@@ -14,6 +14,7 @@ from typing import Any
 from common.actions.change import change_in
 from common.actions.decide import actions_of
 from common.bridge.clients import RULES
+from common.errors import PermanentError
 from common.incidents.rules import Rules, load_rules
 from common.incidents.rules.on_change import NEEDS
 from local.simulator.choices import STATES
@@ -53,23 +54,26 @@ class Returns:
         """Return the newest changes, oldest first. Raises what the local AWS raises."""
         for event in self._cloud.record_changes():
             one = told(event)
-            if one not in self._told:
+            if one is not None and one not in self._told:
                 self._told.append(one)
         return tuple(self._told)
 
 
-def told(event: Mapping[str, Any]) -> Told:
-    """Return one event of the watch in words."""
+def told(event: Mapping[str, Any]) -> Told | None:
+    """Return one event of the watch in words; None for what somebody else put on the bus in its name."""
     detail = event["detail"]
-    change = change_in(json.dumps(event), deployment=detail["deployment"])
+    try:
+        change = change_in(json.dumps(event), deployment=detail.get("deployment"))
+    except PermanentError:
+        return None
     actions = actions_of(change, _rules().of_record(change.rule), NEEDS.keys())
     lines = [f"{_NAMES[each.kind]} {each.value}" for each in actions if each.objects]
     return Told(
         id=detail["id"],
-        at=event["time"],
-        number=detail["number"],
-        changes=", ".join(_line(name, each) for name, each in detail["changes"].items()),
-        by=f"{detail['by']} ({detail['updated_by']})",
+        at=change.time,
+        number=change.number,
+        changes=", ".join(_line(name, each) for name, each in change.changes.items()),
+        by=f"{change.by} ({change.updated_by})",
         follows=", ".join(lines),
     )
 

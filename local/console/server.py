@@ -201,8 +201,10 @@ class Console:
         before = self._queues
         try:
             depth = self._cloud.queue_depth()
-            unchanged = before.depth is not None and before.depth.dead == depth.dead
-            letters = before.letters if unchanged else tuple(self._cloud.peek_dead_letters() if depth.dead else ())
+            letters = before.letters if depth.dead else ()
+            # One that somebody else has in hand is counted and not shown: without any, the next look tries again.
+            if depth.dead and (not letters or before.depth is None or before.depth.dead != depth.dead):
+                letters = tuple(self._cloud.peek_dead_letters())
             told = self._returns.look()
         except _CLOUD_ERRORS:
             return Queues(told=before.told)

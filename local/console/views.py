@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from local.simulator import Call
+from local.simulator.incident import FINAL, RESOLVED
 from local.simulator.operations import Operations
 from local.stack import DeadLetter, QueueDepth
 
@@ -41,6 +42,7 @@ _RECORD_FIELDS = {
     "correlation_display": "Correlation display",
     "description": "Description",
 }
+_DONE = frozenset({RESOLVED, *FINAL})
 _ELEMENTS = {"work_notes": "Work note", "comments": "Comment"}
 
 
@@ -56,20 +58,20 @@ class Queues:
 def snapshot(operations: Operations, queues: Queues, condition: Condition) -> dict[str, Any]:
     """Return everything that the page shows but the selected incident.
 
-    Incidents come youngest first, calls oldest first; only the youngest of each. Times of calls are epoch
-    milliseconds.
+    Incidents come youngest first, calls oldest first; only the youngest of each, the counts are of all. Times of calls
+    are epoch milliseconds.
     """
-    calls = operations.calls
     attached = Counter(row["table_sys_id"] for row in operations.records("sys_attachment"))
     incidents = operations.displayed("incident", _LIST_FIELDS, last=_MOST_INCIDENTS)[::-1]
-    first = max(len(calls) - _MOST_CALLS, 0)
+    states = [row["state"] for row in operations.records("incident")]
     return {
         "condition": {"name": condition.name, "text": condition.text},
         "incidents": [{**row, "attachments": attached[row["sys_id"]]} for row in incidents],
-        "incident_count": operations.record_counts().get("incident", 0),
-        "calls": [_call(number, call) for number, call in enumerate(calls[first:], first)],
-        "token_requests": sum(call.token_request for call in calls),
-        "api_calls": sum(call.path.startswith("/api/") for call in calls),
+        "incident_count": len(states),
+        "open_count": sum(state not in _DONE for state in states),
+        "calls": [_call(number, call) for number, call in operations.last_calls(_MOST_CALLS)],
+        "token_requests": operations.token_requests,
+        "api_calls": operations.api_calls,
         "queue": asdict(queues.depth) if queues.depth else None,
         "dead_letters": [asdict(letter) for letter in queues.letters],
         "told": [asdict(each) for each in queues.told],
@@ -78,9 +80,10 @@ def snapshot(operations: Operations, queues: Queues, condition: Condition) -> di
 
 def record(operations: Operations, sys_id: str) -> dict[str, Any] | None:
     """Return one incident with its journal, newest entry first, or None if there is none."""
-    shown = next((row for row in operations.displayed("incident") if row["sys_id"] == sys_id), None)
-    if shown is None:
+    found = operations.displayed("incident", sys_id=sys_id)
+    if not found:
         return None
+    [shown] = found
     people = {row["user_name"]: row["name"] for row in operations.records("sys_user")}
     return {
         **{name: shown[name] for name in _LIST_FIELDS},

@@ -1,5 +1,6 @@
 """What a test, or a person in front of ServiceNow's own pages, does with the instance."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -35,18 +36,26 @@ class Operations:
     @property
     def calls(self) -> list[Call]:
         """All requests so far, oldest first."""
+        return [call for _, call in self.last_calls()]
+
+    def last_calls(self, most: int = sys.maxsize) -> list[tuple[int, Call]]:
+        """Return that many requests, the youngest there are, oldest first, each with its number among all, from 0."""
         with self._instance.settled():
-            return [replace(call) for call in self._instance.calls]
+            calls = self._instance.calls
+            first = max(len(calls) - most, 0)
+            return [(number, replace(call)) for number, call in enumerate(calls[first:], first)]
 
     @property
     def token_requests(self) -> int:
         """How many requests reached the token endpoint."""
-        return sum(call.token_request for call in self.calls)
+        with self._instance.lock:
+            return sum(call.token_request for call in self._instance.calls)
 
     @property
     def api_calls(self) -> int:
         """How many requests reached the API."""
-        return sum(call.path.startswith("/api/") for call in self.calls)
+        with self._instance.lock:
+            return sum(call.path.startswith("/api/") for call in self._instance.calls)
 
     def reset(self) -> None:
         """Go back to a new instance: records, tokens, calls, faults, switches, secret, clock.
@@ -145,17 +154,19 @@ class Operations:
         with self._instance.settled():
             return self._instance.store.files.get(sys_id)
 
-    def displayed(self, table: str, fields: tuple[str, ...] = (), *, last: int | None = None) -> list[dict[str, str]]:
-        """Return the display values of the rows of a table, oldest first; with `last`, only of that many at the end.
+    def displayed(
+        self, table: str, fields: tuple[str, ...] = (), *, last: int = sys.maxsize, sys_id: str = ""
+    ) -> list[dict[str, str]]:
+        """Return the display values of the rows of a table, oldest first: of that many at the end, or of one alone.
 
         `fields` selects, empty for all. Raises KeyError for an unknown table.
         """
         with self._instance.settled():
             store = self._instance.store
             store.schema.table(table)
-            rows = list(store.rows(table))
+            rows = [row for row in store.rows(table) if sys_id in {"", row["sys_id"]}]
             view = View("", "true", fields, exclude_links=True, utc_offset=self._instance.switches.display_utc_offset)
-            shown = (render(store, row, view) for row in (rows if last is None else rows[-last:]))
+            shown = (render(store, row, view) for row in rows[-last:])
             return [{name: str(value) for name, value in row.items()} for row in shown]
 
     def insert(self, table: str, values: Mapping[str, object]) -> str:

@@ -1,6 +1,6 @@
 // Listens to the server and deals out what it says; ties the buttons to what they do.
 
-import { isOpen, showIncidents } from "./incidents.js";
+import { showIncidents } from "./incidents.js";
 import { act, announce, setText } from "./page.js";
 import { showTold } from "./returns.js";
 import { showCalls, showDeadLetters } from "./traffic.js";
@@ -52,7 +52,7 @@ events.addEventListener("message", ({ data }) => {
   const now = JSON.parse(data);
   showCondition(now.condition);
   showQueue(now.queue);
-  fact("open", `${now.incidents.filter(isOpen).length}`);
+  fact("open", `${now.open_count}`);
   fact("tokens", `${now.token_requests}`);
   fact("calls", `${now.api_calls}`);
   showIncidents(now.incidents, now.incident_count);

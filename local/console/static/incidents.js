@@ -20,7 +20,7 @@ let shown = ""; // sys_id and version of the record on display
 let recordOf = ""; // sys_id alone
 let selected = ""; // number of the incident that was chosen
 
-export const isOpen = (incident) => !DONE.has(incident.state);
+const isOpen = (incident) => !DONE.has(incident.state);
 
 /** Take over a new list. */
 export function showIncidents(list, count) {
@@ -125,7 +125,7 @@ function mark(row, isSelected) {
 
 function select() {
   if (location.hash === "#incidents") return; // the skip link
-  selected = decodeURIComponent(location.hash.slice(1));
+  selected = location.hash.slice(1);
   render();
   showRecord();
 }

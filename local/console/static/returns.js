@@ -14,13 +14,14 @@ export function showTold(told) {
 }
 
 function createRow({ at, number, changes, by, follows }) {
+  const cell = (name, text) => element("td", { className: `told ${name}`, role: "cell" }, text);
   return element(
     "tr",
-    {},
-    element("td", { className: "time", title: at }, at.slice(11, 19)),
-    element("td", {}, element("a", { href: `#${number}` }, number)),
-    element("td", { className: "told" }, changes || "a comment, or another field"),
-    element("td", { className: "told" }, by),
-    element("td", { className: "told" }, follows || "–"),
+    { role: "row" },
+    element("td", { className: "time", title: at, role: "cell" }, at.slice(11, 19)),
+    element("td", { role: "cell" }, element("a", { href: `#${number}` }, number)),
+    cell("changes-cell", changes || "a comment, or another field"),
+    cell("by-cell", by),
+    cell("follows-cell", follows || "–"),
   );
 }

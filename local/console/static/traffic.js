@@ -60,13 +60,15 @@ export function showDeadLetters(list, count) {
   document.querySelector("#letters").hidden = count === 0;
   if (count > dead) announce(`A message was refused: ${list[0]?.reason ?? "look at the dead-letter queue"}.`);
   dead = count;
-  const items = list.map(({ reason, body }) =>
-    element(
-      "li",
-      {},
-      element("strong", {}, reason || "No reason was given."),
-      element("span", { className: "mono", title: body }, body.slice(0, 300)),
-    ),
+  // The same message may be there twice.
+  follow(letters, [...list.entries()], ([place, { reason, body }]) => `${place} ${reason} ${body}`, createLetter, () => {});
+}
+
+function createLetter([, { reason, body }]) {
+  return element(
+    "li",
+    {},
+    element("strong", {}, reason || "No reason was given."),
+    element("span", { className: "mono", title: body }, body.slice(0, 300)),
   );
-  letters.replaceChildren(...items);
 }

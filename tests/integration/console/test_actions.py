@@ -1,3 +1,6 @@
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -19,6 +22,23 @@ def send(simulator: Simulator, method: str, path: str, **options: Any) -> urllib
     """Send a request to the simulated ServiceNow."""
     with urllib3.PoolManager(ca_cert_data=simulator.ca_pem, retries=False, timeout=10) as pool:
         return pool.request(method, f"https://{simulator.host}{path}", **options)
+
+
+@contextmanager
+def watching(caller: Caller) -> Iterator[None]:
+    """Hold a page open, so that the queues are looked at, and wait for the first look."""
+    with caller.pool.request("GET", f"{caller.url}/events", preload_content=False) as stream:
+        seen(caller, lambda snapshot: snapshot["queue"] is not None)
+        yield
+        stream.close()
+
+
+def seen(caller: Caller, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Return the first snapshot for which that holds; there has to be one within ten seconds."""
+    end = time.monotonic() + 10
+    while not holds(snapshot := caller.snapshot()):
+        assert time.monotonic() < end, snapshot
+    return snapshot
 
 
 def add_incident(simulator: Simulator, **values: str) -> str:
@@ -87,6 +107,15 @@ def test_a_secret_is_rotated_in_both_places(caller: Caller, simulator: Simulator
     assert secret is not None
     assert ask_for_token(simulator, CLIENT_SECRET).status == 401
     assert ask_for_token(simulator, secret).status == 200
+
+
+def test_a_secret_that_aws_does_not_store_is_not_rotated(
+    caller: Caller, simulator: Simulator, cloud: FakeCloud
+) -> None:
+    """The page says that it failed, and the one before is still good."""
+    cloud.broken = True
+    assert caller.post("/secret/rotate", {"in_secrets_manager": True}).status == 502
+    assert ask_for_token(simulator, CLIENT_SECRET).status == 200
 
 
 def test_a_secret_is_rotated_in_servicenow_alone(caller: Caller, simulator: Simulator, cloud: FakeCloud) -> None:
@@ -183,11 +212,8 @@ def test_the_page_is_told_everything_that_it_shows(caller: Caller, simulator: Si
     send(simulator, "GET", "/api/now/table/incident")
     cloud.depth, cloud.letters = QueueDepth(1, 2, 1), [DeadLetter("{}", "No detail-type.")]
 
-    with caller.pool.request("GET", f"{caller.url}/events", preload_content=False) as stream:
+    with watching(caller):
         snapshot = caller.snapshot()
-        while snapshot["queue"] is None:
-            snapshot = caller.snapshot()
-        stream.close()
 
     assert [each["number"] for each in snapshot["incidents"]] == ["INC0010002", "INC0010001"]
     first = snapshot["incidents"][1]
@@ -200,6 +226,33 @@ def test_the_page_is_told_everything_that_it_shows(caller: Caller, simulator: Si
     assert snapshot["queue"] == {"waiting": 1, "hidden": 2, "dead": 1}
     assert snapshot["dead_letters"] == [{"body": "{}", "reason": "No detail-type."}]
     assert CLIENT_SECRET not in str(snapshot)
+
+
+def test_more_incidents_than_the_list_holds_are_counted(caller: Caller, simulator: Simulator) -> None:
+    """How many there are, and how many of those are open."""
+    for number in range(202):
+        simulator.insert("incident", {"state": "2" if number else "8"})
+    snapshot = caller.snapshot()
+    assert (len(snapshot["incidents"]), snapshot["incident_count"], snapshot["open_count"]) == (200, 202, 201)
+
+
+def test_a_dead_letter_that_somebody_has_in_hand_is_shown_later(caller: Caller, cloud: FakeCloud) -> None:
+    """It is counted, and cannot be received for a while."""
+    cloud.depth = QueueDepth(0, 0, 1)
+    with watching(caller):
+        assert caller.snapshot()["dead_letters"] == []
+        cloud.letters = [DeadLetter("{}", "No detail-type.")]
+        letters = [{"body": "{}", "reason": "No detail-type."}]
+        assert seen(caller, lambda snapshot: snapshot["dead_letters"] == letters)
+
+
+@pytest.mark.parametrize("detail", [{}, {"deployment": 1}, {"deployment": "a", "changes": "b"}])
+def test_what_the_watch_never_told_is_left_out(caller: Caller, cloud: FakeCloud, detail: dict[str, Any]) -> None:
+    """Whoever puts an event of another shape on the bus, in its name, does not keep the queues from being shown."""
+    cloud.changes = [{"detail-type": "ServiceNow Record Changed", "detail": detail}]
+    with watching(caller):
+        cloud.depth = QueueDepth(7, 0, 0)
+        assert seen(caller, lambda snapshot: snapshot["queue"]["waiting"] == 7)["told"] == []
 
 
 def test_an_incident_that_does_not_exist_is_told(caller: Caller) -> None:

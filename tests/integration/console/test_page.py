@@ -128,6 +128,15 @@ def test_a_chosen_incident_shows_its_fields_and_its_journal(page: Page, simulato
     expect(page.get_by_role("link", name="INC0010001")).to_have_attribute("aria-current", "true")
 
 
+@pytest.mark.parametrize("address", ["#%", "#INC0010001%0", "#<b>"])
+def test_an_address_that_names_no_incident_does_no_harm(page: Page, console: Console, address: str) -> None:
+    """The page is there, and nothing is selected."""
+    page.goto("about:blank")
+    page.goto(console.url + address)
+    expect(page.locator("#connection")).to_have_text("Live")
+    expect(page.locator("#record-title")).to_have_text("Incident")
+
+
 def test_the_description_of_a_chosen_incident_is_seen_at_once(page: Page, simulator: Simulator) -> None:
     """Right below the short description, without scrolling; a long one scrolls by itself, the rest stays in reach."""
     lines = "\n".join(f"line {number}" for number in range(100))
@@ -201,6 +210,10 @@ def test_queue_and_dead_letters_are_shown(page: Page, cloud: FakeCloud) -> None:
     expect(page.locator("#fact-dead dd")).to_have_text("1")
     expect(page.locator("#letters")).to_contain_text("The event has no detail-type.")
     expect(page.locator("#announcer")).to_contain_text("refused")
+    letter = page.locator("#letters li").element_handle()
+    cloud.depth = QueueDepth(4, 2, 1)
+    expect(page.locator("#fact-queue dd")).to_have_text("4 waiting, 2 held")
+    assert letter.evaluate("node => node.isConnected")  # a text that is being marked stays so
     cloud.broken = True
     expect(page.locator("#fact-queue dd")).to_have_text("not known")
     expect(page.locator("#letters")).to_be_hidden()
@@ -359,6 +372,30 @@ def test_it_fits_windows_of_every_width(
     assert row.locator(".text-cell").evaluate("(cell) => cell.clientWidth") > 120
     clipped = "(row) => [...row.children].slice(0, 3).filter((cell) => cell.scrollWidth > cell.clientWidth).length"
     assert row.evaluate(clipped) == 0
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 600), (900, 800), (320, 640)])
+def test_long_words_are_broken_and_panels_are_filled(
+    page: Page, simulator: Simulator, cloud: FakeCloud, width: int, height: int
+) -> None:
+    """No list has to be moved sideways, whatever stands in it, and the incident uses all of its panel."""
+    page.set_viewport_size({"width": width, "height": height})
+    word = "n" * 160
+    add_incident(simulator, word, description=word, correlation_id=word, close_notes=word)
+    cloud.depth, cloud.letters = QueueDepth(2, 1, 1), [DeadLetter(word, word)]
+    cloud.changes = [json.loads(message_of("1", "2"))]
+    page.get_by_role("link", name="INC0010001").click()
+    expect(page.locator("#record-title")).to_have_text("INC0010001")
+    expect(page.locator("#told-rows tr")).to_have_count(1)
+    expect(page.locator("#letters li")).to_have_count(1)
+    sideways = (
+        "lists => lists.filter(list => list.scrollWidth > list.clientWidth).map(list => list.ariaLabel || list.id)"
+    )
+    lists = page.locator(".record .scroll, .incidents .scroll, .returns .scroll, #letters-list")
+    assert lists.evaluate_all(sideways) == []
+    bottom = "node => node.getBoundingClientRect().bottom"
+    panel, inside = page.locator(".record").evaluate(bottom), page.locator(".record .scroll").evaluate(bottom)
+    assert 0 <= panel - inside <= 2
 
 
 def test_a_console_that_ends_is_noticed(browser: Browser, simulator: Simulator, cloud: FakeCloud) -> None:
