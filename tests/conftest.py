@@ -46,11 +46,19 @@ def _listed_once(self: Loader, type_name: str) -> list[str]:
 Loader.list_available_services = _listed_once  # type: ignore[method-assign]
 
 
-def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over what thousands of collected tests are made of."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000)
+gc.disable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Let the garbage collector rest while thousands of tests are collected, and pass over what they are made of."""
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000)
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

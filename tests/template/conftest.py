@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samtranslator.translator.arn_generator import ArnGenerator
-from samtranslator.translator.transform import transform
 
 from local.yaml_text import read_yaml
 
@@ -39,6 +37,9 @@ def resources() -> dict[str, Any]:
 
 def expand(region: str = "eu-west-1", **parameters: str) -> dict[str, Any]:
     """Return the resources that SAM makes of template.yaml in a Region, where `parameters` have these values."""
+    from samtranslator.translator.arn_generator import ArnGenerator  # noqa: PLC0415 (not every worker has a test of it)
+    from samtranslator.translator.transform import transform  # noqa: PLC0415 (the same)
+
     template = _parse()
     # `sam package` would put an address of this form here.
     template["Globals"]["Function"]["CodeUri"] = "s3://bucket/package"

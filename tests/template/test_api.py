@@ -2,16 +2,14 @@
 
 import json
 import re
-from copy import deepcopy
 from typing import Any
 
 import pytest
-from samtranslator.translator.transform import transform
 
 from common.api.problems import HEADERS, Kind, ProblemError
 from common.api.unproven import PROVE, UNPROVEN
 from common.settings import ApiSettings, read_api_settings
-from tests.template.conftest import NoManagedPolicies, expand
+from tests.template.conftest import expand
 from tests.template.deployment import Parameters, Stack
 from tests.template.reading import Resources, of_type, stored_settings
 from tests.template.test_environment import DEPLOYED, accepts
@@ -49,11 +47,7 @@ def statements(template: dict[str, Any], given: Parameters) -> dict[str, dict[st
 @pytest.mark.parametrize("given", [{}, OPEN_TO_ALL | PRIVATE | SHARED], ids=["nothing given", "everything given"])
 def test_the_policy_that_sam_makes_is_the_one_that_is_written(template: dict[str, Any], given: Parameters) -> None:
     """It silently makes an empty one of what it doesn't understand, and writes parameters in before CloudFormation."""
-    copy = deepcopy(template)
-    copy["Globals"]["Function"]["CodeUri"] = "s3://bucket/package"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-        made = transform(copy, dict(given), NoManagedPolicies())["Resources"]["Api"]["Properties"]["Body"]
+    made = expand(**given)["Api"]["Properties"]["Body"]
 
     policy = expanded(template, made["x-amazon-apigateway-policy"], given)
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from tests.template.deployment import ACCOUNT, Stack
 from tests.template.reading import Resources, Statement, as_list
@@ -166,11 +165,18 @@ def allows(statements: list[Statement], action: str, resource: str) -> bool:
     )
 
 
+def handlers(kind: str) -> dict[str, Any]:
+    """Return what CloudFormation does with a resource of this type, by step, as its published schema says."""
+    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # noqa: PLC0415 (takes longer than most test files)
+
+    found: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-west-1", kind).schema["handlers"]
+    return found
+
+
 @cache
 def permissions(kind: str) -> frozenset[str]:
     """Return what it takes to create, read, update and delete a resource of this type, as far as it is used here."""
-    handlers = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-west-1", kind).schema["handlers"]
-    asked = {name for step, found in handlers.items() if step != "list" for name in found["permissions"]}
+    asked = {name for step, found in handlers(kind).items() if step != "list" for name in found["permissions"]}
     return frozenset(name for name in asked if not re.fullmatch(UNUSED.get(kind, "-"), name))
 
 
@@ -225,8 +231,7 @@ def test_nothing_is_allowed_that_nothing_needs(stacks: list[Stack]) -> None:
 def test_what_is_left_out_is_what_the_schemas_ask_for() -> None:
     """A pattern that leaves out nothing any more is out of date."""
     for kind, pattern in UNUSED.items():
-        handlers = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-west-1", kind).schema["handlers"]
-        asked = {name for found in handlers.values() for name in found["permissions"]}
+        asked = {name for found in handlers(kind).values() for name in found["permissions"]}
         assert [name for name in asked if re.fullmatch(pattern, name)], kind
 
 

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cfnlint.api import lint
-from cfnlint.config import ManualArgs
 
 from tests.support.rules import aws_rules
 from tests.template.conftest import TEMPLATE
@@ -184,6 +182,9 @@ def _without_single(value: Any, place: str, single: set[str]) -> Any:  # noqa: A
 @pytest.mark.parametrize("partition", REGIONS)
 def test_every_resource_keeps_to_the_schema_of_its_type(made: Made, resources: Resources, partition: str) -> None:
     """As CloudFormation publishes them for that Region; the pinned linter brings them along."""
+    from cfnlint.api import lint  # noqa: PLC0415 (takes longer than most test files)
+    from cfnlint.config import ManualArgs  # noqa: PLC0415 (the same)
+
     forms = {
         f"{name}{number}": {"Type": resources[name]["Type"], "Properties": properties}
         for number, (name, properties) in enumerate(told_apart_by_a_schema(made[partition], resources))
