@@ -384,7 +384,7 @@ def test_long_words_are_broken_and_panels_are_filled(
     add_incident(simulator, word, description=word, correlation_id=word, close_notes=word)
     cloud.depth, cloud.letters = QueueDepth(2, 1, 1), [DeadLetter(word, word)]
     cloud.changes = [json.loads(message_of("1", "2"))]
-    page.get_by_role("link", name="INC0010001").click()
+    page.locator("#incident-rows").get_by_role("link").click()
     expect(page.locator("#record-title")).to_have_text("INC0010001")
     expect(page.locator("#told-rows tr")).to_have_count(1)
     expect(page.locator("#letters li")).to_have_count(1)
