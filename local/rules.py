@@ -18,6 +18,7 @@ from common.errors import BridgeError, PermanentError
 from common.incidents.alert import DEFAULT_TABLE
 from common.incidents.expressions import Template, milliseconds
 from common.incidents.rules import Rules, read_rules
+from common.incidents.rules.names import is_column
 from common.incidents.rules.splitting import split
 from common.incidents.tag_names import TAGS
 from common.text import one_line, printable
@@ -159,14 +160,15 @@ def warnings(rules: Rules, template: Path) -> Iterator[str]:
     """Yield what is more likely a slip than meant: what a new instance lacks, events that never come."""
     delivery = Delivery.of(template)
     for rule in rules:
-        yield from column_warnings(f"rule {rule.name}", rule.table, rule.fields)
+        yield from column_warnings(f"rule {rule.name}", rule.table, (*rule.fields, *filter(is_column, rule.accepts)))
         if rule.table == DEFAULT_TABLE:
             yield from _choice_warnings(f"rule {rule.name}", rule.fields, rule.policy.close_code)
         for detail_type in rule.detail_types:
             if reason := delivery.never(detail_type):
                 yield f"rule {rule.name}: EventBridge does not deliver {detail_type!r}: {reason}."
     for override in rules.overrides:
-        yield from column_warnings(override.place, override.table or DEFAULT_TABLE, override.fields)
+        named = (*override.fields, *filter(is_column, override.accepts))
+        yield from column_warnings(override.place, override.table or DEFAULT_TABLE, named)
         if override.table in (None, DEFAULT_TABLE):
             yield from _choice_warnings(override.place, override.fields, override.policy.get("close_code", ""))
 

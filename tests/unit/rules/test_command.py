@@ -280,6 +280,13 @@ def test_a_column_that_no_new_instance_has_is_told_with_the_nearest(run: Run) ->
     assert warning.endswith("Did you mean assignment_group?")
 
 
+def test_a_column_that_callers_may_set_has_to_be_there_too(run: Run) -> None:
+    """One that a rule or an override accepts; a pattern of names says nothing about one."""
+    own = "[[override]]\nname = 'a'\naccepts = ['asignment_group', 'u_*', 'location']\n"
+    [warning] = [line for line in run(own=own)[1].splitlines() if line.startswith("warning")]
+    assert "override a: incident has no column asignment_group" in warning
+
+
 def test_columns_are_held_against_the_table_that_the_override_names(run: Run) -> None:
     """What an incident has, an event need not have; of tables that nobody lists nothing is said."""
     own = "[[override]]\nname = 'a'\nrules = ['cloudwatch-*']\ntable = '{}'\nfields = {{ short_description = 'x' }}\n"

@@ -38,6 +38,7 @@ def test_the_page_about_tickets_shows_one_of_each_rule() -> None:
 def test_a_rule_has_a_category_of_a_new_instance(rule: Rule) -> None:
     """ServiceNow's default is Inquiry / Help, which is wrong for nearly all; a record request says it itself."""
     if rule.fields_from is None or rule.name == "servicenow-alert":
+        assert "category" in rule.fields, f"the rule's fields say none of {', '.join(sorted(CATEGORIES))}"
         text = rule.fields["category"].render(NOTHING_AROUND.around(EMPTY))
         assert text in CATEGORIES
 
