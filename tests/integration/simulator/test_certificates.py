@@ -1,7 +1,6 @@
 import datetime as dt
 import socket
 import ssl
-import time
 from pathlib import Path
 
 import pytest
@@ -68,10 +67,3 @@ def test_an_authority_is_kept_until_its_last_day(tmp_path: Path) -> None:
     ending: Certificate = create_authority(days=1)
     ending.write(tmp_path, "authority")
     assert authority_in(tmp_path) != ending
-
-
-def test_it_starts_fast() -> None:
-    """Tests can afford a simulator of their own."""
-    started = time.monotonic()
-    with Simulator(client_secret="s"):
-        assert time.monotonic() - started < 0.3
