@@ -27,7 +27,7 @@ def upload_each_content_once() -> None:
     uploaded: dict[tuple[object, ...], str] = {}
 
     def upload_once(path: str, uploader: Any, extension: str | None, zip_method: object) -> str:  # noqa: ANN401 (SAM's)
-        content = dir_checksum(path), uploader.bucket_name, uploader.prefix, extension, zip_method
+        content = dir_checksum(path, followlinks=True), uploader.bucket_name, uploader.prefix, extension, zip_method
         if content not in uploaded:
             uploaded[content] = zip_and_upload(path, uploader, extension, zip_method)
         return uploaded[content]
