@@ -18,6 +18,7 @@ from campaign import (
     look_ups,
     messages,
     planted_both_ways,
+    planted_follows,
     planted_leaks,
     planted_look_ups,
     planted_searches,
@@ -32,7 +33,7 @@ from campaign import (
     waiting,
 )
 from campaign.catalogue import FAULTS, Fault
-from campaign.run import Outcome, run_one
+from campaign.run import Outcome, outcome_of
 from campaign.stage import Stage
 from tests.unit.incidents.test_planted_defects import SPECIFIED
 
@@ -56,7 +57,7 @@ GROUPS = (
 )
 """The modules of scenarios."""
 
-PLANTS = (plants, planted_leaks, planted_look_ups, planted_both_ways)
+PLANTS = (plants, planted_leaks, planted_look_ups, planted_follows, planted_both_ways)
 """The modules of defects."""
 
 LONGEST_FIRST = (67, 99, 68)
@@ -110,7 +111,7 @@ def _stage() -> Stage:
 
 
 def _happen(number: int, seed: int) -> Outcome:
-    return run_one(_stage(), FAULTS[number], seed)
+    return outcome_of(_stage(), FAULTS[number], seed)
 
 
 def _plant(number: int) -> Caught:

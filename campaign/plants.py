@@ -13,7 +13,7 @@ import pytest
 
 from campaign import queue
 from campaign.catalogue import FAULTS
-from campaign.run import Outcome, run_one
+from campaign.run import Outcome, outcome_of, run_one
 from campaign.stage import Stage
 from common.clock import Deadline
 from common.errors import AmbiguousError, TransientError
@@ -75,7 +75,7 @@ def is_caught(stage: Stage, planted: Planted) -> bool:
             planted.plant(patch)
             outcome: Outcome = run_one(stage, FAULTS[planted.fault], seed)
         if getattr(outcome, planted.seen_in):
-            return run_one(stage, FAULTS[planted.fault], seed).survived
+            return outcome_of(stage, FAULTS[planted.fault], seed).survived
     return False
 
 

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -76,6 +77,12 @@ class Tally:
 def chosen(numbers: Iterable[int], most_seeds: int) -> list[tuple[Fault, int]]:
     """Return faults with their seeds."""
     return [(FAULTS[number], seed) for number in numbers for seed in range(min(FAULTS[number].seeds, most_seeds))]
+
+
+@cache
+def outcome_of(stage: Stage, fault: Fault, seed: int) -> Outcome:
+    """Return what becomes of a fault with nothing planted; on each stage it happens once with the same dice."""
+    return run_one(stage, fault, seed)
 
 
 def run_one(stage: Stage, fault: Fault, seed: int) -> Outcome:

@@ -163,14 +163,6 @@ class Stack:
             if float(item.get("expires_at", {"N": "inf"})["N"]) < now:
                 self.aws("dynamodb").delete_item(TableName=self.table, Key={"pk": {"S": problem}})
 
-    def remove(self) -> None:
-        """Drop what the run has made."""
-        for parameter in self._parameters():
-            self.aws("ssm").delete_parameter(Name=parameter["Name"])
-        self.aws("dynamodb").delete_table(TableName=self.table)
-        for url in (self.queue_url, self.dead_letter_url):
-            self.aws("sqs").delete_queue(QueueUrl=url)
-
     def _create_table(self) -> None:
         self.aws("dynamodb").create_table(
             TableName=self.table,
@@ -200,14 +192,11 @@ class Stack:
         queue = backend.queues[url.rpartition("/")[2]]
         return list(queue._messages)
 
-    def _parameters(self) -> list[Any]:
-        path = f"/servicenow-bridge/{self.deployment}"
-        found: list[Any] = self.aws("ssm").get_parameters_by_path(Path=path, Recursive=True)["Parameters"]
-        return found
-
     def plain_parameters(self) -> list[str]:
         """Return the values of parameters that anybody may read who may read parameters."""
-        return [str(each["Value"]) for each in self._parameters() if each["Type"] != "SecureString"]
+        path = f"/servicenow-bridge/{self.deployment}"
+        found = self.aws("ssm").get_parameters_by_path(Path=path, Recursive=True)["Parameters"]
+        return [str(each["Value"]) for each in found if each["Type"] != "SecureString"]
 
 
 class _QueueClient:

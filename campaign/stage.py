@@ -61,7 +61,7 @@ class Stage:
         # Reading the system's authorities takes each environment as long as a whole run; only the simulator's counts.
         trusted = {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
         enter(patch.dict(os.environ, {"AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION, **trusted}))
-        enter(mock_aws())
+        self._aws = enter(mock_aws())
         self.simulator = enter(
             Simulator(client_id=CLIENT_ID, client_secret="to be replaced", seed=1, now=self.server_time)
         )
@@ -79,7 +79,6 @@ class Stage:
             enter(patch.object(users, "rules_to_run", read_once))
         enter(breaker_on(self.function_time))
         enter(patch.object(BridgeError, "__init__", _heard(BridgeError.__init__, self.errors)))
-        self.key_id = str(self.client("kms").create_key()["KeyMetadata"]["Arn"])
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -95,11 +94,13 @@ class Stage:
         return self.clock.now()
 
     def begin(self) -> None:
-        """Forget the run before: simulator, clock, faults, everything said."""
+        """Forget the run before: AWS, simulator, clock, faults, everything said."""
+        self._aws.reset()
         self.simulator.reset()
         self.clock = FakeClock()
         self.aws_faults.clear()
         self.stand_ins.clear()
+        self.key_id = str(self.client("kms").create_key()["KeyMetadata"]["Arn"])
         for library in _TALKATIVE:
             logging.getLogger(library).setLevel(logging.NOTSET)
         self.said()

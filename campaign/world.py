@@ -229,11 +229,9 @@ class World(Stack):
         return self.sinks.leaks([*self.secrets, *sorted(tokens)])
 
     def end(self) -> None:
-        """Close connections and drop what the run has made."""
+        """Close all connections."""
         for environment in self.environments:
             environment.close()
-        self.environments.clear()
-        self.remove()
 
 
 @cache

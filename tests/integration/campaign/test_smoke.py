@@ -12,7 +12,7 @@ from campaign.catalogue import FAULTS, NUMBERS
 from campaign.crew import GROUPS
 from campaign.leaks import Sinks, forms_of
 from campaign.plants import PLANTED, Planted
-from campaign.run import run_one
+from campaign.run import outcome_of
 from campaign.stage import Stage
 from common import handshake
 from tests.support.clock import FakeClock
@@ -38,7 +38,7 @@ def test_a_campaign_in_which_nothing_would_happen_does_not_begin(options: list[s
 @pytest.mark.parametrize("number", sorted(set(NUMBERS) - SLOW))
 def test_a_fault_is_survived(stage: Stage, number: int) -> None:
     """Nothing is lost, nothing is there twice, no secret shows, and the outcome is the one of the catalogue."""
-    outcome = run_one(stage, FAULTS[number], 0)
+    outcome = outcome_of(stage, FAULTS[number], 0)
     assert outcome.survived, outcome.what_is_wrong
 
 
