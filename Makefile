@@ -54,9 +54,9 @@ format: setup ## Format the code and mend what the linter can mend
 .PHONY: lint
 lint: setup ## Check style, types and the template
 	@$(MAKE) --no-print-directory --jobs $(if $(filter output-sync,$(.FEATURES)),--output-sync) \
-		lint-types lint-template lint-style
+		lint-types lint-template lint-tests lint-style
 
-.PHONY: lint-style lint-types lint-template
+.PHONY: lint-style lint-types lint-template lint-tests
 lint-style:
 	ruff check .
 	ruff format --check .
@@ -66,6 +66,11 @@ lint-types:
 
 lint-template:
 	cfn-lint
+
+# Whether every test file can be imported. In a fresh clone it also compiles, once, what every worker would at the same time.
+lint-tests:
+	@mkdir -p build
+	pytest --collect-only -qqq $(TEST_FOLDERS) >build/collected.txt || { cat build/collected.txt; exit 1; }
 
 .PHONY: test
 test: lint ## Lint, then the unit, integration, template and runtime tests with branch coverage
