@@ -1,6 +1,7 @@
 """The rules of the incident table: defaults, priority, resolving, reopening.
 
-Facts: ServiceNow's documents on incident states, the priority look-up and the data policy for resolving.
+Facts: ServiceNow's documents on incident states and roles, the priority look-up and the data policy for resolving. What
+a caller without the role gets is told nowhere.
 """
 
 from collections.abc import Mapping
@@ -22,6 +23,12 @@ _PRIORITY = {
     ("3", "3"): "5",
 }
 _MANDATORY = {"close_code": "Resolution code", "close_notes": "Close notes"}
+ROLES = {
+    RESOLVED: frozenset({"itil", "list_updater", "sn_incident_write", "admin"}),
+    CLOSED: frozenset({"itil_admin", "admin"}),
+}
+"""Who may give an incident a state; from anybody else the field is ignored, as an access rule ignores it."""
+
 _DEFAULTS = {"state": NEW, "impact": "3", "urgency": "3", "category": "inquiry"}
 
 

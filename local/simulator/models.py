@@ -94,6 +94,9 @@ def _may_move(context: Context, kind: str, before: Mapping[str, str], state: str
 
 
 def _incident(context: Context, table: str, before: Mapping[str, str], values: Row) -> Row:
+    wanted = incident.ROLES.get(values.get("state", ""))
+    if wanted is not None and not context.roles() & wanted:
+        values = {name: value for name, value in values.items() if name != "state"}
     if not before:
         _enforce_policy(incident.missing_on_resolve({}, values))
     result = as_person(context, table, before, values)

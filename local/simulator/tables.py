@@ -22,6 +22,7 @@ _ROLES = (
     "admin",
     "itil",
     "itil_admin",
+    "list_updater",
     "sn_incident_read",
     "sn_incident_write",
     "sn_problem_write",

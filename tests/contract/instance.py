@@ -166,14 +166,14 @@ class Instance:
         return result
 
     def clean_up(self) -> None:
-        """Remove what was made. Who may not delete incidents closes them; what then is still there is remembered."""
+        """Remove what was made, else resolve and, where allowed, close it; what is still there is remembered."""
         while self._made:
             table, sys_id = self._made.pop()
             path = f"/api/now/table/{table}/{sys_id}"
             if self.api("DELETE", path).status in {204, 404}:
                 continue
-            closed = {"state": "7", "close_code": "Solution provided", "close_notes": TITLE}
-            self.api("PATCH", path, closed)
+            for state in ("6", "7"):
+                self.api("PATCH", path, {"state": state, "close_code": "Solution provided", "close_notes": TITLE})
             self.left_behind.append(f"{table} {sys_id}")
 
     def close(self) -> None:

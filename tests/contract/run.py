@@ -91,7 +91,8 @@ def simulated(**switches: Any) -> Iterator[tuple[Instance, Simulator]]:  # noqa:
     with Simulator(client_id="contract", client_secret=_SECRET, seed=1, **settings) as simulator:
         for number in range(3):
             simulator.insert("incident", {"short_description": f"Example {number}"})
-        simulator.insert("sys_user_has_role", {"user": "AWS Bridge", "role": "change_manager"})
+        for role in ("change_manager", "itil_admin"):
+            simulator.insert("sys_user_has_role", {"user": "AWS Bridge", "role": role})
 
         def pause(seconds: float) -> None:
             simulator.clock_offset += seconds

@@ -61,6 +61,16 @@ def test_resolving_and_reopening(caller: Caller) -> None:
     assert (reopened["state"], reopened["resolved_at"], reopened["reopen_count"]) == ("2", "", "1")
 
 
+def test_resolving_and_closing_take_a_role(simulator: Simulator, caller: Caller) -> None:
+    """Without it the state stays as it is, and the answer is 200 all the same; an administrator may do both."""
+    sys_id = caller.create()["sys_id"]
+    assert change(caller, sys_id, **{**RESOLVED, "state": "7", "short_description": "done"})["state"] == "1"
+    assert caller.found("")[0]["short_description"] == "done"
+    assert change(caller, sys_id, **RESOLVED)["state"] == "6"
+    simulator.insert("sys_user_has_role", {"user": "AWS Bridge", "role": "itil_admin"})
+    assert change(caller, sys_id, state="7")["state"] == "7"
+
+
 @pytest.mark.parametrize("final", ["7", "8"])
 def test_a_closed_incident_never_reopens(simulator: Simulator, caller: Caller, final: str) -> None:
     """The write answers 200 and changes nothing of the state; notes are still taken."""

@@ -111,8 +111,9 @@ def test_a_catalog_request_is_ordered_and_delivered(caller: Caller) -> None:
         assert changed["request_state"] == state
 
 
-def test_an_incident_is_held_resolved_and_closed(caller: Caller) -> None:
-    """With a reason, and with code and notes."""
+def test_an_incident_is_held_resolved_and_closed(simulator: Simulator, caller: Caller) -> None:
+    """With a reason, and with code and notes, by a user who may close."""
+    simulator.insert("sys_user_has_role", {"user": "AWS Bridge", "role": "itil_admin"})
     incident = caller.create(short_description="x", caller_id="")
     path = f"/api/now/table/incident/{incident['sys_id']}"
     steps = (
