@@ -147,11 +147,11 @@ e2e: setup ## Test the deployed stack on a local AWS emulator
 
 .PHONY: demo
 demo: setup ## Show an alarm open and resolve an incident, on a local AWS and a local ServiceNow
-	PYTHONPATH=src python -m local.demo
+	@PYTHONPATH=src python -m local.demo
 
 .PHONY: local
 local: setup ## Keep the stack of the demo running, with a console for the browser
-	PYTHONPATH=src python -m local.serve
+	@PYTHONPATH=src python -m local.serve
 
 .PHONY: rules
 rules: setup ## Check every rule file (EVENT=events/x.json shows what that event would become, TAGS=team=x with these tags, AT=time in which window, NEW=x.json a first rule for it)

@@ -9,11 +9,11 @@ from rich.table import Table
 
 from local.alarms import DEFAULT_NAME, alarm_event, put_event
 from local.processes import LocalStackError
+from local.simulator.choices import STATES
+from local.simulator.incident import IN_PROGRESS, NEW, RESOLVED
 from local.stack import LocalStack, run_stack
 from local.terminal import Terminal, exit_status
 
-_STATES = {"1": "New", "2": "In Progress", "3": "On Hold", "6": "Resolved", "7": "Closed", "8": "Canceled"}
-_NEW, _IN_PROGRESS, _RESOLVED = "1", "2", "6"
 _WATCHES = {"WatchSchedule": "rate(5 minutes)"}
 """Longer than it takes, so that only the look that is shown is counted."""
 
@@ -50,14 +50,14 @@ def play(stack: LocalStack, terminal: Terminal) -> list[Observation]:
     """
     alarm = alarm_event("ALARM", name=DEFAULT_NAME)
     opened = _observe(stack, terminal, "ALARM", lambda: put_event(stack.root, alarm))
-    _expect(opened.state == _NEW, f"The incident {opened.number} is {_STATES[opened.state]} instead of New.")
+    _expect(opened.state == NEW, f"The incident {opened.number} is {STATES[opened.state]} instead of New.")
     kept = _observe(stack, terminal, "ALARM again", lambda: put_event(stack.root, alarm))
-    _expect(kept.state == _NEW, f"The repeat made {kept.number} {_STATES[kept.state]}.")
+    _expect(kept.state == NEW, f"The repeat made {kept.number} {STATES[kept.state]}.")
     taken = _observe(stack, terminal, "A person takes it", lambda: _take(stack))
-    _expect(taken.state == _IN_PROGRESS, f"{taken.number} is {_STATES[taken.state]} instead of In Progress.")
+    _expect(taken.state == IN_PROGRESS, f"{taken.number} is {STATES[taken.state]} instead of In Progress.")
     recovery = alarm_event("OK", name=DEFAULT_NAME)
     resolved = _observe(stack, terminal, "OK", lambda: put_event(stack.root, recovery))
-    _expect(resolved.state == _RESOLVED, f"{resolved.number} is {_STATES[resolved.state]} instead of Resolved.")
+    _expect(resolved.state == RESOLVED, f"{resolved.number} is {STATES[resolved.state]} instead of Resolved.")
     _expect(opened.number == kept.number == resolved.number, "The events led to different incidents.")
     return [opened, kept, taken, resolved]
 
@@ -66,13 +66,13 @@ def _take(stack: LocalStack) -> None:
     """Take the incident as a person does, and let the watch tell AWS, as its schedule would."""
     stack.look()  # the first one tells nothing of the past
     [incident] = stack.simulator.records("incident")
-    stack.simulator.update("incident", incident["sys_id"], {"state": _IN_PROGRESS})
+    stack.simulator.update("incident", incident["sys_id"], {"state": IN_PROGRESS})
     stack.look()
     told: list[str] = []
 
     def is_told() -> bool:
         told.extend(event["detail"]["record"]["state"] for event in stack.record_changes())
-        return _IN_PROGRESS in told
+        return IN_PROGRESS in told
 
     stack.wait_until(is_told, "AWS was not told that somebody took the incident")
 
@@ -89,7 +89,7 @@ def _observe(stack: LocalStack, terminal: Terminal, title: str, put: Callable[[]
         incidents = simulator.records("incident")
         _expect(len(incidents) == 1, f"There are {len(incidents)} incidents instead of one.")
         incident = incidents[0]
-        details.append(f"{incident['number']} is {_STATES[incident['state']]}")
+        details.append(f"{incident['number']} is {STATES[incident['state']]}")
     return Observation(
         title,
         incident["number"],
@@ -113,7 +113,7 @@ def _print_result(terminal: Terminal, observations: list[Observation]) -> None:
         table.add_column(heading, justify="right")
     for each in observations:
         counts = (str(each.token_requests), str(each.calls), f"{each.seconds:.1f}")
-        table.add_row(each.title, each.number, _STATES[each.state], *counts)
+        table.add_row(each.title, each.number, STATES[each.state], *counts)
     terminal.console.print(table)
     calls = sum(each.calls for each in observations)
     tokens = sum(each.token_requests for each in observations)
@@ -122,6 +122,7 @@ def _print_result(terminal: Terminal, observations: list[Observation]) -> None:
         f"{terminal.elapsed:.1f} s.",
         "bold green",
     )
+    terminal.say("`make local` keeps all this running, with a page for your browser.")
 
 
 if __name__ == "__main__":

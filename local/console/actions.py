@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from local.simulator import Fault
 from local.simulator.choices import STATES
+from local.simulator.incident import CLOSED, FINAL, IN_PROGRESS, ON_HOLD, RESOLVED
 from local.simulator.operations import Operations
 from local.stack import new_client_secret
 
@@ -48,12 +49,11 @@ _OTHER = Condition("other", "Faults were set outside this page. Healthy clears t
 _ALARM_STATES = {"ALARM": "Fired", "OK": "Cleared"}
 _MOST_ALARMS = 50
 _LONGEST_NAME = 255
-_IN_PROGRESS, _ON_HOLD, _RESOLVED, _CLOSED, _CANCELED = "2", "3", "6", "7", "8"
 _BY_PERSON: Mapping[str, Mapping[str, str]] = {
-    _IN_PROGRESS: {"assigned_to": "System Administrator"},
-    _ON_HOLD: {"hold_reason": "Awaiting Vendor"},
-    _RESOLVED: {"close_code": "Solution provided", "close_notes": "Resolved by hand in the local console."},
-    _CLOSED: {"close_code": "Solution provided", "close_notes": "Closed by hand in the local console."},
+    IN_PROGRESS: {"assigned_to": "System Administrator"},
+    ON_HOLD: {"hold_reason": "Awaiting Vendor"},
+    RESOLVED: {"close_code": "Solution provided", "close_notes": "Resolved by hand in the local console."},
+    CLOSED: {"close_code": "Solution provided", "close_notes": "Closed by hand in the local console."},
 }
 _LONGEST_NOTE = 4000
 
@@ -134,7 +134,7 @@ class Actions:
         row = next((row for row in self._operations.records("incident") if row["sys_id"] == sys_id), None)
         if row is None:
             raise ActionError("There is no such incident any more.")
-        if state and (state not in _BY_PERSON or row["state"] in (_CLOSED, _CANCELED)):
+        if state and (state not in _BY_PERSON or row["state"] in FINAL):
             raise ActionError(f"{row['number']} is {STATES[row['state']]} and cannot be changed to that.")
         changes: dict[str, Any] = {"state": state, **_BY_PERSON[state]} if state else {}
         if work_note.strip():

@@ -20,6 +20,7 @@ from .messages import (
     error_answer,
 )
 from .pages import HIBERNATING, MAINTENANCE
+from .token_api import TOKEN_PATH
 
 type Content = Literal[
     "",
@@ -119,7 +120,7 @@ class Fault:
 
     def meets(self, request: Request, table: str) -> bool:
         """Tell whether a request is one of those that this fault is about."""
-        token = request.path == "/oauth_token.do"
+        token = request.path == TOKEN_PATH
         return (
             self.on in ("any", "token" if token else "api")
             and self.method.upper() in ("", request.method)
