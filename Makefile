@@ -105,9 +105,9 @@ sbom: setup ## List what is deployed in build/sbom.cdx.json (CycloneDX)
 		--output-file build/sbom.cdx.json src/requirements.txt
 
 .PHONY: bench
-bench: ## Measure the client against its yardsticks; fails where a target is missed (writes build/bench.json)
+bench: ## Measure the client against its yardsticks; fails where a target is missed (OPTIONS=group for one; writes build/bench.json)
 	@requirements/install.sh extras
-	PYTHONPATH=src .venv-extras/bin/python -m bench
+	PYTHONPATH=src .venv-extras/bin/python -m bench $(OPTIONS)
 
 .PHONY: fleet
 fleet: ## Simulate fleets of 1 to 10,000 environments that share a token (writes build/fleet.json and the plot)

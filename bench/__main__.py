@@ -4,6 +4,7 @@ A group is a module with a function `measure` that returns results; it is added 
 """
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -42,13 +43,14 @@ GROUPS: Mapping[str, Callable[[], Sequence[Result]]] = {
 }
 
 
-def main(chosen: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run the groups, print one table and write build/bench.json; return 1 where a target was missed."""
+    parser = ArgumentParser(prog="python -m bench", description="Measure the client against its yardsticks.")
+    parser.add_argument("groups", nargs="*", metavar="group", help=f"all, or some of {', '.join(GROUPS)}")
+    chosen = parser.parse_args(arguments).groups
+    if unknown := sorted(set(chosen) - set(GROUPS)):
+        parser.error(f"there is no group {', '.join(unknown)}, only {', '.join(GROUPS)}")
     console = terminal()
-    unknown = set(chosen) - set(GROUPS)
-    if unknown:
-        console.print(f"There is no group {', '.join(sorted(unknown))}. There are: {', '.join(GROUPS)}.")
-        return 2
     results: list[Result] = []
     # A process for each group: what one leaves behind in loggers, modules and memory must not slow the next.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as processes:

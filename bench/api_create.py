@@ -1,35 +1,29 @@
 """A warm `POST /incidents` through the API, beside a function that validates the same model and makes the same POST."""
 
-import contextlib
-import importlib
 import json
-import os
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
-from http import HTTPStatus
+from collections.abc import Callable, Mapping
 from itertools import count
-from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
-from unittest.mock import patch
 
 import urllib3
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
 from bench.fixed_server import fixed_server
+from bench.functions import TOKEN, Handler, give_token, post, started
 from bench.result import Result
 from bench.timing import seconds_per_call
 from common.api.models import NewIncident
-from common.clock import SystemClock
 from common.incidents.item import Operation, Pending
 from common.incidents.ledger import Ledger
-from common.oauth.token import AccessToken
 from tests.support.clock import FakeClock
 from tests.support.ledger import InMemoryDynamoDB
 
 _ROUNDS = 201
 _CALLS = 10
+_WARM_UP = 20
 _NOW = 1_900_000_000.0
 _TARGET = "/api/now/v2/table/incident?sysparm_exclude_reference_link=true&sysparm_fields=sys_id%2Cnumber%2Cstate"
 _BODY = json.dumps(
@@ -40,23 +34,6 @@ _BODY = json.dumps(
         "urgency": "2",
     }
 )
-_TOKEN = "t" * 86
-SETTINGS = {
-    "API_INCIDENT_FIELDS": "short_description,description,impact,urgency",
-    "AWS_ACCESS_KEY_ID": "bench",
-    "AWS_DEFAULT_REGION": "eu-west-1",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_REGION": "eu-west-1",
-    "AWS_SECRET_ACCESS_KEY": "bench",
-    "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/dead-letters",
-    "DEPLOYMENT": "bench",
-    "LEDGER_TABLE": "ledger",
-    "POWERTOOLS_LOG_LEVEL": "INFO",
-    "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/events",
-    "SERVICENOW_SECRET_ID": "credentials",
-    "TOKEN_KEY_ID": "key",
-    "TOKEN_PARAMETER": "/servicenow-bridge/bench/access-token",
-}
 _numbers = count(1)
 
 
@@ -68,7 +45,7 @@ def measure() -> list[Result]:
     written = {name: text.strip() for name, text in json.loads(_BODY).items()} | {"correlation_display": marker}
     with (
         fixed_server(written) as (host, authorities),
-        _function(host, authorities) as function,
+        started("api", SERVICENOW_INSTANCE_HOST=host, CERTIFICATE_AUTHORITIES=authorities) as function,
     ):
         _prepare(function, ledger)
         bare = _Bare(host, authorities)
@@ -79,30 +56,20 @@ def measure() -> list[Result]:
             },
             rounds=_ROUNDS,
             calls=_CALLS,
-            warm_up=20,
+            warm_up=_WARM_UP,
+            clock=lambda: time.perf_counter() - ledger.seconds,
         )
-    calls = (_ROUNDS + 20) * _CALLS
-    aws_seconds = ledger.seconds / calls
-    ours, yardstick = measured["here"] - aws_seconds, measured["bare"]
+    ours, yardstick = measured["here"], measured["bare"]
+    asked = ledger.calls // ((_ROUNDS + _WARM_UP) * _CALLS)
     return [
         Result(
             "api_create_vs_bare_resolver",
             ours / yardstick,
             1.5,
-            f"{ours * 1e6:.0f} µs, without {aws_seconds * 1e6:.0f} µs in {ledger.calls // calls} calls of DynamoDB",
+            f"{ours * 1e6:.0f} µs, without the time in {asked} calls of DynamoDB",
             f"ten lines with the same resolver, model and POST {yardstick * 1e6:.0f} µs",
         )
     ]
-
-
-class _Context:
-    """What a function sees of its invocation."""
-
-    aws_request_id = "bench"
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return milliseconds."""
-        return 28_000
 
 
 class _TimedDynamoDB:
@@ -136,7 +103,7 @@ class _Bare:
     def __init__(self, host: str, authorities: str) -> None:
         http = urllib3.PoolManager(ssl_context=ssl.create_default_context(cadata=authorities))
         url = f"https://{host}{_TARGET}"
-        headers = {"Authorization": f"Bearer {_TOKEN}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
         app = APIGatewayRestResolver(enable_validation=True)
 
         @app.post("/incidents")
@@ -149,61 +116,14 @@ class _Bare:
         self.handler = app.resolve
 
 
-@contextlib.contextmanager
-def _function(host: str, authorities: str) -> Iterator[ModuleType]:
-    settings = SETTINGS | {"SERVICENOW_INSTANCE_HOST": host, "CERTIFICATE_AUTHORITIES": authorities}
-    # Log lines and metrics are written, as everywhere, but not shown.
-    with Path(os.devnull).open("w") as nowhere, patch.dict(os.environ, settings), contextlib.redirect_stdout(nowhere):
-        function = importlib.import_module("handlers.api")
-        yield function
-        function.bridge.transport.close()
-
-
 def _prepare(function: ModuleType, dynamodb: _TimedDynamoDB) -> None:
     """Give the function a token, and a ledger whose clock stands still."""
-    clock = SystemClock()
-    token = AccessToken(_TOKEN, issued=clock.now(), expires=clock.now() + 1800, asked=clock.now())
-    function.bridge.tokens._memory.take(token)  # noqa: SLF001 (what a first request would have fetched)
+    give_token(function)
     creation = function.bridge.incidents._creation  # noqa: SLF001 (AWS is not there)
     ledger = Ledger(cast("Any", dynamodb), "ledger", clock=FakeClock(now=_NOW))
     creation.ledger = creation._desk.ledger = ledger  # noqa: SLF001 (the same)
 
 
-def _create(handler: Callable[[dict[str, Any], Any], dict[str, Any]]) -> None:
+def _create(handler: Handler) -> None:
     headers = {"Content-Type": "application/json", "Idempotency-Key": f"job-{next(_numbers)}"}
     post(handler, "/incidents", _BODY, headers, {"userArn": "arn:aws:iam::123456789012:user/bench"})
-
-
-def post(
-    handler: Callable[[dict[str, Any], Any], dict[str, Any]],
-    path: str,
-    body: str,
-    headers: Mapping[str, str],
-    identity: Mapping[str, str],
-) -> None:
-    """Call a function as API Gateway does. Raises RuntimeError where it does not succeed."""
-    answer = handler(
-        {
-            "resource": path,
-            "path": path,
-            "httpMethod": "POST",
-            "headers": headers,
-            "multiValueHeaders": {name: [value] for name, value in headers.items()},
-            "queryStringParameters": None,
-            "multiValueQueryStringParameters": None,
-            "pathParameters": None,
-            "stageVariables": None,
-            "requestContext": {
-                "accountId": "123456789012",
-                "identity": identity,
-                "path": f"/v1{path}",
-                "requestId": "00000000-0000-4000-8000-000000000000",
-                "stage": "v1",
-            },
-            "body": body,
-            "isBase64Encoded": False,
-        },
-        _Context(),
-    )
-    if not HTTPStatus(answer["statusCode"]).is_success:
-        raise RuntimeError(answer["body"])

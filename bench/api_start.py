@@ -8,30 +8,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from importlib.metadata import distribution
 from pathlib import Path
 from statistics import median
 
 from bench.result import Result
 from local import sam
+from tests.support.lambda_runtime import brought_by_lambda
 from tools import package
 
 _PROCESSES = 15
 _BUILDS_WITHIN = 300.0
 _STARTS_WITHIN = 60.0
-# What is installed beside a function's own package in Lambda: the SDK, and the client of the Runtime API.
-_BROUGHT_BY_LAMBDA = (
-    "awslambdaric",
-    "boto3",
-    "botocore",
-    "jmespath",
-    "python-dateutil",
-    "s3transfer",
-    "simplejson",
-    "six",
-    "snapshot-restore-py",
-    "urllib3",
-)
 ENVIRONMENT = package.ENVIRONMENT | {"PYTHONDONTWRITEBYTECODE": "1"}
 """With which a function starts; Lambda's file system takes no byte code."""
 _BARE = """
@@ -89,11 +76,8 @@ def runtime_of_lambda(folder: Path) -> Path:
     """Return a folder with what Lambda brings, as byte code."""
     runtime = folder / "runtime"
     runtime.mkdir()
-    for name in _BROUGHT_BY_LAMBDA:
-        found = distribution(name)
-        for top in {file.parts[0] for file in found.files or [] if not file.parts[0].startswith("..")}:
-            original = Path(str(found.locate_file(top)))
-            (shutil.copytree if original.is_dir() else shutil.copyfile)(original, runtime / top)
+    for original in brought_by_lambda():
+        (shutil.copytree if original.is_dir() else shutil.copyfile)(original, runtime / original.name)
     compileall.compile_dir(runtime, quiet=2)
     return runtime
 

@@ -1,12 +1,9 @@
 """Ten new problems in one warm batch: what the events function adds to the calls that it has to make."""
 
-import contextlib
-import importlib
 import json
-import os
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -19,14 +16,13 @@ import urllib3
 
 from bench.aws_server import aws_server
 from bench.fixed_server import fixed_server
+from bench.functions import Context, give_token, started
 from bench.result import Result
 from bench.timing import seconds_per_call
 from common.bridge.clients import QUICK_CONFIG
-from common.clock import SystemClock
 from common.incidents.alert import ONLY_MEMBER, order_key
 from common.incidents.circuit import CIRCUIT_KEY
 from common.incidents.item import Operation, Pending
-from common.oauth.token import AccessToken
 from common.transport import Response, Transport
 
 # Medians of short series, and the median of those: a busy moment of the machine spoils one series, not the result.
@@ -34,22 +30,6 @@ _SERIES = 21
 _ROUNDS = 15
 _PROBLEMS = 10
 _EVENT = Path(__file__).resolve().parents[1] / "events" / "cloudwatch-alarm-metric-alarm.json"
-_TOKEN = "t" * 86
-SETTINGS = {
-    "AWS_ACCESS_KEY_ID": "bench",
-    "AWS_DEFAULT_REGION": "eu-west-1",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_REGION": "eu-west-1",
-    "AWS_SECRET_ACCESS_KEY": "bench",
-    "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/dead-letters",
-    "DEPLOYMENT": "bench",
-    "LEDGER_TABLE": "ledger",
-    "POWERTOOLS_LOG_LEVEL": "INFO",
-    "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/events",
-    "SERVICENOW_SECRET_ID": "credentials",
-    "TOKEN_KEY_ID": "key",
-    "TOKEN_PARAMETER": "/servicenow-bridge/bench/access-token",
-}
 
 type Call = Callable[[], None]
 
@@ -62,9 +42,12 @@ def measure() -> list[Result]:
     with (
         fixed_server({"correlation_display": marker}) as (host, authorities),
         aws_server("{}") as aws,
-        _function(host, authorities, aws) as function,
+        started(
+            "events", SERVICENOW_INSTANCE_HOST=host, CERTIFICATE_AUTHORITIES=authorities, AWS_ENDPOINT_URL=aws
+        ) as function,
     ):
-        event, context = _batch(moment), Context()
+        give_token(function)
+        event, context = _batch(moment), Context(60.0)
 
         def batch() -> None:
             if function.handler(event, context)["batchItemFailures"]:
@@ -90,31 +73,6 @@ def measure() -> list[Result]:
             f"the same {len(raw)} calls of urllib3 and boto3 {yardstick * 1e3:.1f} ms",
         )
     ]
-
-
-class Context:
-    """What a function sees of its invocation."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return milliseconds."""
-        return 60_000
-
-
-@contextlib.contextmanager
-def _function(host: str, authorities: str, aws: str) -> Iterator[ModuleType]:
-    settings = SETTINGS | {
-        "AWS_ENDPOINT_URL": aws,
-        "CERTIFICATE_AUTHORITIES": authorities,
-        "SERVICENOW_INSTANCE_HOST": host,
-    }
-    # Log lines and metrics are written, as everywhere, but not shown.
-    with Path(os.devnull).open("w") as nowhere, patch.dict(os.environ, settings), contextlib.redirect_stdout(nowhere):
-        function = importlib.import_module("handlers.events")
-        now = SystemClock().now()
-        token = AccessToken(_TOKEN, issued=now, expires=now + 1800, asked=now)
-        function.bridge.tokens._memory.take(token)  # noqa: SLF001 (what a first batch would have fetched)
-        yield function
-        function.bridge.transport.close()
 
 
 def _batch(moment: int) -> dict[str, Any]:

@@ -7,36 +7,32 @@ events, is noted with the record, and asked for in one message once the record i
 """
 
 import contextlib
-import importlib
 import json
-import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from http.server import BaseHTTPRequestHandler
 from itertools import count
 from pathlib import Path
 from statistics import median
 from types import ModuleType
-from typing import Any
+from typing import Any, override
 from unittest.mock import patch
 
 from bench import start_up
 from bench.api_start import built_package, runtime_of_lambda
-from bench.aws_server import aws_server, serve, served_by
-from bench.batch_of_ten import SETTINGS
+from bench.aws_server import aws_server
 from bench.fixed_server import fixed_server
+from bench.functions import give_token, started
 from bench.parts import CLIENT_ID, CLIENT_SECRET
 from bench.result import Result
+from bench.servers import Exchange, serve, served_by
 from bench.timing import seconds_per_call
 from common.clock import Deadline, SystemClock
 from common.incidents.alert import ONLY_MEMBER, order_key
 from common.incidents.item import Operation, Pending
-from common.oauth.token import AccessToken
 from common.queue import Message
 
 _ROUNDS = 31
@@ -46,7 +42,7 @@ _LEDGER_SECONDS = 0.004
 _GROUP = "0123456789abcdef0123456789abcdef"
 _QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/follow-ups"
 _ADDS = {"FOLLOW_UPS": "graph,log,events", "FOLLOW_UP_QUEUE_URL": _QUEUE_URL}
-_ON = {"LOOK_UPS": "accounts,true", "AWS_REGION": "eu-west-1", **_ADDS}
+_ON = {"LOOK_UPS": "accounts,true", **_ADDS}
 _SOURCE = Path(__file__).resolve().parents[1]
 _EVENT = _SOURCE / "events" / "cloudwatch-alarm-metric-alarm.json"
 _OWN = '[[override]]\nfields = { assignment_group = "{{ tags.team }}" }\n'
@@ -63,10 +59,10 @@ def _opening() -> Result:
     marker = Pending(Operation.OPEN, {ONLY_MEMBER: order_key(moment, firing=True)}, 0, "").marker
     with (
         fixed_server({"correlation_display": marker}, _SERVICENOW_SECONDS) as (host, authorities),
-        served_by("bench.enriched") as aws,
+        served_by("bench.enriched") as port,
         _rules() as rules,
-        _function(host, authorities, aws, {}, rules) as plain,
-        _function(host, authorities, aws, _ON, rules) as enriched,
+        _function(host, authorities, f"http://127.0.0.1:{port}", {}, rules) as plain,
+        _function(host, authorities, f"http://127.0.0.1:{port}", _ON, rules) as enriched,
     ):
         measured = seconds_per_call(
             {"plain": partial(_open, plain, moment), "enriched": partial(_open, enriched, moment)},
@@ -141,23 +137,13 @@ def _asking(function: ModuleType) -> float:
 
 @contextlib.contextmanager
 def _function(host: str, authorities: str, aws: str, chosen: Mapping[str, str], rules: Path) -> Iterator[ModuleType]:
-    settings = SETTINGS | dict(chosen) | {"AWS_ENDPOINT_URL": aws, "CERTIFICATE_AUTHORITIES": authorities}
-    settings |= {"SERVICENOW_INSTANCE_HOST": host}
-    sys.modules.pop("handlers.events", None)
-    # Log lines and metrics are written, as everywhere, but not shown.
-    with (
-        Path(os.devnull).open("w") as nowhere,
-        patch.dict(os.environ, settings),
-        patch("common.bridge.events.RULES", rules),
-        contextlib.redirect_stdout(nowhere),
-    ):
-        function = importlib.import_module("handlers.events")
-        now = SystemClock().now()
-        function.bridge.tokens._memory.take(AccessToken("t" * 86, now, now + 1800, now))  # noqa: SLF001
+    settings = {"SERVICENOW_INSTANCE_HOST": host, "CERTIFICATE_AUTHORITIES": authorities, "AWS_ENDPOINT_URL": aws}
+    with patch("common.bridge.events.RULES", rules), started("events", **settings, **chosen) as function:
+        give_token(function)
         item = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/checkout/6c1f0d6b2a4e8d37"
-        function.bridge.records._names._known["cmdb_ci", item] = (_GROUP, now + 3600)  # noqa: SLF001 (asked before)
+        known = (_GROUP, SystemClock().now() + 3600)
+        function.bridge.records._names._known["cmdb_ci", item] = known  # noqa: SLF001 (asked before)
         yield function
-        function.bridge.transport.close()
 
 
 @contextlib.contextmanager
@@ -179,15 +165,11 @@ def _cbor(value: Any) -> bytes:  # noqa: ANN401 (texts, and lists and objects of
     return bytes([0xA0 + len(value)]) + b"".join(_cbor(name) + _cbor(one) for name, one in value.items())
 
 
-class _Exchange(BaseHTTPRequestHandler):
+class _Exchange(Exchange):
     """Answers in JSON, or in CBOR: some services know both, and botocore chooses."""
 
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+    @override
+    def answer(self, body: bytes) -> None:
         named = self.path.rpartition("/")[2]
         operation = named or self.headers.get("X-Amz-Target", "").rpartition(".")[2]
         is_look_up = operation in ("ListTagsForResource", "GetResources")
@@ -196,20 +178,9 @@ class _Exchange(BaseHTTPRequestHandler):
         mapped = [{"ResourceARN": "arn:aws:sqs:eu-west-1:123456789012:x", "Tags": tags}]
         found = {"ResourceTagMappingList": mapped} if operation == "GetResources" else {"Tags": []}
         if named:
-            self._send(_cbor(found), "application/cbor")
+            self.send(_cbor(found), "application/cbor", smithy_protocol="rpc-v2-cbor")
         else:
-            self._send(json.dumps(found if is_look_up else {}).encode(), "application/x-amz-json-1.0")
-
-    def _send(self, content: bytes, media_type: str) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", media_type)
-        self.send_header("smithy-protocol", "rpc-v2-cbor")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+            self.send(json.dumps(found if is_look_up else {}).encode(), "application/x-amz-json-1.0")
 
 
 if __name__ == "__main__":

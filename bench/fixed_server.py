@@ -1,14 +1,12 @@
-"""An HTTPS server that sends one fixed answer, in a process of its own, so that it costs every client the same.
+"""An HTTPS server that sends one fixed answer.
 
-Run as `python -m bench.fixed_server <certificate> <key> <record> <seconds>`; it prints its port and ends with its
-standard input.
+Run as `python -m bench.fixed_server <certificate> <key> <record> <seconds>`.
 """
 
 import json
 import re
 import socket
 import ssl
-import subprocess
 import sys
 import tempfile
 import threading
@@ -17,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.servers import served_by, stay
 from local.certificates import create_authority, issue
 
 _RECORD = {
@@ -57,16 +56,8 @@ def fixed_server(changes: Mapping[str, str] | None = None, seconds: float = 0.0)
     with tempfile.TemporaryDirectory() as directory:
         files = issue(authority).write(Path(directory), "server")
         record = json.dumps({**_RECORD, **(changes or {})})
-        command = [sys.executable, "-m", "bench.fixed_server", *map(str, files), record, str(seconds)]
-        process = subprocess.Popen(  # noqa: S603 (a fixed command)
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        with process:
-            if process.stdin is None or process.stdout is None:
-                raise RuntimeError("the server has no pipes")
-            port = process.stdout.readline().strip()
+        with served_by("bench.fixed_server", *map(str, files), record, str(seconds)) as port:
             yield f"localhost:{port}", authority.certificate_pem
-            process.stdin.close()
 
 
 def _main(certificate: str, key: str, record: str, seconds: str) -> None:
@@ -76,9 +67,7 @@ def _main(certificate: str, key: str, record: str, seconds: str) -> None:
     context.load_cert_chain(certificate, key)
     listener = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=_accept, args=(listener, context, answer, float(seconds)), daemon=True).start()
-    sys.stdout.write(f"{listener.getsockname()[1]}\n")
-    sys.stdout.flush()
-    sys.stdin.read()
+    stay(listener.getsockname()[1])
 
 
 def _accept(listener: socket.socket, context: ssl.SSLContext, answer: bytes, seconds: float) -> None:

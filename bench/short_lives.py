@@ -7,7 +7,10 @@ _CALLS = 20
 
 
 def measure() -> list[Result]:
-    """Count the token requests of 20 calls, one a second, where tokens live 50 s and 280 s."""
+    """Count the token requests of 20 calls, where tokens live 50 s and 280 s.
+
+    Here the calls come one a second; the others, whose clock can't be moved, make them all at once.
+    """
     return [_measure(50), _measure(280)]
 
 

@@ -15,6 +15,7 @@ import boto3
 
 from bench.api_start import built_package, runtime_of_lambda
 from bench.aws_server import aws_server
+from bench.functions import SETTINGS, TOKEN
 from bench.parts import CLIENT_ID, CLIENT_SECRET
 from bench.result import Result
 from common.clock import SystemClock
@@ -23,8 +24,6 @@ from common.oauth.token import AccessToken
 from common.telemetry import Telemetry
 
 _PROCESSES = 15
-_HOST = "example.service-now.com"
-_PARAMETER = "/servicenow-bridge/bench/access-token"
 _READY = "ready"
 
 HERE = """
@@ -83,7 +82,7 @@ def measure() -> list[Result]:
         environment = environment_of(address, built_package(folder), runtime_of_lambda(folder))
         store_token(environment)
         libraries, clients = json.loads(_run(_INSPECT, environment))
-        job = json.dumps([libraries, clients, _PARAMETER])
+        job = json.dumps([libraries, clients, SETTINGS["TOKEN_PARAMETER"]])
         ours, yardstick = in_turns(
             lambda: seconds_until_ready(HERE, environment),
             lambda: seconds_until_ready(_LIBRARIES, environment, job),
@@ -115,21 +114,10 @@ def in_turns(first: Callable[[], float], second: Callable[[], float]) -> tuple[f
 def environment_of(address: str, package: Path, runtime: Path) -> dict[str, str]:
     """Return the environment of a function, with AWS at an address."""
     return {
-        "AWS_ACCESS_KEY_ID": "bench",
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
+        **SETTINGS,
         "AWS_ENDPOINT_URL": address,
-        "AWS_SECRET_ACCESS_KEY": "bench",
-        "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/dead-letters",
-        "DEPLOYMENT": "bench",
-        "LEDGER_TABLE": "ledger",
         "PYTHONPATH": f"{package}:{runtime}",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/events",
-        "SERVICENOW_INSTANCE_HOST": _HOST,
-        "SERVICENOW_SECRET_ID": "credentials",
-        "TOKEN_KEY_ID": "key",
-        "TOKEN_PARAMETER": _PARAMETER,
     }
 
 
@@ -139,14 +127,14 @@ def store_token(environment: Mapping[str, str]) -> None:
     with patch.dict("os.environ", environment):
         store = TokenStore(
             boto3.client("ssm"),
-            parameter=_PARAMETER,
+            parameter=SETTINGS["TOKEN_PARAMETER"],
             key_id="key",
-            host=_HOST,
+            host=SETTINGS["SERVICENOW_INSTANCE_HOST"],
             scope="",
             clock=clock,
             telemetry=Telemetry("bench", stream=io.StringIO()),
         )
-    store.save(AccessToken("t" * 86, clock.now(), clock.now() + 1799, clock.now()), CLIENT_ID)
+    store.save(AccessToken(TOKEN, clock.now(), clock.now() + 1799, clock.now()), CLIENT_ID)
 
 
 def _command(script: str, *arguments: str) -> list[str]:

@@ -1,22 +1,16 @@
 """A webhook of 200 alerts, beside a function with the same resolver that only parses it and sends as many messages."""
 
-import contextlib
-import importlib
 import json
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import batched
-from pathlib import Path
-from types import ModuleType
 from typing import Any
-from unittest.mock import patch
 
 import boto3
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
-from bench.api_create import SETTINGS, post
 from bench.aws_server import aws_server
+from bench.functions import SETTINGS, Handler, post, started
 from bench.result import Result
 from bench.timing import seconds_per_call
 from common.doors.proof import SourceSecret, Way
@@ -24,6 +18,7 @@ from common.doors.proof import SourceSecret, Way
 _ROUNDS = 31
 _ALERTS = 200
 _SECRET = "s" * 43
+_SETTINGS = {"WEBHOOK_SECRET_ID": "webhooks", "WEBHOOK_SOURCES": "alertmanager"}
 _BODY = json.dumps(
     {
         "version": "4",
@@ -53,7 +48,10 @@ _BODY = json.dumps(
 
 def measure() -> list[Result]:
     """Compare the two; both send the same messages to a server that takes them at once."""
-    with aws_server("{}") as address, _function(address) as function:
+    with (
+        aws_server("{}") as address,
+        started("api", AWS_ENDPOINT_URL_SQS=address, **_SETTINGS) as function,
+    ):
         function.bridge.webhooks._secrets = _Secrets()  # noqa: SLF001 (as after their first read)
         bare = _Bare(address)
         measured = seconds_per_call(
@@ -105,21 +103,6 @@ class _Bare:
         self.handler = app.resolve
 
 
-@contextlib.contextmanager
-def _function(address: str) -> Iterator[ModuleType]:
-    settings = SETTINGS | {
-        "AWS_ENDPOINT_URL_SQS": address,
-        "SERVICENOW_INSTANCE_HOST": "example.service-now.com",
-        "WEBHOOK_SECRET_ID": "webhooks",
-        "WEBHOOK_SOURCES": "alertmanager",
-    }
-    # Log lines and metrics are written, as everywhere, but not shown.
-    with Path(os.devnull).open("w") as nowhere, patch.dict(os.environ, settings), contextlib.redirect_stdout(nowhere):
-        function = importlib.import_module("handlers.api")
-        yield function
-        function.bridge.transport.close()
-
-
-def _post(handler: Any) -> None:  # noqa: ANN401 (a Lambda handler)
+def _post(handler: Handler) -> None:
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {_SECRET}"}
     post(handler, "/webhooks/alertmanager", _BODY, headers, {})

@@ -53,7 +53,6 @@ class Figures:
     lifetimes: float
     requests: int
     failed_calls: int
-    throttled: int
 
     @property
     def requests_per_lifetime(self) -> float:
@@ -68,11 +67,11 @@ class Fleet:
         """Prepare the environments and, where the policy is this project's, the refresher."""
         self._dice = Random(f"{_SEED} {setting}")  # noqa: S311 (no secret)
         self._simulation = Simulation()
-        self._parameter_store = ParameterStore(self._simulation, self._dice)
+        parameter_store = ParameterStore(self._simulation, self._dice)
         self._servicenow = ServiceNow(
             self._simulation, self._dice, setting.behaviour, token_length=setting.token_length
         )
-        self._place = Place(self._simulation, self._parameter_store, self._servicenow, self._dice)
+        self._place = Place(self._simulation, parameter_store, self._servicenow, self._dice)
         self._policy = POLICIES[setting.policy]
         self._cold_starts = setting.cold_starts
         self._failed_calls = 0
@@ -96,14 +95,14 @@ class Fleet:
     def _measure(self, seconds: float) -> Figures:
         with patch("common.retry._random", self._dice):
             self._simulation.run(_WARM_UP)
-            requests, failed, throttled = self._counts()
+            requests, failed = self._counts()
             self._simulation.run(seconds)
-        requests_after, failed_after, throttled_after = self._counts()
+        requests_after, failed_after = self._counts()
         self._simulation.close()
-        return Figures(seconds / LIFE, requests_after - requests, failed_after - failed, throttled_after - throttled)
+        return Figures(seconds / LIFE, requests_after - requests, failed_after - failed)
 
-    def _counts(self) -> tuple[int, int, int]:
-        return self._servicenow.requests, self._failed_calls, self._parameter_store.throttled
+    def _counts(self) -> tuple[int, int]:
+        return self._servicenow.requests, self._failed_calls
 
     def _environment(self) -> None:
         """Call at random moments, for ever; Lambda may replace the environment by a new one now and then."""

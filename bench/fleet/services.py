@@ -57,7 +57,6 @@ class ParameterStore:
         self._reads = _Quota(_READS_PER_SECOND)
         self._writes = _Quota(_WRITES_PER_SECOND)
         self._parameter: Mapping[str, Any] | None = None
-        self.throttled = 0
 
     def get_parameter(self, **_arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 (boto3's own)
         """Return the parameter. Raises ClientError where it is not there or reading is throttled."""
@@ -76,7 +75,6 @@ class ParameterStore:
             self._simulation.sleep(self._dice.uniform(*seconds))
             if quota.take(self._simulation.monotonic()):
                 return
-            self.throttled += 1
             if attempt < _TRIES - 1:
                 self._simulation.sleep(self._dice.uniform(0.0, _FIRST_PAUSE))
         raise _failure(operation, "ThrottlingException")

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from importlib.metadata import distribution
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from local.simulator import Simulator
 from local.yaml_text import read_yaml
 from tests.runtime.lambda_environment import LambdaEnvironment
 from tests.support.deployment import REGION, Deployment, deploy
+from tests.support.lambda_runtime import brought_by_lambda
 
 SECRET = "s3cr3t+~[#,value"
 
@@ -33,19 +33,6 @@ FUNCTIONS = {
 type Start = Callable[..., LambdaEnvironment]
 
 _BUILDS_WITHIN = 300.0
-# What is installed beside a function's own package in Lambda: the SDK, and the client of the Runtime API.
-_BROUGHT_BY_LAMBDA = (
-    "awslambdaric",
-    "boto3",
-    "botocore",
-    "jmespath",
-    "python-dateutil",
-    "s3transfer",
-    "simplejson",
-    "six",
-    "snapshot-restore-py",
-    "urllib3",
-)
 
 
 @pytest.fixture(scope="session")
@@ -70,10 +57,8 @@ def _functions(resources: dict[str, Any]) -> list[str]:
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with what Lambda brings, and nothing else of this project's development environment."""
     directory = tmp_path_factory.mktemp("runtime")
-    for name in _BROUGHT_BY_LAMBDA:
-        found = distribution(name)
-        for top in {file.parts[0] for file in found.files or [] if not file.parts[0].startswith("..")}:
-            (directory / top).symlink_to(Path(str(found.locate_file(top))))
+    for path in brought_by_lambda():
+        (directory / path.name).symlink_to(path)
     return directory
 
 
