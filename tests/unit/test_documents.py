@@ -1,6 +1,7 @@
 """What the documents say can be done, can be done."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,16 @@ def test_the_first_commands_are_about_one_stack(document: str) -> None:
 
     assert len(deployed) == 1
     assert named == deployed * 2
+
+
+def test_the_version_is_the_one_that_the_changelog_begins_with() -> None:
+    """`make sbom` writes it into the list of what is deployed."""
+    version = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
+    newest = re.search(r"^## Version (\S+)( \(unreleased\))?$", (PROJECT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+    assert newest
+    assert version.startswith(f"{newest[1]}.")
+    assert ("dev" in version) is bool(newest[2])
 
 
 def test_the_first_page_stays_short() -> None:
