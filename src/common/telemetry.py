@@ -11,7 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from itertools import batched
+from itertools import batched, filterfalse
 from typing import IO, Any
 from urllib.parse import quote, quote_plus
 
@@ -116,14 +116,14 @@ class _RedactingFormatter(LambdaPowertoolsFormatter):
 
     def _plain(self, record: logging.LogRecord) -> str:
         """Return what `LambdaPowertoolsFormatter.format` does for a text without an exception."""
-        facts = {name: value for name, value in record.__dict__.items() if name not in _OF_EVERY_RECORD}
+        attributes = record.__dict__
         line = {
             **self.log_format,
             "level": record.levelname,
             "location": f"{record.funcName}:{record.lineno}",
             "message": record.getMessage(),
             "timestamp": _timestamp(record),
-            **facts,
+            **{name: attributes[name] for name in filterfalse(_OF_EVERY_RECORD.__contains__, attributes)},
             "xray_trace_id": self._get_latest_trace_id(),
         }
         return _as_json({name: value for name, value in line.items() if value is not None})

@@ -161,42 +161,46 @@ class LostRaceError(Exception):
 
 
 def _encode(item: Item, *, expires_at: int) -> Attributes:
-    record, pending = item.record, item.pending
-    # A request is over once it was answered, whatever becomes of its record.
-    is_over = bool(item.fingerprint) or (pending is None and not item.fires)
-    objects = [{"M": {name: {"S": part} for name, part in each.items()}} for each in item.objects]
-    past = _encode_past(item.past)
-    attributes = {
-        "sys_id": record and {"S": record.sys_id},
-        "number": record and {"S": record.number},
-        "correlation_id": item.correlation_id and {"S": item.correlation_id},
-        "operation": pending and {"S": pending.operation.value},
-        "pending_orders": pending and _encode_orders(pending.orders),
-        "lock_until": pending and {"N": str(pending.lock_until)},
-        "owner": pending and {"S": pending.owner},
-        "expires_at": is_over and {"N": str(expires_at)},
-        "resources": item.resources and {"L": [{"S": arn} for arn in item.resources]},
-        "objects": objects and {"L": objects},
-        "past": past and {"M": past},
-        "fingerprint": item.fingerprint and {"S": item.fingerprint},
-        "joined": item.joined and {"S": item.joined},
-        "is_child": item.is_child and {"BOOL": True},
-        "children": item.children and {"L": [{"S": problem} for problem in item.children]},
-        "covered_in": item.covered_in and {"S": item.covered_in},
-    }
-    return {
+    attributes: Attributes = {
         "pk": {"S": item.problem},
         "version": {"N": str(item.version)},
         "dedup_key": {"S": item.dedup_key},
         "table": {"S": item.table},
         "orders": _encode_orders(item.orders),
-        **{name: value for name, value in attributes.items() if value},
     }
+    if (record := item.record) is not None:
+        attributes |= {"sys_id": {"S": record.sys_id}, "number": {"S": record.number}}
+    if (pending := item.pending) is not None:
+        attributes |= {
+            "operation": {"S": pending.operation.value},
+            "pending_orders": _encode_orders(pending.orders),
+            "lock_until": {"N": str(pending.lock_until)},
+            "owner": {"S": pending.owner},
+        }
+    # A request is over once it was answered, whatever becomes of its record.
+    if item.fingerprint or (pending is None and not item.fires):
+        attributes["expires_at"] = {"N": str(expires_at)}
+    texts = {
+        "correlation_id": item.correlation_id,
+        "fingerprint": item.fingerprint,
+        "joined": item.joined,
+        "covered_in": item.covered_in,
+    }
+    attributes |= {name: {"S": text} for name, text in texts.items() if text}
+    lists = {
+        "resources": [{"S": arn} for arn in item.resources],
+        "children": [{"S": problem} for problem in item.children],
+        "objects": [{"M": {name: {"S": part} for name, part in each.items()}} for each in item.objects],
+    }
+    attributes |= {name: {"L": entries} for name, entries in lists.items() if entries}
+    if item.is_child:
+        attributes["is_child"] = {"BOOL": True}
+    if any(item.past):
+        attributes["past"] = {"M": _encode_past(item.past)}
+    return attributes
 
 
 def _encode_past(past: Past) -> Attributes:
-    if not any(past):
-        return {}
     attributes = {
         "turns": {"L": [{"N": str(order)} for order in past.turns]},
         "since": {"N": str(past.since)},

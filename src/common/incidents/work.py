@@ -64,6 +64,8 @@ class Work:
         step = decide.plan(item, self.fold, self.moment())
         for _ in range(_MOST_STEPS):
             match step:
+                case Write():
+                    item, step = self.write(step)
                 case Finish():
                     return Applied(tuple(self.operations), item.record)
                 case Wait(milliseconds):
@@ -83,8 +85,6 @@ class Work:
                     raise NotYetError("The storm has just ended.", action=COME_BACK, retry_after=soon_after(0))
                 case LookUp():
                     step = self.looked_up(item)
-                case write:
-                    item, step = self.write(write)
         raise TransientError("The problem did not come to rest.", action=COME_BACK)
 
     def moment(self) -> Moment:

@@ -25,8 +25,8 @@ def ignored(sent: Mapping[str, str], shown: Mapping[str, str]) -> tuple[str, ...
     What ServiceNow makes of a value counts as kept: white space trimmed, line ends changed, a text cut to its column or
     put between other words, a number or a truth value written in another way.
     """
-    others = [name for name in comparable(sent) if sent[name] != shown.get(name)]
-    return tuple(name for name in others if not _is_kept(sent[name], shown.get(name, "")))
+    others = {name: value for name, value in sent.items() if shown.get(name) != value}
+    return tuple(name for name in comparable(others) if not _is_kept(sent[name], shown.get(name, "")))
 
 
 def _is_kept(sent: str, shown: str) -> bool:
