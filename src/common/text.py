@@ -34,7 +34,8 @@ def one_line(text: str) -> str:
 
 def escaped(line: str) -> str:
     """Return a line of JSON in which what `printable` takes out is spelt as an escape, which means the same."""
-    if line.isascii() and line.isprintable():
+    # Of ASCII, JSON escapes all others itself.
+    if line.isascii() and "\x7f" not in line:
         return line
     return _REMOVED.sub(lambda found: _as_escape(found[0]), line)
 

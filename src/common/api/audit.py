@@ -61,7 +61,7 @@ def _table(found: re.Match[str] | None) -> str:
 
 
 def _names(members: Mapping[str, Any]) -> list[str]:
-    return sorted(name for name in members if _NAME.fullmatch(name))[:_MOST_NAMES]
+    return sorted(filter(_NAME.fullmatch, members))[:_MOST_NAMES]
 
 
 def _members(body: object) -> Mapping[str, Any]:
