@@ -1,5 +1,6 @@
 """The built package, an imitation of what Lambda's runtime brings, AWS on the loopback, and ServiceNow over TLS."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -37,16 +38,24 @@ _BUILDS_WITHIN = 300.0
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build with `sam build` and return a copy of what would be uploaded."""
-    directory = tmp_path_factory.mktemp("build")
+    """Build with `sam build` and return a copy of what would be uploaded, the same for all workers of a run."""
+    own = tmp_path_factory.getbasetemp()
+    directory = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "package"
     with sam.exclusive_build_directory():
-        with sam.start_build(directory) as build:
-            build.finish(_BUILDS_WITHIN)
-        built = read_yaml((sam.PACKAGE / "template.yaml").read_text())["Resources"]
-        folders = {name: sam.PACKAGE / built[name]["Properties"]["CodeUri"] for name in _functions(built)}
-        for name, folder in folders.items():
-            shutil.copytree(folder, directory / name)
+        if not directory.exists():
+            made = tmp_path_factory.mktemp("build")
+            _build(made)
+            made.rename(directory)
     return directory
+
+
+def _build(directory: Path) -> None:
+    """Put what is made of each function into a folder of its logical name."""
+    with sam.start_build(directory) as build:
+        build.finish(_BUILDS_WITHIN)
+    built = read_yaml((sam.PACKAGE / "template.yaml").read_text())["Resources"]
+    for name in _functions(built):
+        shutil.copytree(sam.PACKAGE / built[name]["Properties"]["CodeUri"], directory / name)
 
 
 def _functions(resources: dict[str, Any]) -> list[str]:

@@ -1,12 +1,14 @@
 """What is uploaded to Lambda: small, complete, and without what Lambda brings itself."""
 
 import hashlib
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
@@ -48,28 +50,66 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
-def printed_by_a_start(script: str, environment: dict[str, str], *places: Path) -> str:
-    """Return what `script` prints in a fresh interpreter that finds modules in `places` alone."""
-    result = subprocess.run(
-        [sys.executable, "-B", "-S", "-c", script],
-        env=environment | {"PYTHONPATH": ":".join(map(str, places))},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    return result.stdout
+type Imported = Callable[[str], dict[str, tuple[str, bool]]]
+
+_SCRIPT = """
+import importlib, json, os, sys
+importlib.import_module(sys.argv[1])
+found = [(name, getattr(module, "__file__", None), module) for name, module in sys.modules.items()]
+is_there = lambda module: os.path.exists(getattr(module, "__cached__", None) or "")
+print(json.dumps({name: (file, is_there(module)) for name, file, module in found if file}))
+"""
+_imported: dict[str, dict[str, tuple[str, bool]]] = {}
+
+
+@pytest.fixture(scope="module", params=FUNCTIONS)
+def handler(request: pytest.FixtureRequest) -> str:
+    """Return each handler in turn; all tests of one come together, so that its start is shared."""
+    return str(request.param)
+
+
+@pytest.fixture
+def imported(package: Path, runtime: Path, environment: dict[str, str]) -> Imported:
+    """Return a function that starts a handler, once, with its package and what Lambda brings.
+
+    It returns the file of each module that was imported, and whether its byte code was there.
+    """
+
+    def imported(handler: str) -> dict[str, tuple[str, bool]]:
+        if handler not in _imported:
+            result = subprocess.run(
+                [sys.executable, "-B", "-S", "-c", _SCRIPT, f"handlers.{handler}"],
+                env=environment | {"PYTHONPATH": f"{package / FUNCTIONS[handler]}:{runtime}"},
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=60,
+            )
+            _imported[handler] = json.loads(result.stdout)
+        return _imported[handler]
+
+    return imported
+
+
+_sizes: dict[str, int] = {}
+
+
+def zipped_size(folder: Path) -> int:
+    """Return the bytes of a package as it is uploaded, zipped once for each content: functions share theirs."""
+    content = json.dumps(digests(folder))
+    if content not in _sizes:
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as written:
+            for path in files(folder):
+                written.write(path, path.relative_to(folder))
+        _sizes[content] = len(archive.getvalue())
+    return _sizes[content]
 
 
 @each_function
-def test_the_package_is_small(package: Path, function: str, tmp_path: Path) -> None:
+def test_the_package_is_small(package: Path, function: str) -> None:
     """Every cold start loads it; with the SDK in it, it would be four times as large. A third of it is pydantic."""
-    archive = tmp_path / "package.zip"
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as written:
-        for path in files(package / function):
-            written.write(path, path.relative_to(package / function))
-
-    assert archive.stat().st_size < 7 * MEGABYTE
+    assert zipped_size(package / function) < 7 * MEGABYTE
 
 
 @each_function
@@ -81,23 +121,15 @@ def test_the_sdk_is_not_in_the_package(package: Path, function: str) -> None:
     assert not names & {"boto3", "botocore", "s3transfer"}
 
 
-@pytest.mark.parametrize("handler", FUNCTIONS)
 def test_a_handler_needs_nothing_but_the_package_and_what_lambda_brings(
-    package: Path, runtime: Path, environment: dict[str, str], handler: str
+    package: Path, runtime: Path, imported: Imported, handler: str
 ) -> None:
     """Nothing of a developer's machine is missed there: each module comes from one of the two places."""
-    task_root = package / FUNCTIONS[handler]
-    names = ["boto3", "urllib3", "aws_lambda_powertools", "jmespath"]
-    script = (
-        f"import importlib, json, sys; importlib.import_module('handlers.{handler}');"
-        f"print(json.dumps([sys.modules[name].__file__ for name in {names!r}]))"
-    )
-    printed = printed_by_a_start(script, environment, task_root, runtime)
+    found = imported(handler)
 
-    boto3, *others = (Path(file) for file in json.loads(printed))
-
-    assert boto3.is_relative_to(runtime)
-    assert all(file.is_relative_to(task_root) for file in others)
+    assert Path(found["boto3"][0]).is_relative_to(runtime)
+    for name in ("urllib3", "aws_lambda_powertools", "jmespath"):
+        assert Path(found[name][0]).is_relative_to(package / FUNCTIONS[handler])
 
 
 @each_function
@@ -113,19 +145,16 @@ def test_what_a_start_imports_is_byte_code_that_is_valid_whatever_its_sources_da
     assert {path.relative_to(package / function) for path in sources} > own
 
 
-@pytest.mark.parametrize("handler", FUNCTIONS)
-def test_a_start_compiles_nothing(package: Path, runtime: Path, environment: dict[str, str], handler: str) -> None:
+def test_a_start_compiles_nothing(package: Path, imported: Imported, handler: str) -> None:
     """Each module of the package comes from byte code."""
-    task_root = package / FUNCTIONS[handler]
-    script = (
-        f"import importlib, sys; importlib.import_module('handlers.{handler}');"
-        "print([name for name, module in sys.modules.items()"
-        f" if (getattr(module, '__file__', None) or '').startswith({str(task_root)!r})"
-        " and module.__file__.endswith('.py') and not __import__('os').path.exists(module.__cached__)])"
-    )
-    printed = printed_by_a_start(script, environment, task_root, runtime)
+    of_package = {
+        name: compiled
+        for name, (file, compiled) in imported(handler).items()
+        if Path(file).is_relative_to(package / FUNCTIONS[handler]) and file.endswith(".py")
+    }
 
-    assert printed.strip() == "[]"
+    assert f"handlers.{handler}" in of_package
+    assert all(of_package.values())
 
 
 def test_the_same_sources_make_the_same_package(package: Path, tmp_path: Path) -> None:
