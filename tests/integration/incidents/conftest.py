@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-import boto3
 import pytest
 from mypy_boto3_dynamodb.client import DynamoDBClient
 
 from local.simulator import Simulator
-from tests.integration.incidents.counter import SECRET, TABLE, Counter, tell_time
+from tests.integration.incidents.counter import SECRET, TABLE, Counter, telling_time
 from tests.support.clock import FakeClock
 from tests.support.moto import mock_aws
+from tests.support.token_world import kept_client
 
 
 @pytest.fixture
@@ -22,9 +22,7 @@ def clock() -> FakeClock:
 def dynamodb() -> Iterator[DynamoDBClient]:
     """Provide a client and an empty table."""
     with mock_aws():
-        client = boto3.client(
-            "dynamodb", region_name="eu-west-1", aws_access_key_id="testing", aws_secret_access_key="testing"
-        )
+        client: DynamoDBClient = kept_client("dynamodb")
         client.create_table(
             TableName=TABLE,
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
@@ -44,7 +42,7 @@ def simulator(clock: FakeClock) -> Iterator[Simulator]:
 @pytest.fixture
 def counter(simulator: Simulator, dynamodb: DynamoDBClient, clock: FakeClock) -> Iterator[Counter]:
     """Provide a counter whose ledger tells the time of `clock`."""
-    tell_time(dynamodb, clock)
-    counter = Counter(simulator, dynamodb, clock)
-    yield counter
-    counter.transport.close()
+    with telling_time(dynamodb, clock):
+        counter = Counter(simulator, dynamodb, clock)
+        yield counter
+        counter.transport.close()

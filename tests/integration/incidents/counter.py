@@ -1,7 +1,8 @@
 """A service counter: a desk over moto's DynamoDB and the simulated instance, reached over TLS, and its visitors."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import replace
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -53,13 +54,18 @@ class OneAtATime:
         return call
 
 
-def tell_time(client: DynamoDBClient, clock: FakeClock) -> None:
+@contextmanager
+def telling_time(client: DynamoDBClient, clock: FakeClock) -> Iterator[None]:
     """Let the `Date` of every answer of DynamoDB be that of `clock`."""
 
     def set_date(parsed: dict[str, Any], **_: object) -> None:
         parsed["ResponseMetadata"]["HTTPHeaders"]["date"] = formatdate(clock.now(), usegmt=True)
 
     client.meta.events.register("after-call.dynamodb", set_date)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister("after-call.dynamodb", set_date)
 
 
 @dataclass
