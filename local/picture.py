@@ -90,7 +90,7 @@ def graph(  # noqa: PLR0913 (what a picture shows)
     """Return a picture of lines over a span of seconds, with thresholds across and moments down."""
     canvas = Canvas(*size)
     values = [value for line in lines for _, value in line] + list(thresholds) or [0.0, 1.0]
-    lowest, highest = min(0.0, *values), max(values) * 1.1 or 1.0
+    lowest, highest = min(0.0, *values), max(0.0, *values) * 1.1 or 1.0
     width, height = size[0] - _LEFT - _RIGHT, size[1] - _TOP - _BOTTOM
 
     def at(seconds: float, value: float) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 """Child processes that never outlive their owner, and the one error of the local stack."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -77,17 +78,14 @@ class Process:
             raise LocalStackError(f"{self._name} ended with status {status}.", self.tail())
 
     def stop(self) -> None:
-        """Ask the whole group to end, and force what has not ended after a few seconds."""
+        """Ask the whole group to end, and force what is left: at once when the command ends, after seconds else."""
         if self._process.stdin is not None:
             self._process.stdin.close()
-        if not self.running:
-            return
         self._signal(signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            self._signal(signal.SIGKILL)
-            self._process.wait()
+        self._signal(signal.SIGKILL)
+        self._process.wait()
 
     def tail(self, lines: int = _TAIL_LINES) -> str:
         """Return the last lines of its output."""

@@ -15,6 +15,7 @@ from .records import Row
 
 TABLE, CHANGES = change.APPROVALS, "change_request"
 _BOARD = "CAB Approval"
+_WAITING = frozenset({change.ASSESS, change.AUTHORIZE})
 _NO_LONGER = {"state": "cancelled"}
 
 
@@ -43,7 +44,7 @@ def answer(context: Context, approval: Row, state: str, comments: str) -> None:
 
 def _answered(context: Context, approval: Row) -> None:
     row = context.store.find(CHANGES, approval["sysapproval"])
-    if row is None or approval["state"] not in {"approved", "rejected"}:
+    if row is None or row["state"] not in _WAITING or approval["state"] not in {"approved", "rejected"}:
         return
     if approval["state"] == "rejected":
         _move(context, row, change.NEW, "rejected")

@@ -113,10 +113,13 @@ class Instance:
         """Handle a request and return the true answer."""
         with self.settled():
             answer = self._answer(request)
-            if answer.wrote:
-                self._take_secret()
-            call.committed = answer.wrote
+            self._note(call, answer)
             return answer
+
+    def _note(self, call: Call, answer: Answer) -> None:
+        if answer.wrote:
+            self._take_secret()
+        call.committed = answer.wrote
 
     def _take_secret(self) -> None:
         """Let the client authenticate with what was written into its record alone. Nobody gets to read it there."""
@@ -206,7 +209,7 @@ class Instance:
     def _carry_out_late(self, due: float, _tick: int, actor: str, request: Request, call: Call) -> None:
         self._frozen = due
         try:
-            call.committed = self._routed(actor, request).wrote
+            self._note(call, self._routed(actor, request))
         except ApiError:
             call.committed = False
         finally:

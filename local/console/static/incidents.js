@@ -128,6 +128,14 @@ function select() {
   selected = location.hash.slice(1);
   render();
   showRecord();
+  bringIntoView();
+}
+
+/** Show what was chosen: the incident where it stands below the list, else its row in the list. */
+function bringIntoView() {
+  const row = rows.querySelector("tr:has([aria-current])");
+  const record = document.querySelector(".record");
+  if (row) (matchMedia("(max-width: 980px)").matches ? record : row).scrollIntoView({ block: "nearest" });
 }
 
 async function showRecord() {

@@ -137,6 +137,18 @@ def test_an_address_that_names_no_incident_does_no_harm(page: Page, console: Con
     expect(page.locator("#record-title")).to_have_text("Incident")
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_what_is_chosen_comes_into_view(page: Page, simulator: Simulator, width: int) -> None:
+    """On a telephone the incident, which stands below the list; on a desk its row, if only its address was opened."""
+    page.set_viewport_size({"width": width, "height": 844})
+    for number in range(30):
+        add_incident(simulator, f"problem {number}")
+    expect(page.locator("#incident-rows tr")).to_have_count(30)
+    page.evaluate("location.hash = 'INC0010001'")
+    chosen = page.locator("#record-title") if width < 981 else page.get_by_role("link", name="INC0010001")
+    expect(chosen).to_be_in_viewport()
+
+
 def test_the_description_of_a_chosen_incident_is_seen_at_once(page: Page, simulator: Simulator) -> None:
     """Right below the short description, without scrolling; a long one scrolls by itself, the rest stays in reach."""
     lines = "\n".join(f"line {number}" for number in range(100))

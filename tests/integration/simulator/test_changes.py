@@ -162,6 +162,21 @@ def test_the_board_approves_what_was_assessed(simulator: Simulator, manager: Cal
     assert seen == [("-3", "requested"), ("-2", "approved")]
 
 
+@pytest.mark.parametrize(("state", "answer"), [("4", "approved"), ("4", "rejected"), ("-5", "approved")])
+def test_an_answer_that_nobody_waits_for_moves_nothing(
+    simulator: Simulator, manager: Caller, state: str, answer: str
+) -> None:
+    """Only a change in Assess or Authorize goes on, or back."""
+    change = made(manager, "/normal")
+    sys_id = change["sys_id"]["value"]
+    simulator.update("change_request", sys_id, {"state": state})
+    approval = {"sysapproval": sys_id, "state": "requested"}
+    row = manager.api("POST", "/api/now/table/sysapproval_approver", approval).json()["result"]
+    changed = manager.api("PATCH", f"/api/now/table/sysapproval_approver/{row['sys_id']}", {"state": answer})
+    assert changed.status == 200
+    assert row_of(simulator, change)["state"] == state
+
+
 def test_one_rejection_sends_a_change_back(simulator: Simulator, manager: Caller) -> None:
     """With its reason; who has not answered need not any more, and the change can be asked for anew."""
     change, path = assessed(simulator, manager, US, "Abel Tuter")

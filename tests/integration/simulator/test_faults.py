@@ -73,6 +73,18 @@ def test_a_write_commits_later_than_its_answer(simulator: Simulator, caller: Cal
     assert row["sys_updated_on"] == written(simulator.calls[-2].started + 45)
 
 
+def test_a_secret_that_is_written_late_counts_from_then_on(simulator: Simulator, caller: Caller) -> None:
+    """As one that was written in time: the client authenticates with it, and nobody reads it in the registry."""
+    simulator.insert("sys_user_has_role", {"user": "AWS Bridge", "role": "oauth_admin"})
+    [record] = caller.found("", "oauth_entity")
+    simulator.add_fault(Fault(method="PATCH", status=504, commit_after=45.0))
+    caller.api("PATCH", f"/api/now/table/oauth_entity/{record['sys_id']}", {"client_secret": "newer"})
+    assert caller.ask_for_token("newer").status == 401
+    simulator.clock_offset = 45.0
+    assert caller.ask_for_token("newer").status == 200
+    assert caller.found("", "oauth_entity")[0]["client_secret"] == ""
+
+
 def test_a_late_write_was_authenticated_when_it_came(simulator: Simulator, caller: Caller) -> None:
     """A token that is revoked meanwhile does not stop it; one that was wrong from the start does."""
     for _ in range(2):
