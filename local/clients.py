@@ -143,7 +143,5 @@ class Clients:
 
     def create_bucket(self, name: str) -> None:
         """Create an S3 bucket."""
-        client = self._session.client("s3", **self._options)
         location = {"LocationConstraint": self._session.region_name}
-        client.create_bucket(Bucket=name, CreateBucketConfiguration=location)
-        client.close()
+        self.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=location)

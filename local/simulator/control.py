@@ -17,6 +17,7 @@ from .messages import ApiError
 from .operations import Operations
 from .switches import Switches
 
+_CENTURY = 100 * 366 * 86_400.0
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1"})
 
 type _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -108,7 +109,11 @@ class _ControlPlane:
         return web.json_response({})
 
     async def clock(self, request: web.Request) -> web.Response:
-        self._operations.clock_offset = float((await _object(request))["offset"])
+        offset = float((await _object(request))["offset"])
+        if not -_CENTURY < offset < _CENTURY:
+            message = "offset: more than a hundred years"
+            raise ValueError(message)
+        self._operations.clock_offset = offset
         return web.json_response({"clock_offset": self._operations.clock_offset})
 
     async def insert(self, request: web.Request) -> web.Response:

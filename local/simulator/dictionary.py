@@ -67,14 +67,14 @@ def take_over_choices(store: Store, row: Mapping[str, str]) -> None:
     name, element = row.get("name", ""), row.get("element", "")
     if name not in store.schema or element not in store.schema.fields(name):
         return
+    table, column = store.schema.table(name), store.schema.fields(name)[element]
+    if column.kind != "choice":
+        return
     listed = {
         entry["value"]: entry["label"]
         for entry in store.rows(CHOICES)
         if entry["name"] == name and entry["element"] == element and entry["inactive"] != "true"
     }
-    table, column = store.schema.table(name), store.schema.fields(name)[element]
-    if column.kind != "choice":
-        return
     fields = {**table.fields, element: replace(column, choices=listed)}
     store.schema.declare(replace(table, fields=fields))
 

@@ -102,6 +102,8 @@ def test_the_control_plane_shows_and_changes_the_state(caller: Caller) -> None:
         ("faults", {"nonsense": 1}),
         ("configure", {"nonsense": 1}),
         ("clock", {}),
+        ("clock", {"offset": "nan"}),
+        ("clock", {"offset": 1e300}),
         ("records/nonsense", {}),
         ("configure", []),
         ("faults", {"status": "many"}),
