@@ -197,8 +197,10 @@ adopt: setup ## Rebuild the ledger of a deployed STACK from ServiceNow (OPTIONS=
 
 .PHONY: build
 build: setup ## Build the deployment package (ARCHITECTURE=x86_64 for the other processor, RULES=folder of your own rules)
-	@$(if $(RULES),mkdir -p src/rules/own && rm -f src/rules/own/folder-*.toml && \
-		for file in "$(RULES)"/*.toml; do cp "$$file" "src/rules/own/folder-$${file##*/}"; done,:)
+	@rm -f src/rules/own/folder-*.toml
+	@$(if $(RULES),mkdir -p src/rules/own && for file in "$(RULES)"/*.toml; do \
+		[ -f "$$file" ] || { echo "error: RULES names no folder with rules (*.toml): $(RULES)" >&2; exit 1; }; \
+		cp "$$file" "src/rules/own/folder-$${file##*/}"; done,:)
 	$(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
 
 # What `sam build` calls for each function (`BuildMethod: makefile`), in a folder of its own.

@@ -35,6 +35,8 @@ def _examine(arguments: Namespace) -> None:
     if arguments.bus and well:
         sheet = by_the_bus(stack, Described.of(stack, arguments.stack), arguments.patience)
         report["bus"], text, well = sheet.as_json(), f"{text}\n\n{sheet.as_text()}", sheet.accepted
+    elif arguments.bus:
+        text = f"{text}\n\nNothing was put on the bus: the alert would only wait. Mend what failed above first."
     print(json.dumps(report, indent=2) if arguments.json else text)
     if not well:
         sys.exit(1)

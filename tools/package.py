@@ -201,11 +201,11 @@ def _make(package: Path, architecture: str) -> None:
     for path in package.glob("*.dist-info/*"):
         if path.name in _OF_THE_INSTALLER:
             path.unlink()
-    for path in _sources():
-        if path not in _rule_files():
-            copy = package / path.relative_to(ROOT / "src")
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
+    rules = set(_rule_files())
+    for path in (path for path in _sources() if path not in rules):
+        copy = package / path.relative_to(ROOT / "src")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
     (package / "rules").mkdir(exist_ok=True)
     (package / "rules" / "checked.json").write_text(rules_together(), encoding="utf-8")
     _compile(package)

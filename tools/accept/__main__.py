@@ -36,9 +36,13 @@ def _main(stack: DeployedStack, arguments: Namespace) -> None:
         metrics_patience=arguments.metrics_patience,
     )
     sheet = Sheet(time.monotonic)
-    acceptance.take(sheet)
-    if arguments.contract:
-        contract.append(sheet, os.environ)
+    try:
+        acceptance.take(sheet)
+        if arguments.contract:
+            contract.append(sheet, os.environ)
+    except KeyboardInterrupt:
+        print(sheet.as_text())  # and no file, which would say of the steps so far that they were all
+        raise
     build = Path("build")
     build.mkdir(exist_ok=True)
     (build / "accept.json").write_text(json.dumps(sheet.as_json(), indent=2) + "\n", encoding="utf-8")

@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from common.aws_errors import code_of
 from tools.deployed import ToolError
 
 _DENIED = ("AccessDenied", "Unauthorized", "NotAuthorized")
@@ -84,9 +85,10 @@ class Sheet:
         except ToolError as error:
             verdict, seen, why = Verdict.FAILED, str(error), type(error).__name__
         except ClientError as error:
-            denied = any(word in str(error.response.get("Error", {}).get("Code", "")) for word in _DENIED)
+            code = code_of(error)
+            denied = any(word in code for word in _DENIED)
             verdict = Verdict.SKIPPED if denied else Verdict.FAILED
-            reason = "you may not call it (tools/accept/policy.json)" if denied else "AWS refused the call"
+            reason = "you may not call it (tools/accept/policy.json)" if denied else f"AWS refused the call ({code})"
             seen = why = f"{error.operation_name}: {reason}"
         except Exception as error:  # noqa: BLE001 (whatever it is, the other steps are still worth taking)
             verdict, seen, why = Verdict.FAILED, type(error).__name__, type(error).__name__

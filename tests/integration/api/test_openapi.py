@@ -1,6 +1,9 @@
 """docs/openapi.json: made from the code, and kept to by the function, whatever is sent."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -27,6 +30,7 @@ from tests.integration.api.conftest import FIELDS, TABLES, Running, running_api
 from tests.integration.api.gateway import ALICE, reply_of, request_event
 from tests.support.deployment import Context
 from tools.openapi import DOCUMENT
+from tools.package import ROOT
 
 type Case = schemathesis.Case[Any]
 
@@ -102,6 +106,14 @@ def aim(case: Case, existing: Existing, number: int) -> None:
 def test_the_committed_document_is_the_one_of_the_code(existing: Existing) -> None:
     """`python -m tools.openapi` writes it anew."""
     assert json.loads(DOCUMENT.read_text()) == describe(existing.running.function.app)
+
+
+def test_the_command_writes_the_committed_document() -> None:
+    """With an environment of its own, in which every route has to be there."""
+    command = [sys.executable, "-c", "from tools.openapi import document; print(document(), end='')"]
+    environment = os.environ | {"PYTHONPATH": "src"}
+    answer = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
+    assert answer.stdout == DOCUMENT.read_text()
 
 
 def test_the_document_names_every_route_of_the_gateway_and_no_other(

@@ -19,6 +19,7 @@ from tools.accept.account import Account, Described
 from tools.accept.front_door import SOURCE
 from tools.accept.metrics import Metrics
 from tools.accept.sheet import Sheet
+from tools.accept.steps import Acceptance
 from tools.deployed import DeployedStack
 
 ACCOUNT, REGION, STACK = "123456789012", "eu-west-1", "acme-bridge"
@@ -137,6 +138,9 @@ def test_a_doctor_of_a_stack_that_is_not_well_sends_nothing(
     assert _ask_the_doctor(monkeypatch, "--json") == 1
     assert "bus" not in json.loads(capsys.readouterr().out)
 
+    assert _ask_the_doctor(monkeypatch) == 1
+    assert "Nothing was put on the bus" in capsys.readouterr().out
+
 
 def _call(monkeypatch: pytest.MonkeyPatch, *options: str) -> object:
     words = ["accept", "--stack", STACK, "--region", REGION, "--patience", "0", "--metrics-patience", "0", *options]
@@ -164,6 +168,24 @@ def test_a_stack_that_does_nothing_is_not_accepted(
     assert verdicts["token"] == "failed"
     assert verdicts["alarms"] == "failed"
     assert "Payments" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("deployed")
+def test_an_acceptance_that_is_interrupted_shows_what_it_saw(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No file says that this was all: a few steps that passed accept nothing."""
+
+    def broken_off(_: Acceptance, sheet: Sheet) -> None:
+        sheet.take("the first step", "well", lambda: "INC0010001")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Acceptance, "take", broken_off)
+
+    assert _call(monkeypatch) == "\nerror: interrupted"
+
+    assert "| the first step | well | passed: INC0010001 |" in capsys.readouterr().out
+    assert not Path("build").exists()
 
 
 @pytest.mark.usefixtures("deployed")

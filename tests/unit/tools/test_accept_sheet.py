@@ -3,6 +3,7 @@
 import itertools
 import json
 
+from tests.support.aws_service import refused
 from tools.accept.sheet import MissedError, Sheet, SkippedError, Verdict
 from tools.deployed import ToolError
 
@@ -52,3 +53,13 @@ def test_what_a_command_would_end_with_is_shown_and_not_posted() -> None:
     assert [line.verdict for line in sheet.lines] == [Verdict.FAILED]
     assert "no host acme" in sheet.as_text()
     assert "acme" not in json.dumps(sheet.as_json()) + sheet.to_post()
+
+
+def test_a_call_that_fails_is_told_by_the_code_of_aws() -> None:
+    """One that is not allowed names the policy that allows it."""
+    sheet = _sheet(refused("Throttling", "GetMetricData"), refused("AccessDenied", "Invoke"))
+
+    assert [(line.verdict, line.why) for line in sheet.lines] == [
+        (Verdict.FAILED, "GetMetricData: AWS refused the call (Throttling)"),
+        (Verdict.SKIPPED, "Invoke: you may not call it (tools/accept/policy.json)"),
+    ]

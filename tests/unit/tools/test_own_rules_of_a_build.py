@@ -44,6 +44,15 @@ def test_a_folder_of_rules_travels_into_the_package(checkout: Path) -> None:
 
 
 def test_what_left_the_folder_leaves_the_package(checkout: Path) -> None:
-    """A rule that was renamed would else count twice."""
+    """A rule that was renamed would else count twice, and a build that names no folder would have the last one's."""
     built(checkout, "a.toml", "b.toml")
     assert built(checkout, "b.toml", "c.toml") == ["folder-b.toml", "folder-c.toml", "mine.toml"]
+    assert built(checkout) == ["mine.toml"]
+
+
+def test_a_folder_without_rules_is_told(checkout: Path) -> None:
+    """A path that was mistyped would else build the package without them."""
+    command = [MAKE, "--silent", "build", f"RULES={checkout / 'absent'}"]
+    answer = subprocess.run(command, cwd=checkout, check=False, capture_output=True, text=True)
+    assert answer.returncode == 2
+    assert f"RULES names no folder with rules (*.toml): {checkout / 'absent'}" in answer.stderr
