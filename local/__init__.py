@@ -6,5 +6,6 @@
   `alarms`, `metrics`, `watching` and `readable_logs`.
 - `rules` checks rule files and tells of an event: `rule_story`, `rule_lines`, `new_rule`, `delivery`, and the warnings
   of `columns`, `choice_warnings`, `close_codes` and `tag_warnings`.
-- `rule_table`, `tickets`, `shipped_tickets` and `house` write parts of the documents; `yaml_text` reads the template.
+- `rule_table`, `tickets`, `shipped_tickets` and `house` write parts of the documents, by `written_parts`; `yaml_text`
+  reads the template.
 """

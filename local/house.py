@@ -11,10 +11,11 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
+from local.written_parts import BY_HOUSE, write_part
+
 PROJECT = Path(__file__).resolve().parents[1]
 SOURCE = PROJECT / "src"
 PAGE = PROJECT / "CONTRIBUTING.md"
-BEGIN, END = "<!-- Written by `make house`. -->", "<!-- Up to here. -->"
 
 LOWEST = "modules"
 """The modules of `src/common` that stand in no folder."""
@@ -114,12 +115,5 @@ def picture() -> str:
     return "\n".join(lines)
 
 
-def written(page: str) -> str:
-    """Return the page with today's picture."""
-    before, _, rest = page.partition(BEGIN)
-    after = rest.partition(END)[2]
-    return f"{before}{BEGIN}\n\n{picture()}\n\n{END}{after}"
-
-
 if __name__ == "__main__":
-    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    write_part(PAGE, BY_HOUSE, picture())

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from common.incidents.own_events import SEVERITIES
 from common.incidents.rules import Rule, load_rules
+from local.written_parts import BY_TICKETS, write_part
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/rules-shipped.md"
-BEGIN, END = "<!-- Written by `make tickets`. -->", "<!-- Up to here. -->"
 COLUMNS = ("About", "Rule", "Source", "Detail types", "Fires", "Recovers", "Severity")
 NO_RECOVERY = "no event tells; a person resolves"
 
@@ -84,17 +84,6 @@ def table() -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def with_table(page: str) -> str:
-    """Return the page with the table as it is now."""
-    before, _, rest = page.partition(BEGIN)
-    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{rest.partition(END)[2]}"
-
-
-def main() -> None:
-    """Write the page."""
-    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-
-
 def _told(comments: str) -> dict[str, str]:
     told: dict[str, str] = {}
     label = ""
@@ -108,4 +97,4 @@ def _told(comments: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    main()
+    write_part(PAGE, BY_TICKETS, table())

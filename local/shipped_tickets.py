@@ -8,26 +8,20 @@ from typing import Any
 from common.incidents.alert import Alert, Status
 from common.incidents.rules import Rule, Rules, load_rules
 from local.simulator.choices import CATEGORIES
+from local.written_parts import BY_TICKETS, write_part
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/tickets.md"
-BEGIN = "<!-- Written by `make tickets`. -->"
 
 type _Sample = tuple[str, Alert]
 
 
 def page() -> str:
-    """Return what the page says after `BEGIN`: a ticket for each rule, by the first of its samples that fires."""
+    """Return what `make tickets` writes: a ticket for each rule, by the first of its samples that fires."""
     rules = load_rules(ROOT / "src/rules")
     firing, resolved = _samples(rules)
     names = sorted(rule.name for rule in rules)
     return "\n".join(line for name in names if name in firing for line in _ticket(*firing[name], name, resolved))
-
-
-def main() -> None:
-    """Write the page."""
-    text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(f"{text.partition(BEGIN)[0]}{BEGIN}\n\n{page()}\n", encoding="utf-8")
 
 
 def _samples(rules: Rules) -> tuple[Mapping[str, _Sample], Mapping[str, Alert]]:
@@ -71,4 +65,4 @@ def _category(fields: Mapping[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    write_part(PAGE, BY_TICKETS, page())

@@ -6,22 +6,16 @@ from pathlib import Path
 
 from common.doors.proof import Way
 from common.incidents.rules import load_rules
+from local.written_parts import BY_TICKETS, write_part
 from tools.webhook import HABITS, Habit
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/sources.md"
-BEGIN = "<!-- Written by `make tickets`. -->"
 
 
 def tickets() -> str:
-    """Return what the page says after `BEGIN`: for each sample that fires, a command and the ticket as text."""
+    """Return what `make tickets` writes: for each sample that fires, a command and the ticket as text."""
     return "\n".join(_tickets()) + "\n"
-
-
-def main() -> None:
-    """Write the page."""
-    text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(text.partition(BEGIN)[0] + BEGIN + "\n\n" + tickets(), encoding="utf-8")
 
 
 def command(source: str, sample: str) -> str:
@@ -62,4 +56,4 @@ def _tickets() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    main()
+    write_part(PAGE, BY_TICKETS, tickets())

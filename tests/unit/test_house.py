@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local.house import LOWEST, MODULES, PAGE, PROJECT, doors, imports, room_of, written
+from local.house import LOWEST, MODULES, PAGE, PROJECT, doors, imports, picture, room_of
+from local.written_parts import BY_HOUSE, with_part
 
 FRONT_YARD = """
     .ci .cfnlintrc.yaml .editorconfig .github .gitignore .pre-commit-config.yaml .python-version .secrets.baseline
@@ -55,7 +56,7 @@ def test_every_room_of_the_order_is_there() -> None:
 def test_the_picture_of_the_house_is_todays() -> None:
     """`make house` writes it, and what each room says of itself."""
     page = PAGE.read_text(encoding="utf-8")
-    assert written(page) == page
+    assert with_part(page, BY_HOUSE, picture()) == page
 
 
 @pytest.mark.parametrize("room", ["actions", "context", "gate", "watch"])

@@ -9,13 +9,14 @@ from common.incidents.rules import Rule
 from common.incidents.rules.surroundings import NOTHING_AROUND
 from local import shipped_tickets
 from local.simulator.choices import CATEGORIES
-from local.tickets import BEGIN, PAGE, command, tickets
+from local.tickets import PAGE, command, tickets
+from local.written_parts import BY_TICKETS, with_part
 from tests.support.rules import SHIPPED
 from tools.webhook import HABITS
 
 EMPTY = {"account": "111122223333", "region": "eu-west-1", "detail": {}}
 
-BEFORE, _, AFTER = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+BEFORE, _, AFTER = PAGE.read_text(encoding="utf-8").partition(BY_TICKETS)
 TABLE = re.findall(
     r"^\| `([a-z]+)`[^|]* \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", BEFORE.partition("## SNS topics")[0], re.MULTILINE
 )
@@ -30,7 +31,7 @@ def test_the_page_about_sources_shows_what_comes_out() -> None:
 def test_the_page_about_tickets_shows_one_of_each_rule() -> None:
     """With a category of a new instance, short description, description, and what its resolution says."""
     text = shipped_tickets.PAGE.read_text(encoding="utf-8")
-    assert text.partition(shipped_tickets.BEGIN)[2].strip() == shipped_tickets.page().strip()
+    assert with_part(text, BY_TICKETS, shipped_tickets.page()) == text
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == sorted(rule.name for rule in SHIPPED)
 
 
