@@ -125,12 +125,12 @@ contract: setup ## Look at every known fact about ServiceNow, in the simulator o
 	PYTHONPATH=src python -m tests.contract
 
 .PHONY: faults
-faults: setup ## Let every fault happen to the functions, 20 times each, and plant every defect (writes build/faults.json)
-	PYTHONPATH=src python -m campaign
+faults: setup ## Let every fault happen to the functions, 20 times each, and plant every defect (OPTIONS='--only 54' for one; writes build/faults.json)
+	PYTHONPATH=src python -m campaign $(OPTIONS)
 
 .PHONY: fuzz
-fuzz: setup ## Feed the functions 100,000 made-up inputs, and every bad address and certificate
-	PYTHONPATH=src python -m campaign.fuzz
+fuzz: setup ## Feed the functions 100,000 made-up inputs, and every bad address and certificate (OPTIONS='--share 0.1' for fewer)
+	PYTHONPATH=src python -m campaign.fuzz $(OPTIONS)
 
 .PHONY: load
 load: setup ## Load the deployed local stack while half of all answers fail (OPTIONS=--hold-circuit; writes build/load.json)

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -50,3 +51,10 @@ def test_what_stays_on_this_machine_has_a_region(target: str) -> None:
 def test_every_target_is_told_in_a_document(target: str) -> None:
     """Nobody reads the Makefile to learn what there is."""
     assert [page.name for page in PAGES if re.search(rf"make {target}\b", page.read_text())]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_no_page_names_a_command_that_only_an_active_environment_has(page: Path) -> None:
+    """In a fresh clone `make`, and what stands in the virtual environments, are all that there is."""
+    bare = r"(?<![\w/])(?:python3? -m (?:bench|campaign|local|tests|tools)|pytest -|ruff |mypy |mutmut )"
+    assert re.findall(bare, page.read_text()) == []
