@@ -46,6 +46,7 @@ class Call:
         return f"{_PREFIXES.get(self.service, self.service)}:{name}"
 
 
+@cache
 def calls_of(handler: str) -> frozenset[Call]:
     """Return the calls that the code may make which `handler`, such as `handlers.events`, imports."""
     trees = [(path.stem, _tree(path)) for path in _imported(handler)]
@@ -98,7 +99,12 @@ def _files(module: str) -> list[Path]:
     return [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()]
 
 
-def _imports(tree: ast.Module) -> Iterator[str]:
+@cache
+def _imports(tree: ast.Module) -> tuple[str, ...]:
+    return tuple(_imported_names(tree))
+
+
+def _imported_names(tree: ast.Module) -> Iterator[str]:
     types = {
         id(part)
         for node in ast.walk(tree)
@@ -113,12 +119,16 @@ def _imports(tree: ast.Module) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
 
 
-def _clients(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "boto3.client":
-            service = node.args[0]
-            assert isinstance(service, ast.Constant), "the service of a client is written out"
-            yield str(service.value)
+@cache
+def _call_nodes(tree: ast.Module) -> tuple[ast.Call, ...]:
+    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+@cache
+def _clients(tree: ast.Module) -> frozenset[str]:
+    services = [node.args[0] for node in _call_nodes(tree) if ast.unparse(node.func) == "boto3.client"]
+    assert all(isinstance(service, ast.Constant) for service in services), "the service of a client is written out"
+    return frozenset(ast.literal_eval(service) for service in services)
 
 
 def _calls(tree: ast.Module, known: Mapping[str, tuple[str, str]]) -> Iterator[Call]:
@@ -126,9 +136,7 @@ def _calls(tree: ast.Module, known: Mapping[str, tuple[str, str]]) -> Iterator[C
 
     Where several services have an operation of that name, a service that is named beside it is meant.
     """
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Call):
-            continue
+    for node in _call_nodes(tree):
         names = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
         if isinstance(node.func, ast.Attribute):
             names.append(node.func.attr)
