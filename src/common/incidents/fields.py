@@ -54,8 +54,11 @@ def writable_names(allowed: frozenset[str]) -> frozenset[str]:
 
 def inert_fields(fields: Mapping[str, str]) -> dict[str, str]:
     """Return the non-empty fields, cleaned and cut to the lengths of their columns."""
-    cleaned = {name: shorten(_clean(name, value), LENGTHS.get(name, OTHER_FIELDS)) for name, value in fields.items()}
-    return {name: value for name, value in cleaned.items() if value}
+    return {
+        name: shorten(text, LENGTHS.get(name, OTHER_FIELDS))
+        for name, value in fields.items()
+        if (text := _clean(name, value))
+    }
 
 
 def inert_note(note: str) -> str:
