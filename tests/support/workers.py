@@ -8,7 +8,7 @@ function from its history to its next request, or to what became of its messages
 import io
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast, override
 
 from botocore.exceptions import ReadTimeoutError
@@ -60,6 +60,9 @@ class Workers:
         self._alerts = alerts
         self._clocks = clocks
         self._known: dict[Run, Request | Fates] = {}
+        self._messages = [
+            Message(str(event), "receipt", _BODY.replace("EVENT", str(event))) for event in range(len(alerts))
+        ]
         self.telemetry = Telemetry("workers", stream=io.StringIO())
         self.telemetry.log.setLevel(logging.CRITICAL)
 
@@ -82,7 +85,7 @@ class Workers:
             new_owner=lambda: f"worker {run.slot} since {run.started}",
         )
         intake = Intake(cast("Rules", _Rules(self._alerts)), desk, queue, telemetry=self.telemetry, sample=lambda: 0.5)
-        messages = [Message(str(event), "receipt", _BODY.replace("EVENT", str(event))) for event in run.events]
+        messages = [self._messages[event] for event in run.events]
         defects = self.telemetry.counts().get("Defects", 0)
         try:
             stay = set(intake.process(messages, Deadline(tape, float(run.killed_at))))
@@ -118,10 +121,11 @@ class _Tape:
         self._jump = clocks.local_offset
         self._date_lag = clocks.date_lag
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, make: Callable[[], Request]) -> Answer:
+        """Return the next answer; what is asked is made up only where there is none yet."""
         answer = next(self._answers, None)
         if answer is None:
-            raise _Asked(request)
+            raise _Asked(make())
         self._seconds = answer.at
         self._jump = -self._jump
         return answer
@@ -145,7 +149,7 @@ class _DynamoDB:
 
     def get_item(self, *, TableName: str, Key: Attributes, ConsistentRead: bool) -> Mapping[str, Any]:  # noqa: N803
         assert (TableName, list(Key), ConsistentRead) == ("ledger", ["pk"], True)
-        answer = self._tape.ask(GetItem(_other(Key)))
+        answer = self._tape.ask(lambda: GetItem(_other(Key)))
         if answer.kind == "throttled":
             raise refusal(THROTTLED, "GetItem", self._tape.server_time())
         response: dict[str, Any] = {"ResponseMetadata": metadata(self._tape.server_time())}
@@ -162,12 +166,8 @@ class _DynamoDB:
         ReturnValuesOnConditionCheckFailure: str = "",  # noqa: N803
     ) -> Mapping[str, Any]:
         assert (TableName, ReturnValuesOnConditionCheckFailure) == ("ledger", "ALL_OLD")
-        expected = expected_version(
-            ConditionExpression, ExpressionAttributeNames or {}, ExpressionAttributeValues or {}
-        )
-        # The time to live is left out: it does nothing here but make equal states differ.
-        lasting = {name: value for name, value in Item.items() if name != "expires_at"}
-        answer = self._tape.ask(PutItem(_IN_ORDER.encode(lasting), expected, _other(Item)))
+        names, values = ExpressionAttributeNames or {}, ExpressionAttributeValues or {}
+        answer = self._tape.ask(lambda: _put(Item, expected_version(ConditionExpression, names, values)))
         if answer.kind == "throttled":
             raise refusal(THROTTLED, "PutItem", self._tape.server_time())
         if answer.kind == "lost":
@@ -194,11 +194,11 @@ class _DynamoDB:
         if not ConditionExpression:
             return self._change(Key["pk"]["S"], UpdateExpression, ExpressionAttributeNames, values)
         if UpdateExpression == "SET #gathering = :new":
-            answer = self._tape.ask(Succeed(Key["pk"]["S"], values[":old"]["S"], values[":new"]["S"]))
+            answer = self._tape.ask(lambda: Succeed(Key["pk"]["S"], values[":old"]["S"], values[":new"]["S"]))
         else:
             assert (ReturnValues, ReturnValuesOnConditionCheckFailure) == ("ALL_NEW", "ALL_OLD")
             problem, more_than = values[":problem"]["SS"][0], int(values[":more_than"]["N"])
-            answer = self._tape.ask(Count(Key["pk"]["S"], problem, more_than, values[":gathering"]["S"]))
+            answer = self._tape.ask(lambda: Count(Key["pk"]["S"], problem, more_than, values[":gathering"]["S"]))
         if answer.kind == "throttled":
             raise refusal(THROTTLED, "UpdateItem", self._tape.server_time())
         stored = json.loads(answer.item or "{}")
@@ -215,7 +215,7 @@ class _DynamoDB:
             "REMOVE #entry, #noted": lambda: Change(pk, removed=tuple(names.values())),
             "ADD #noted :one": lambda: Change(pk, counted=names["#noted"]),
         }
-        answer = self._tape.ask(changes[expression]())
+        answer = self._tape.ask(changes[expression])
         if answer.kind == "throttled":
             raise refusal(THROTTLED, "UpdateItem", self._tape.server_time())
         return {
@@ -225,6 +225,12 @@ class _DynamoDB:
 
 
 _IN_ORDER = json.JSONEncoder(sort_keys=True)
+
+
+def _put(item: Attributes, expected: int | None) -> PutItem:
+    # The time to live is left out: it does nothing here but make equal states differ.
+    lasting = {name: value for name, value in item.items() if name != "expires_at"}
+    return PutItem(_IN_ORDER.encode(lasting), expected, _other(item))
 
 
 def _other(key: Attributes) -> str:
@@ -265,7 +271,7 @@ class _Records(Records):
     def _ask(self, request: Request, deadline: Deadline) -> tuple[Row, ...]:
         if deadline.remaining() <= RESERVE_SECONDS:
             raise TransientError("There is no time left.", action="-")
-        answer = self._tape.ask(request)
+        answer = self._tape.ask(lambda: request)
         if answer.kind != "done":
             raise _error(answer.kind)
         return answer.rows

@@ -170,11 +170,13 @@ def _marker_of(orders: tuple[tuple[str, int], ...]) -> str:
 
 
 @lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def deployment_prefix(deployment: str) -> str:
     """Return the 8 hexadecimal digits with which the names of all problems of one deployment begin."""
     return digest(deployment)[:8]
 
 
+@lru_cache(maxsize=256)  # of the problem at hand it is asked several times
 def problem_of(deployment: str, dedup_key: str) -> str:
     """Return the hash that names a problem in the ledger and in ServiceNow: 32 hexadecimal digits."""
     return deployment_prefix(deployment) + digest(deployment, dedup_key)[:24]
