@@ -4,22 +4,21 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from itertools import count
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import boto3
 import pytest
 
-from common.incidents.rules import loading
 from local.simulator import Simulator
 from tests.support.moto import mock_aws
+from tests.support.rules import rules_read_once
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
@@ -98,7 +97,7 @@ def deployment(host: str, ca_pem: str, **settings: str) -> Iterator[Deployment]:
         mock_aws(),
         patch.dict(os.environ, NO_AUTHORITIES),
         patch.object(boto3, "client", _client_of_a_function),
-        patch.object(loading, "_Files", _files_of_rules),
+        rules_read_once(),
     ):
         yield deploy(host, ca_pem, **settings)
 
@@ -155,19 +154,6 @@ def _client_of_a_function(service: str, **options: Any) -> Any:  # noqa: ANN401 
     """Return a client, made once for each configuration: environments of a process would each make their own."""
     plain = options.keys() <= {"config"} and os.environ.get("AWS_DEFAULT_REGION") == REGION
     return (_kept_client if plain else _make_client)(service, **options)
-
-
-_read_files = loading._Files
-_kept_files: dict[tuple[Any, ...], Any] = {}
-
-
-def _files_of_rules(directory: Path, prefix: str, tables: Collection[str]) -> Any:  # noqa: ANN401 (nobody else names it)
-    """Return the rules of a folder, read once for each content: every environment of a process would read them anew."""
-    texts = tuple((path.name, path.read_bytes()) for path in sorted(directory.glob("*.toml")))
-    key = (directory, prefix, frozenset(tables), texts)
-    if key not in _kept_files:
-        _kept_files[key] = _read_files(directory, prefix, tables)
-    return _kept_files[key]
 
 
 @dataclass

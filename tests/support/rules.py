@@ -2,19 +2,39 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from common.incidents.alert import Alert
-from common.incidents.rules import Rule, Rules, load_rules
+from common.incidents.rules import Rule, Rules, load_rules, loading
 from common.incidents.rules.splitting import split
 
 PROJECT = Path(__file__).resolve().parents[2]
 DIRECTORY = PROJECT / "src" / "rules"
 SHIPPED = load_rules(DIRECTORY)
 
+_read_files = loading._Files
+_kept_files: dict[tuple[object, ...], loading._Files] = {}
+
 type Event = dict[str, Any]
+
+
+@contextmanager
+def rules_read_once() -> Iterator[None]:
+    """Let files with one content be read once, however many environments of a process begin, in whichever folder."""
+
+    def files(directory: Path, prefix: str, tables: Collection[str]) -> loading._Files:
+        texts = tuple((path.name, path.read_bytes()) for path in sorted(directory.glob("*.toml")))
+        key = (prefix, frozenset(tables), texts)
+        if key not in _kept_files:
+            _kept_files[key] = _read_files(directory, prefix, tables)
+        return _kept_files[key]
+
+    with patch.object(loading, "_Files", files):
+        yield
 
 
 def sample(name: str) -> Event:

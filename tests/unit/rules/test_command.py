@@ -11,7 +11,7 @@ import pytest
 from common.incidents.rules import load_rules
 from local import rules
 from local.delivery import Delivery
-from tests.support.rules import DIRECTORY, PROJECT, sample
+from tests.support.rules import DIRECTORY, PROJECT, rules_read_once, sample
 
 type Run = Callable[..., tuple[int, str]]
 
@@ -29,7 +29,8 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
             (tmp_path / "event.json").write_text(json.dumps(event))
             event = str(tmp_path / "event.json")
         chosen = [] if event is None else ["--event", event]
-        status = rules.main(["--rules", str(directory), *arguments, *chosen])
+        with rules_read_once():
+            status = rules.main(["--rules", str(directory), *arguments, *chosen])
         return status, capsys.readouterr().out
 
     return call
