@@ -7,8 +7,8 @@ import pytest
 from campaign.stage import Stage
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    """Provide what all runs share."""
+    """Provide what all runs share, for one file: as long as it is there, other tests would get no empty AWS."""
     with Stage() as stage:
         yield stage
