@@ -10,9 +10,9 @@ from local.simulator import Simulator
 from tests.support.deployment import NO_AUTHORITIES, SECRET
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def only_named_authorities() -> Iterator[None]:
-    """Let no environment trust, or read, what the machine trusts."""
+    """Let no environment trust, or read, what the machine trusts; a build, which other tests begin, needs that."""
     with patch.dict(os.environ, NO_AUTHORITIES):
         yield
 
