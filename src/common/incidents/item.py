@@ -169,7 +169,6 @@ def _marker_of(orders: tuple[tuple[str, int], ...]) -> str:
     return f"{_MARKER}:{max(order for _, order in orders)}:{digest(*parts)[:16]}"
 
 
-@lru_cache(maxsize=4)
 @lru_cache(maxsize=16)
 def deployment_prefix(deployment: str) -> str:
     """Return the 8 hexadecimal digits with which the names of all problems of one deployment begin."""

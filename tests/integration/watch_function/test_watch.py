@@ -191,16 +191,19 @@ def test_a_look_tells_how_far_behind_it_is(look: Look, capsys: pytest.CaptureFix
     assert '"WatchAge"' in capsys.readouterr().out
 
 
+def two_of_ours(servicenow: Simulator) -> list[str]:
+    """Open two records of the deployment and return their sys_ids."""
+    marks = [f"{deployment_prefix('test')}{number:024x}-{'0' * 16}" for number in range(2)]
+    return [servicenow.insert("incident", {"short_description": "ours", "correlation_id": mark}) for mark in marks]
+
+
 @pytest.mark.parametrize("stack", [{"RECORD_COMMENTS": "true"}], indirect=True)
 def test_the_latest_comment_is_told_where_a_parameter_asks_for_it(
     look: Look, heard: Heard, servicenow: Simulator
 ) -> None:
     """Of each record that has one; one question for several."""
     look()
-    marks = [f"{deployment_prefix('test')}{number:024x}-{'0' * 16}" for number in range(2)]
-    silent, told = (
-        servicenow.insert("incident", {"short_description": "ours", "correlation_id": mark}) for mark in marks
-    )
+    silent, told = two_of_ours(servicenow)
     servicenow.update("incident", told, {"comments": "the first"})
     servicenow.clock_offset += 5
     servicenow.update("incident", told, {"comments": "we look into it", "work_notes": "for us alone"})
@@ -219,10 +222,7 @@ def test_a_comment_is_told_beside_a_record_that_has_many_newer_ones(
 ) -> None:
     """Comments of several records share one answer, which holds two hundred."""
     look()
-    marks = [f"{deployment_prefix('test')}{number:024x}-{'0' * 16}" for number in range(2)]
-    quiet, busy = (
-        servicenow.insert("incident", {"short_description": "ours", "correlation_id": mark}) for mark in marks
-    )
+    quiet, busy = two_of_ours(servicenow)
     servicenow.update("incident", quiet, {"comments": "the only one"})
     servicenow.clock_offset += 5
     for number in range(200):
